@@ -1,0 +1,15 @@
+"""Ternary Lab: `streamlit run app.py`. Only the way through the app; each page is a question."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
+
+PAGES = [
+    st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+    st.Page("pages/weights.py", title="Weights", icon=":material/bar_chart:"),
+    st.Page("pages/train.py", title="Train", icon=":material/school:"),
+    st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
+    st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
+]
+
+st.navigation(PAGES, position="top").run()

@@ -1,0 +1,238 @@
+"""The command line: the same functions as the app.
+
+python -m core run --method lat --steps 300 --json
+python -m core predict --run RUN_ID "a quiet, lovely film"
+python -m core --help
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core import api
+from core.errors import InputError
+from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone, to_json
+from core.options import build, options
+from core.records import to_plain
+from core.results import Result
+
+if TYPE_CHECKING:
+    from core.runs.store import Run
+
+EXAMPLE = """examples:
+  python -m core tasks
+  python -m core run --task movie-sentiment --model minilm-l3 --method twn --steps 300 --json
+  python -m core predict --run RUN_ID "A quiet film that stays with you."
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (2: what was asked cannot be done)."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.command(parsed) or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m core",
+        description="Ternary Lab without the app: quantize, distil, pack and score BERT.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    run = _add(commands, "run", _run, "train the student of one experiment")
+    run.add_argument("--run-dir", help="compute the run of this folder (used by the app)")
+    run.add_argument("--fresh", action="store_true", help="compute again what is already there")
+    run.add_argument("--json", action="store_true", help="print one event per line as JSON")
+    for option in options():
+        flag = "--" + option.name.replace("_", "-")
+        run.add_argument(flag, help=f"{option.help} (default: {option.default})")
+    runs = _add(commands, "runs", _runs, "list the runs of this computer and those that ship")
+    runs.add_argument("--json", action="store_true", help="print one run per line as JSON")
+    predict = _add(commands, "predict", _predict, "classify a text with a run, or with a teacher")
+    predict.add_argument("text", nargs="+", help="the text; two texts for a pair task")
+    predict.add_argument("--run", help="run id; without it the teacher answers")
+    predict.add_argument("--task", default="movie-sentiment")
+    predict.add_argument("--model", default="minilm-l3")
+    _add(commands, "tasks", _tasks, "list the tasks")
+    teach = _add(commands, "teach", _teach, "fine-tune a full-precision teacher")
+    teach.add_argument("--task", default="movie-sentiment")
+    teach.add_argument("--model", default="minilm-l3")
+    teach.add_argument("--steps", type=int)
+    teach.add_argument("--learning-rate", type=float)
+    teach.add_argument("--seed", type=int, default=0)
+    teach.add_argument("--ship", action="store_true", help="write it where shipped teachers are")
+    teach.add_argument("--json", action="store_true", help="print one event per line as JSON")
+    prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
+    prefetch.add_argument("task")
+    prefetch.add_argument("model", nargs="?", default="")
+    _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
+    return parser
+
+
+def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from core.runs import runner, store
+
+    show = print_json if parsed.json else print_line
+    if parsed.run_dir:
+        runner.work(Path(parsed.run_dir).resolve())
+        return
+    given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
+    experiment = build(given)
+    api.check(experiment)
+    run = store.find_run(experiment.run_id)
+    if run is not None and run.state == "finished" and not parsed.fresh:
+        _say(
+            f"Run {run.run_id} is already finished; this is its record. --fresh computes it again."
+        )
+        for event in api.events(run):
+            show(event)
+        return
+    folder = store.run_folder(experiment.run_id)
+    if not store.is_alive(folder):
+        runner.prepare_folder(folder, experiment)
+    runner.work(folder, show)
+
+
+def print_json(event: Event) -> None:
+    """One event as a JSON line."""
+    print(to_json(event), flush=True)
+
+
+def print_line(event: Event) -> None:
+    """One event as a line for people; progress within a phase is left out."""
+    match event:
+        case Preparing(done=0):
+            print(f"{event.text} ...", flush=True)
+        case Started():
+            print(
+                f"Run {event.run_id}: teacher {_percent(event.teacher_dev.value)} on dev, "
+                f"quantized without training {_percent(event.untrained_dev.value)}",
+                flush=True,
+            )
+        case StepDone() if event.step % 10 == 0 or event.step == event.total_steps:
+            print(f"step {event.step}/{event.total_steps}  loss {event.loss:.4f}", flush=True)
+        case Evaluated():
+            print(f"step {event.step}  {event.split} {_percent(event.score.value)}", flush=True)
+        case Finished():
+            print(summary(event.result), flush=True)
+
+
+def summary(result: Result) -> str:
+    """The outcome of a run in two lines."""
+    return (
+        f"Test {result.metric}: teacher {_percent(result.teacher_score)}, student "
+        f"{_percent(result.score)} +- {_percent(result.score_standard_error)}, quantized without "
+        f"training {_percent(result.untrained_score)}\n"
+        f"Size: {result.size_bytes_packed / 2**20:.2f} MiB packed, "
+        f"{result.size_bytes_float32 / 2**20:.2f} MiB in float32 ({result.compression:.1f}x)"
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _runs(parsed: argparse.Namespace) -> None:
+    for run in api.runs():
+        if parsed.json:
+            print(json.dumps(_run_record(run)))
+            continue
+        title = run.experiment.title if run.experiment else run.message
+        outcome = _percent(run.result.score) if run.result else ""
+        print(f"{run.run_id}  {run.state:<11}  {outcome:>7}  {title}")
+
+
+def _run_record(run: "Run") -> dict:
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "shipped": run.shipped,
+        "message": run.message,
+        "experiment": to_plain(run.experiment) if run.experiment else None,
+        "result": to_plain(run.result) if run.result else None,
+    }
+
+
+def _predict(parsed: argparse.Namespace) -> None:
+    source = api.Source(kind="teacher", task=parsed.task, model=parsed.model)
+    if parsed.run:
+        run = api.find_run(parsed.run)
+        if run.experiment is None or run.state != "finished":
+            raise InputError(f"Run {parsed.run} is {run.state}; only a finished run can predict.")
+        source = api.Source(
+            kind="run", task=run.experiment.task, model=run.experiment.model, run_id=run.run_id
+        )
+    prediction = api.predict(api.open_model(source), *parsed.text)
+    shares = zip(prediction.labels, prediction.probabilities, strict=True)
+    print(prediction.label, " ".join(f"{label}={share:.4f}" for label, share in shares))
+
+
+def _tasks(parsed: argparse.Namespace) -> None:
+    for task in api.tasks().values():
+        here = (
+            "here"
+            if api.is_prepared(task.name)
+            else f"{task.archive.size_bytes / 2**20:.1f} MiB to fetch"
+        )
+        print(f"{task.name:<20} {task.metric:<10} {here:<18} {task.description}")
+
+
+def _teach(parsed: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from core.places import shipped
+    from core.training.teach import TEACH_RECIPE, teach
+
+    changes = {"steps": parsed.steps, "learning_rate": parsed.learning_rate}
+    recipe = replace(TEACH_RECIPE, **{k: v for k, v in changes.items() if v is not None})
+    root = shipped() if parsed.ship else None
+    show = print_json if parsed.json else print_line
+    for event in teach(parsed.task, parsed.model, recipe, parsed.seed, root):
+        show(event)
+
+
+def _prefetch(parsed: argparse.Namespace) -> None:
+    for progress in api.prefetch(parsed.task, parsed.model):
+        if progress.total:
+            _say(
+                f"{progress.text}: {progress.done / 2**20:.1f} of {progress.total / 2**20:.1f} MiB"
+            )
+        else:
+            _say(progress.text)
+    print(f"{parsed.task} is on this computer.")
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from core.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.what}: {finding.detail}")
+    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What works on this computer, and what is missing: the first page of every support answer."""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core import api, places
+from core.errors import InputError
+from core.machine import cores, has_bf16
+from core.runs.runner import slots
+
+NEEDED_BYTES = 500 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line: `needed` ones must be ok for the app to work at all."""
+
+    what: str
+    ok: bool
+    needed: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """All findings, the needed ones first."""
+    found = [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
+    found += [_writable("runs and teachers", places.local()), _writable("cache", places.cache())]
+    found.append(_try("teachers", True, _teachers))
+    found.append(
+        Finding(
+            what="processor",
+            ok=True,
+            needed=True,
+            detail=f"{cores()} cores, {slots()} run(s) at a time, "
+            f"{'has' if has_bf16() else 'has no'} native bfloat16",
+        )
+    )
+    pip = importlib.util.find_spec("pip") is not None
+    detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"
+    found.append(Finding(what="pip", ok=pip, needed=False, detail=detail))
+    for task in api.tasks().values():
+        here = api.is_prepared(task.name)
+        detail = "on this computer" if here else f"run: python -m core prefetch {task.name}"
+        found.append(Finding(what=f"text of {task.name}", ok=here, needed=False, detail=detail))
+    return found
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(what=name, ok=True, needed=True, detail=importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        detail = "not installed; run: pip install -r requirements.txt"
+        return Finding(what=name, ok=False, needed=True, detail=detail)
+
+
+def _writable(what: str, folder) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Finding(what=what, ok=False, needed=True, detail=f"{folder}: {error.strerror}")
+    ok = os.access(folder, os.W_OK) and free > NEEDED_BYTES
+    detail = f"{folder}, {free / 2**30:.1f} GiB free"
+    return Finding(what=what, ok=ok, needed=True, detail=detail)
+
+
+def _try(what: str, needed: bool, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what=what, ok=True, needed=needed, detail=look())
+    except InputError as error:
+        return Finding(what=what, ok=False, needed=needed, detail=str(error))
+
+
+def _teachers() -> str:
+    cards = api.teachers()
+    if not cards:
+        raise InputError("none; run: python -m core teach")
+    return ", ".join(f"{c.task} on {c.model} ({100 * c.test.value:.1f} %)" for c in cards)

@@ -1,0 +1,98 @@
+"""What a training says while it runs: a handful of plain, frozen events.
+
+`train` and `teach` are generators of these. The command line prints each as one JSON line, the
+runner appends the same lines to `events.jsonl`, and replaying that file shows the run again
+without computing anything.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from core.errors import InputError, one_of
+from core.records import from_plain, to_plain
+from core.results import Result, Score, TeacherCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """Progress of work that is not a training step: `done` of `total`, in units of the text."""
+
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Training is about to begin; the lines that the curve will be read against."""
+
+    run_id: str
+    total_steps: int
+    train_examples: int
+    teacher_dev: Score
+    untrained_dev: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """One optimizer step: each loss by itself, unweighted; `loss` is the weighted sum."""
+
+    step: int
+    total_steps: int
+    loss: float
+    hidden: float
+    attention: float
+    logits: float
+    labels: float
+    learning_rate: float
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """The student's score on dev after `step`."""
+
+    step: int
+    split: str
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The last event of a run that came to its end."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """The last event of fine-tuning a teacher."""
+
+    teacher: TeacherCard
+
+
+Event = Preparing | Started | StepDone | Evaluated | Finished | Taught
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Preparing, Started, StepDone, Evaluated, Finished, Taught)
+}
+
+
+def to_json(event: Any) -> str:
+    """One line of JSON, its "type" first."""
+    return json.dumps({"type": type(event).__name__, **to_plain(event)}, allow_nan=False)
+
+
+def from_json(line: str) -> Event:
+    """The event of one line; raises InputError for anything else."""
+    try:
+        plain: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"This line is not an event: {error}.") from error
+    if not isinstance(plain, dict):
+        raise InputError("This line is not an event: it is not a JSON object.")
+    values = cast("dict[str, Any]", plain)
+    kind = values.pop("type", None)
+    one_of("Event", kind, KINDS)
+    return from_plain(KINDS[kind], values)

@@ -1,0 +1,136 @@
+"""An experiment is its own name.
+
+Everything that decides what a run computes is in one frozen value, `Experiment`: which task and
+model, how to quantize, what to distil, how to train, which seed. Its canonical JSON is hashed to
+`run_id`, so caching, sharing by URL, de-duplication ("thirty students, one run") and
+reproducibility are one mechanism. Standard library only: pages and the command line read it
+without waiting for torch.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from core.errors import InputError, one_of, within
+from core.records import canonical_json
+
+WEIGHT_BITS = (2, 3, 4, 8, 32)
+ACTIVATION_BITS = (8, 4, 32)
+GRANULARITIES = ("layer", "row")
+ACTIVATIONS = ("minmax", "symmetric")
+PARTS = ("embedding", "attention", "feed-forward", "pooler")
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantRecipe:
+    """How weights and activations are quantized; the default is the paper's W2-E2-A8.
+
+    Bits of 32 leave a tensor alone. Granularity "layer" gives one scale to a matrix, "row" one
+    to each of its rows. `parts` and `layers` choose what is quantized at all (`layers` empty:
+    every encoder layer).
+    """
+
+    method: str = "twn"
+    weight_bits: int = 2
+    embedding_bits: int = 2
+    activation_bits: int = 8
+    weight_granularity: str = "layer"
+    embedding_granularity: str = "row"
+    activation: str = "minmax"
+    parts: tuple[str, ...] = PARTS
+    layers: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        one_of("Weight bits", self.weight_bits, WEIGHT_BITS)
+        one_of("Embedding bits", self.embedding_bits, WEIGHT_BITS)
+        one_of("Activation bits", self.activation_bits, ACTIVATION_BITS)
+        one_of("Weight granularity", self.weight_granularity, GRANULARITIES)
+        one_of("Embedding granularity", self.embedding_granularity, GRANULARITIES)
+        one_of("Activation range", self.activation, ACTIVATIONS)
+        for part in self.parts:
+            one_of("Part", part, PARTS)
+        # One spelling per option: order and repetition carry no meaning, so they are removed.
+        object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
+        object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+
+    @property
+    def label(self) -> str:
+        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8"."""
+        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillRecipe:
+    """Weights of the four losses (PAPER 3: hidden + attention + logits, no labels)."""
+
+    hidden: float = 1.0
+    attention: float = 1.0
+    logits: float = 1.0
+    labels: float = 0.0
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "attention", "logits", "labels"):
+            within(f"The weight of the {name} loss", getattr(self, name), 0.0, 1000.0)
+        within("The distillation temperature", self.temperature, 0.1, 100.0)
+        if not any((self.hidden, self.attention, self.logits, self.labels)):
+            raise InputError("All four losses are off, so nothing can be learned. Turn one on.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRecipe:
+    """How long and how fast: AdamW, linear warm-up over `warmup` of the steps, linear decay."""
+
+    steps: int = 300
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    evaluate_every: int = 100
+    max_tokens: int = 64
+    precision: str = "fp32"
+    augment: bool = False
+
+    def __post_init__(self) -> None:
+        within("Steps", self.steps, 1, 1_000_000)
+        within("Batch size", self.batch_size, 1, 1024)
+        within("Learning rate", self.learning_rate, 1e-8, 1.0)
+        within("Warm-up (a share of the steps)", self.warmup, 0.0, 1.0)
+        within("Weight decay", self.weight_decay, 0.0, 1.0)
+        within("Steps between evaluations", self.evaluate_every, 1, 1_000_000)
+        within("Tokens per text", self.max_tokens, 8, 512)
+        one_of("Precision", self.precision, PRECISIONS)
+        if self.augment:
+            raise InputError("Data augmentation is not built yet. Leave `augment` off.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Task, model, recipes and seed: all that a run depends on."""
+
+    task: str = "movie-sentiment"
+    model: str = "minilm-l3"
+    quant: QuantRecipe = field(default_factory=QuantRecipe)
+    distill: DistillRecipe = field(default_factory=DistillRecipe)
+    train: TrainRecipe = field(default_factory=TrainRecipe)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        within("Seed", self.seed, 0, 2**31 - 1)
+        for what, value in (("task", self.task), ("model", self.model)):
+            if not value.strip() or len(value) > 500 or "\0" in value:
+                raise InputError(f"The {what} needs a name of 1 to 500 characters.")
+
+    @property
+    def run_id(self) -> str:
+        """First 12 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(canonical_json(self).encode()).hexdigest()[:12]
+
+    @property
+    def title(self) -> str:
+        """A short human name, e.g. "twn 2-2-8 layer, 300 steps, seed 0"."""
+        quant = self.quant
+        return (
+            f"{quant.method} {quant.label} {quant.weight_granularity}, "
+            f"{self.train.steps} steps, seed {self.seed}"
+        )

@@ -1,0 +1,144 @@
+"""Layers that compute with quantized numbers and learn full-precision ones.
+
+A quantized layer keeps the *latent* float weight. Forward computes with its quantized value;
+backward passes the gradient of that value straight to the latent weight (the straight-through
+estimator, PAPER 2: "taken at the quantized weight, applied to the latent one"). Inputs are
+fake-quantized the same way, with a range found per tensor and batch.
+
+Shapes: hidden states (batch, tokens, hidden); weights (rows, cols) = (out, in); the embedding
+(rows, cols) = (words, hidden).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.quantizers.activations import fake_quantize_activation
+from core.quantizers.base import Quantized, check, quantize
+
+IMPORTANCE_FLOOR = 1e-8
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Forward the second argument, send its gradient to the first (Bengio et al. 2013)."""
+
+    @staticmethod
+    def forward(ctx, latent: Tensor, quantized: Tensor) -> Tensor:  # type: ignore[override]
+        return quantized.view_as(quantized)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):  # type: ignore[override]
+        return gradient, None
+
+
+def straight_through(latent: Tensor, quantized: Tensor) -> Tensor:
+    """`quantized`, bit for bit, whose gradient flows to `latent`; both of one shape."""
+    result: Tensor = _StraightThrough.apply(latent, quantized)  # type: ignore[assignment]
+    return result
+
+
+class ActivationQuantizer(nn.Module):
+    """Fake-quantize any tensor by its own range; 32 bits pass it through."""
+
+    def __init__(self, bits: int, kind: str) -> None:
+        super().__init__()
+        self.bits, self.kind = bits, kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.bits == 32:
+            return x
+        with torch.no_grad():
+            quantized = fake_quantize_activation(x.float(), self.bits, self.kind)
+        return straight_through(x, quantized.to(x.dtype))
+
+
+def importance(second_moment: Tensor | None) -> Tensor | None:
+    """D = sqrt(v) + 1e-8 of Adam's second moment v, same shape; None stays None."""
+    return None if second_moment is None else second_moment.sqrt().add_(IMPORTANCE_FLOOR)
+
+
+class WeightQuantizer(nn.Module):
+    """Quantize one matrix by a rule, and remember what the next step needs.
+
+    `second_moment` (rows, cols) is Adam's v, handed over by the training loop after each optimizer
+    step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before. In training every call quantizes
+    anew. In evaluation the first call's result is kept until the
+    next `.train()` or `.eval()`, so the scores, the file and the pictures share one object.
+    """
+
+    def __init__(self, name: str, method: str, bits: int, granularity: str) -> None:
+        super().__init__()
+        self.rule = check(method, bits, granularity)
+        self.name, self.bits, self.granularity = name, bits, granularity
+        self.second_moment: Tensor | None = None
+        self._scale: Tensor | None = None
+        self._kept: Quantized | None = None
+
+    @torch.no_grad()
+    def quantize(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
+        """The quantized matrix; with `rows` (n,) only those rows (granularity "row" only)."""
+        if self._kept is not None:
+            return self._kept if rows is None else self._kept.rows(rows)
+        whole = rows is None or self.granularity == "layer"
+        quantized = quantize(
+            weight if whole else weight[rows],
+            method=self.rule.name,
+            bits=self.bits,
+            granularity=self.granularity,
+            importance=importance(self._select(self.second_moment, whole, rows)),
+            start_scale=self._select(self._scale, whole, rows),
+            name=self.name,
+        )
+        self._remember(quantized, whole)
+        return quantized.rows(rows) if whole and rows is not None else quantized
+
+    def _select(self, value: Tensor | None, whole: bool, rows: Tensor | None) -> Tensor | None:
+        return value if whole or value is None else value[rows]
+
+    def _remember(self, quantized: Quantized, whole: bool) -> None:
+        if self.rule.uses_importance and self.second_moment is not None and whole:
+            self._scale = quantized.scale
+        if not self.training and whole:
+            self._kept = quantized
+
+    def train(self, mode: bool = True) -> "WeightQuantizer":
+        self._kept = None
+        return super().train(mode)
+
+
+class QuantLinear(nn.Module):
+    """y = quantized(x) quantized(W)^T + b; takes over the parameters of an nn.Linear."""
+
+    def __init__(
+        self, linear: nn.Linear, weight: WeightQuantizer | None, activation: ActivationQuantizer
+    ) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+        self.weight_quantizer, self.activation_quantizer = weight, activation
+
+    def forward(self, x: Tensor) -> Tensor:  # (..., in) -> (..., out)
+        weight = self.weight
+        if self.weight_quantizer is not None:
+            weight = straight_through(weight, self.weight_quantizer.quantize(weight).dequantize())
+        return F.linear(self.activation_quantizer(x), weight, self.bias)
+
+
+class QuantEmbedding(nn.Module):
+    """Look up quantized rows; takes over the table of an nn.Embedding.
+
+    Row by row, only the rows that the batch mentions are quantized: the others cannot change the
+    result (tested against the whole table).
+    """
+
+    def __init__(self, embedding: nn.Embedding, weight: WeightQuantizer | None) -> None:
+        super().__init__()
+        self.weight, self.padding_idx = embedding.weight, embedding.padding_idx
+        self.weight_quantizer = weight
+
+    def forward(self, ids: Tensor) -> Tensor:  # (batch, tokens) -> (batch, tokens, hidden)
+        if self.weight_quantizer is None:
+            return F.embedding(ids, self.weight, self.padding_idx)
+        rows, places = torch.unique(ids, return_inverse=True)
+        latent = F.embedding(rows, self.weight, self.padding_idx)  # (n, hidden)
+        quantized = self.weight_quantizer.quantize(self.weight, rows).dequantize()
+        return F.embedding(places, straight_through(latent, quantized))

@@ -1,0 +1,86 @@
+"""The student: a copy of the teacher whose weights and activations pass through quantizers.
+
+Quantized are the word embedding, every linear of the encoder and the pooler; position and type
+embeddings, LayerNorm, biases and the task head stay full precision (PAPER 1). Which module is
+which part is the backbone's knowledge (`backbones.part_of`); nothing here knows BERT.
+"""
+
+import copy
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from core.experiment import QuantRecipe
+from core.models.attention import NAME, AttentionQuantizers
+from core.models.backbones import is_attention, layer_of, part_of
+from core.models.layers import ActivationQuantizer, QuantEmbedding, QuantLinear, WeightQuantizer
+from core.quantizers.base import Quantized, check
+
+
+def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
+    """A quantized copy of `teacher` in eval mode, without dropout; the teacher is untouched.
+
+    Raises InputError when the recipe names an unknown method or bits the method lacks.
+    """
+    check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
+    check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
+    student = copy.deepcopy(teacher)
+    student.set_attn_implementation(NAME)
+    for name, module in list(student.named_modules()):
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if is_attention(module):
+            quantizers = AttentionQuantizers(recipe.activation_bits, recipe.activation)
+            module.add_module("activation_quantizers", quantizers)
+        replacement = _quantized(name, module, recipe)
+        if replacement is not None:
+            parent, _, child = name.rpartition(".")
+            setattr(student.get_submodule(parent), child, replacement)
+    return student.eval().requires_grad_(True)
+
+
+def _quantized(name: str, module: nn.Module, recipe: QuantRecipe) -> nn.Module | None:
+    part = part_of(name)
+    if part is None:
+        return None
+    if isinstance(module, nn.Embedding):
+        bits, granularity = recipe.embedding_bits, recipe.embedding_granularity
+    else:
+        bits, granularity = recipe.weight_bits, recipe.weight_granularity
+    layer = layer_of(name)
+    wanted = part in recipe.parts and (layer is None or not recipe.layers or layer in recipe.layers)
+    weight = None
+    if wanted and bits != 32:
+        weight = WeightQuantizer(name, recipe.method, bits, granularity)
+    if isinstance(module, nn.Embedding):
+        return QuantEmbedding(module, weight)
+    assert isinstance(module, nn.Linear), f"{name} is a {type(module).__name__}"
+    return QuantLinear(
+        module, weight, ActivationQuantizer(recipe.activation_bits, recipe.activation)
+    )
+
+
+def weight_quantizers(student: nn.Module) -> Iterator[tuple[str, Tensor, WeightQuantizer]]:
+    """(name, latent weight, quantizer) of every quantized matrix, in the order of the network."""
+    for name, module in student.named_modules():
+        if isinstance(module, QuantLinear | QuantEmbedding) and module.weight_quantizer is not None:
+            yield name, module.weight, module.weight_quantizer
+
+
+def quantized_weights(student: nn.Module) -> dict[str, Quantized]:
+    """What the student computes with, by name: the objects that its forward uses in eval mode."""
+    return {
+        name: quantizer.quantize(weight) for name, weight, quantizer in weight_quantizers(student)
+    }
+
+
+def hand_over_second_moments(student: nn.Module, second_moments: dict[Tensor, Tensor]) -> None:
+    """Give every loss-aware quantizer Adam's v of its latent weight (PAPER 2).
+
+    `second_moments` maps a latent weight to v of the same shape. Called after each optimizer
+    step; a weight without an entry keeps an importance of ones.
+    """
+    for _, weight, quantizer in weight_quantizers(student):
+        if quantizer.rule.uses_importance:
+            quantizer.second_moment = second_moments.get(weight)

@@ -1,0 +1,147 @@
+"""Teachers: fine-tuned full-precision models, kept small enough to ship.
+
+A teacher folder holds `teacher.json` (a TeacherCard), `config.json` and `model.safetensors`.
+Weights are *stored* in float16 and *computed* in float32; scores are measured on what is stored.
+While a teacher of an embedded backbone is fine-tuned its word embedding stays frozen, so that
+half of the model is stored once for all of them.
+"""
+
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+
+from core.errors import InputError
+from core.models.attention import NAME
+from core.models.backbones import BACKBONES, share_tokenizer
+from core.places import find, local, replacing, shipped, write_text
+from core.records import canonical_json, from_json
+from core.results import TeacherCard
+
+WORD_EMBEDDING = "bert.embeddings.word_embeddings.weight"
+
+
+def slug(name: str) -> str:
+    """A name that is safe as a folder: letters, digits, dot, dash, underscore."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "unnamed"
+
+
+def teacher_folder(task: str, model: str) -> str:
+    """The folder name of the teacher of (task, model)."""
+    return f"{slug(task)}--{slug(model)}"
+
+
+def list_teachers() -> list[TeacherCard]:
+    """Cards of all readable teachers, local ones before shipped ones of the same name."""
+    cards: dict[tuple[str, str], TeacherCard] = {}
+    for root in (shipped(), local()):
+        for path in sorted((root / "teachers").glob("*/teacher.json")):
+            try:
+                card = from_json(TeacherCard, path.read_text(encoding="utf-8"))
+            except (InputError, OSError, UnicodeDecodeError):
+                continue  # a damaged folder is reported by load_teacher when it is asked for
+            cards[card.task, card.model] = card
+    return list(cards.values())
+
+
+def save_teacher(model: PreTrainedModel, card: TeacherCard, root: Path | None = None) -> Path:
+    """Write the teacher under `root` (default: local) and return its folder."""
+    root = root or local()
+    folder = root / "teachers" / teacher_folder(card.task, card.model)
+    state = {name: to_half(value) for name, value in model.state_dict().items()}
+    if card.shared_embedding:
+        embedding = state.pop(WORD_EMBEDDING)
+        _save_shared(card.shared_embedding, embedding, root)
+        share_tokenizer(card.model, root)
+    with replacing(folder / "model.safetensors") as temporary:
+        save_file(state, temporary)
+    write_text(folder / "config.json", model.config.to_json_string())
+    write_text(folder / "teacher.json", canonical_json(card) + "\n")
+    return folder
+
+
+def _save_shared(name: str, embedding: Tensor, root: Path) -> None:
+    existing = find("backbones", name, "word_embedding.safetensors")
+    if existing is not None:
+        if not torch.equal(load_file(existing)["word_embedding"], embedding):
+            raise InputError(f"The word embedding differs from the one stored for {name}.")
+        return
+    path = root / "backbones" / name / "word_embedding.safetensors"
+    with replacing(path) as temporary:
+        save_file({"word_embedding": embedding}, temporary)
+
+
+def to_half(value: Tensor) -> Tensor:
+    """float16 storage of a weight, contiguous."""
+    return value.detach().to(torch.float16).contiguous()
+
+
+def load_card(task: str, model: str) -> TeacherCard:
+    """The card of the teacher of (task, model); raises InputError when there is none."""
+    folder = find("teachers", teacher_folder(task, model))
+    if folder is None or not (folder / "teacher.json").exists():
+        raise InputError(
+            f"There is no teacher for {task} on {model} yet. "
+            f"Train one with: python -m core teach --task {task} --model {model}"
+        )
+    return from_json(TeacherCard, (folder / "teacher.json").read_text(encoding="utf-8"))
+
+
+def load_teacher(task: str, model: str) -> PreTrainedModel:
+    """The teacher of (task, model) in float32, eval mode, gradients off.
+
+    Raises InputError when there is none or its files are damaged.
+    """
+    card = load_card(task, model)
+    folder = find("teachers", teacher_folder(task, model))
+    assert folder is not None
+    try:
+        state = load_file(folder / "model.safetensors")
+        if card.shared_embedding:
+            shared = find("backbones", card.shared_embedding, "word_embedding.safetensors")
+            if shared is None:
+                raise InputError(f"The word embedding of {card.shared_embedding} is missing.")
+            state[WORD_EMBEDDING] = load_file(shared)["word_embedding"]
+        config = BertConfig.from_json_file(folder / "config.json")
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"The teacher in {folder.name} is damaged ({error}). Restore the folder, or delete it "
+            f"and run: python -m core teach --task {task} --model {model}"
+        ) from error
+    return model_from_state(config, state).requires_grad_(False)
+
+
+def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrainedModel:
+    """A classifier with exactly these weights (any float type, computed in float32), eval mode.
+
+    Raises InputError when names or shapes do not fit the config.
+    """
+    try:
+        with torch.device("meta"):
+            model = BertForSequenceClassification(config)
+        state = {name: value.to(torch.float32) for name, value in state.items()}
+        model.load_state_dict(state, assign=True)
+    except (RuntimeError, ValueError, TypeError) as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise InputError(f"The weights do not fit their config: {first}") from error
+    _restore_buffers(model, config)
+    model.set_attn_implementation(NAME)
+    return model.eval()
+
+
+def _restore_buffers(model: PreTrainedModel, config: BertConfig) -> None:
+    """Buffers that no file holds (position and type numbers) were left on the meta device."""
+    embeddings = model.get_submodule("bert.embeddings")
+    positions = torch.arange(config.max_position_embeddings).expand((1, -1))
+    embeddings.register_buffer("position_ids", positions, persistent=False)
+    embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
+
+
+def shared_embedding_of(model: str) -> str:
+    """The shared embedding's name for an embedded backbone, "" for any other model."""
+    backbone = BACKBONES.get(model)
+    return backbone.shared if backbone else ""

@@ -1,0 +1,130 @@
+"""An experiment as flat, named options: one list for the command line, the URL and the form.
+
+`Experiment` is nested; people type `--weight-bits 2` or `?weight_bits=2`. Here every leaf gets its
+name, its type and one line of help, and a mapping of texts becomes a checked `Experiment`.
+"""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from core.errors import InputError, one_of
+from core.experiment import Experiment
+
+HELP = {
+    "task": "what is learned; `python -m core tasks` lists them",
+    "model": "backbone of teacher and student: an embedded name, a folder or a hub id",
+    "method": "quantization rule for weights, e.g. twn or lat",
+    "weight_bits": "bits of the encoder's weights: 2, 3, 4, 8, or 32 to leave them alone",
+    "embedding_bits": "bits of the word embedding: 2, 3, 4, 8 or 32",
+    "activation_bits": "bits of the activations: 8, 4, or 32 for none",
+    "weight_granularity": "one scale per matrix (layer) or per row (row)",
+    "embedding_granularity": "one scale for the embedding (layer) or per word (row)",
+    "activation": "range of an activation: minmax (with zero point) or symmetric",
+    "parts": "what is quantized, comma separated: embedding,attention,feed-forward,pooler",
+    "layers": "numbers of the encoder layers that are quantized, comma separated; empty for all",
+    "hidden": "weight of the hidden-state loss",
+    "attention": "weight of the attention-score loss",
+    "logits": "weight of the loss on the teacher's logits",
+    "labels": "weight of the loss on the true labels",
+    "temperature": "softens both logits before they are compared",
+    "steps": "optimizer steps",
+    "batch_size": "examples per step",
+    "learning_rate": "peak learning rate of AdamW",
+    "warmup": "share of the steps in which the learning rate rises",
+    "weight_decay": "AdamW's decay of weights",
+    "evaluate_every": "steps between scores on dev",
+    "max_tokens": "longer texts are cut",
+    "precision": "fp32, or bf16 on processors that have it",
+    "augment": "train on augmented data",
+    "seed": "seed of the order of the batches",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One leaf of an experiment: `group` is "quant", "distill", "train" or "" for the top."""
+
+    name: str
+    group: str
+    kind: Any
+    default: Any
+    help: str
+
+
+def options() -> list[Option]:
+    """All leaves of an experiment, in order."""
+    return list(_leaves(Experiment(), ""))
+
+
+def _leaves(record: Any, group: str) -> typing.Iterator[Option]:
+    hints = typing.get_type_hints(type(record))
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if is_dataclass(value):
+            yield from _leaves(value, field.name)
+        else:
+            kind = hints[field.name]
+            yield Option(
+                name=field.name, group=group, kind=kind, default=value, help=HELP[field.name]
+            )
+
+
+def flatten(experiment: Experiment) -> dict[str, str]:
+    """Option name to text, for every option."""
+    texts = {}
+    for option in options():
+        owner = getattr(experiment, option.group) if option.group else experiment
+        texts[option.name] = _text(getattr(owner, option.name))
+    return texts
+
+
+def changed(experiment: Experiment) -> dict[str, str]:
+    """Only the options that differ from the default: what a URL needs to carry."""
+    usual = flatten(Experiment())
+    return {name: text for name, text in flatten(experiment).items() if text != usual[name]}
+
+
+def build(texts: Mapping[str, Any], base: Experiment | None = None) -> Experiment:
+    """The experiment of these options on top of `base` (default: the default experiment).
+
+    Values may be texts or already typed. Raises InputError for an unknown name, a value of the
+    wrong kind, or a value that a recipe refuses.
+    """
+    known = {option.name: option for option in options()}
+    values: dict[str, dict[str, Any]] = {"": {}, "quant": {}, "distill": {}, "train": {}}
+    for name, text in texts.items():
+        one_of("Option", name, known)
+        values[known[name].group][name] = _value(known[name], text)
+    base = base or Experiment()
+    return replace(
+        base,
+        quant=replace(base.quant, **values["quant"]),
+        distill=replace(base.distill, **values["distill"]),
+        train=replace(base.train, **values["train"]),
+        **values[""],
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _value(option: Option, text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        if typing.get_origin(option.kind) is tuple:
+            inner = typing.get_args(option.kind)[0]
+            return tuple(inner(item) for item in text.split(",") if item.strip())
+        if option.kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return option.kind(text)
+    except (KeyError, ValueError) as error:
+        kinds = {int: "a whole number", float: "a number", bool: "true or false"}
+        wanted = kinds.get(option.kind, "a comma separated list")
+        shown = text if len(text) <= 40 else text[:37] + "..."
+        raise InputError(f"{option.name} must be {wanted}, not {shown!r}.") from error

@@ -1,0 +1,1 @@
+"""The packed student: codes as bits, scales and leftovers as floats, in one safetensors file."""

@@ -1,0 +1,5 @@
+"""Quantizers: one rule a file, found by walking this folder. Start reading at `base`."""
+
+from core.quantizers.base import Quantized, Rule, fake_quantize, quantize, rule, rules
+
+__all__ = ["Quantized", "Rule", "fake_quantize", "quantize", "rule", "rules"]

@@ -1,0 +1,40 @@
+"""LAT: the loss-aware rule, approximate solver.
+
+Errors in weights that the loss does not feel are free, so weigh them: minimise
+sum_i D_i (w_i - a b_i)^2 with the diagonal curvature estimate that Adam keeps anyway,
+D = sqrt(v) + 1e-8, v its second moment of the gradient (Hou, Yao and Kwok, arXiv 1611.01600;
+Hou and Kwok, arXiv 1802.08635; TernaryBERT equation 7). The solver alternates:
+
+    a = |b . D . w|_1 / |b . D|_1        b = the nearest level of w / a
+
+from the codes of the previous step (a warm start: weights move little), in the first step from
+TWN's. Without importance (before the first step, or untrained) D is one everywhere.
+"""
+
+from torch import Tensor
+
+from core.quantizers.alternate import alternate, nearest_codes
+from core.quantizers.base import rule
+from core.quantizers.twn import twn
+
+
+@rule(
+    "lat",
+    title="LAT (loss-aware)",
+    latex=(
+        r"\min_{\alpha, b} \sum_i D_i (w_i - \alpha b_i)^2,\quad D_i = \sqrt{v_i} + 10^{-8}:\quad "
+        r"\alpha \leftarrow \frac{\sum_i D_i b_i w_i}{\sum_i D_i b_i^2},\quad "
+        r"b_i \leftarrow \mathrm{round}(w_i / \alpha)"
+    ),
+    source="Hou and Kwok, Loss-aware weight quantization (arXiv 1802.08635), approximate solver",
+    uses_importance=True,
+)
+def lat(
+    weight: Tensor, bits: int, importance: Tensor | None, start_scale: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Alternate under the importance; shapes as in `base.rule`."""
+    if start_scale is None:
+        codes, _ = twn(weight, bits, None, None)
+    else:
+        codes = nearest_codes(weight, start_scale, bits)
+    return alternate(weight, codes, bits, importance)

@@ -1,0 +1,55 @@
+"""TWN: the approximation-based rule, blind to the loss.
+
+Minimise ||w - a b||^2. The exact answer needs a sort; Ternary Weight Networks (arXiv 1605.04711,
+section 2.3; TernaryBERT equation 6) cut at 0.7 times the mean magnitude instead, which is close
+to optimal for weights that are normally distributed:
+
+    threshold = 0.7 * mean|w|       b = sign(w) where |w| > threshold, else 0
+    a = mean of |w| over the survivors
+
+Example: [0.1, -0.9, 1.1, 0.3] has mean magnitude 0.6, threshold 0.42, codes [0, -1, 1, 0] and
+scale 1.0. Above 2 bits the same objective is met by alternation (see `alternate`), started from
+the max-abs scale, so that it is never worse than `uniform`.
+"""
+
+import torch
+from torch import Tensor
+
+from core.quantizers.alternate import alternate
+from core.quantizers.base import rule
+from core.quantizers.uniform import uniform
+
+THRESHOLD_FACTOR = 0.7
+
+
+def threshold(weight: Tensor) -> Tensor:
+    """0.7 mean|w| of each row, (rows, 1)."""
+    return weight.abs().mean(dim=1, keepdim=True) * THRESHOLD_FACTOR
+
+
+def ternarize(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """TWN's codes (rows, cols) and scale (rows, 1) at 2 bits."""
+    magnitude = weight.abs()
+    survives = magnitude > magnitude.mean(dim=1, keepdim=True) * THRESHOLD_FACTOR
+    count = survives.sum(dim=1, keepdim=True)
+    scale = (magnitude * survives).sum(dim=1, keepdim=True) / count.clamp_min(1)
+    return torch.sign(weight).mul_(survives), scale
+
+
+@rule(
+    "twn",
+    title="TWN (approximation)",
+    latex=(
+        r"\Delta = \frac{0.7}{n}\sum_i |w_i|,\quad b_i = \mathrm{sign}(w_i)\,[\,|w_i| > \Delta\,]"
+        r",\quad \alpha = \frac{\sum_i |w_i|\,[\,|w_i| > \Delta\,]}{\sum_i [\,|w_i| > \Delta\,]}"
+    ),
+    source="Li et al., Ternary Weight Networks (arXiv 1605.04711); TernaryBERT equation 6",
+)
+def twn(
+    weight: Tensor, bits: int, importance: Tensor | None, start_scale: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Ternary by threshold; above 2 bits the alternation. Shapes as in `base.rule`."""
+    if bits == 2:
+        return ternarize(weight)
+    codes, _ = uniform(weight, bits, None, None)
+    return alternate(weight, codes, bits, None)

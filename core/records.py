@@ -1,0 +1,85 @@
+"""Frozen dataclasses to JSON and back, with a sentence for every way a file can be wrong.
+
+Experiments, results and events are all plain frozen dataclasses. Here they become dictionaries
+of plain values (`to_plain`) and come back checked field by field (`from_plain`): unknown names,
+missing values and wrong types raise `InputError`. Fields that a file does not name take their
+defaults, so a file written before a field existed still reads.
+"""
+
+import json
+import types
+import typing
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from typing import Any, TypeVar
+
+from core.errors import InputError
+
+Record = TypeVar("Record")
+
+
+def to_plain(record: Any) -> dict[str, Any]:
+    """The record as nested dictionaries, lists and plain values."""
+    return json.loads(canonical_json(record))
+
+
+def canonical_json(record: Any) -> str:
+    """The one JSON text of a record: sorted keys, no spaces. Equal records give equal text."""
+    return json.dumps(asdict(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def from_plain(kind: type[Record], plain: object, where: str = "") -> Record:
+    """Build a `kind` from what JSON gave; raises InputError naming the field that is wrong."""
+    where = where or kind.__name__
+    if not isinstance(plain, dict):
+        raise InputError(f"{where} must be a JSON object, not {_name(plain)}.")
+    hints = typing.get_type_hints(kind)
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(plain) - set(known))
+    if unknown:
+        raise InputError(f"{where} has no field {unknown[0]!r}. It has: {', '.join(known)}.")
+    values = {}
+    for name, field in known.items():
+        if name in plain:
+            values[name] = _convert(hints[name], plain[name], f"{where}.{name}")
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise InputError(f"{where} lacks the field {name!r}.")
+    return kind(**values)
+
+
+def from_json(kind: type[Record], text: str) -> Record:
+    """`from_plain` on a JSON text; raises InputError when the text is not JSON."""
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"This is not the JSON of a {kind.__name__}: {error}.") from error
+    return from_plain(kind, plain)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in inner:
+            return None
+        (hint,) = [choice for choice in inner if choice is not type(None)]
+        return _convert(hint, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where} must be a list, not {_name(value)}.")
+        return tuple(_convert(inner[0], item, where) for item in value)
+    if is_dataclass(hint):
+        return from_plain(typing.cast(type, hint), value, where)
+    return _plain_value(hint, value, where)
+
+
+def _plain_value(hint: Any, value: Any, where: str) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if hint is float and (whole or isinstance(value, float)):
+        return float(value)
+    if (hint is int and whole) or (hint in (str, bool) and isinstance(value, hint)):
+        return value
+    raise InputError(f"{where} must be {hint.__name__}, not {_name(value)}.")
+
+
+def _name(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

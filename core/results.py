@@ -1,0 +1,101 @@
+"""What a run found: plain numbers, JSON both ways through `core.records`.
+
+Scores are fractions (0.847 is 84.7 %), sizes are bytes, times are seconds. Every score carries
+its standard error and the number of examples, because a score without them cannot be compared.
+"""
+
+from dataclasses import dataclass, field
+
+from core.experiment import TrainRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One metric on one split; `standard_error` in the same units as `value`."""
+
+    metric: str
+    value: float
+    standard_error: float
+    examples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReport:
+    """What quantizing did to one matrix: `zeros` is a share, `sqnr_db` 10 log10(signal/noise)."""
+
+    name: str
+    part: str
+    rows: int
+    cols: int
+    bits: int
+    granularity: str
+    zeros: float
+    mse: float
+    sqnr_db: float
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where it was measured: a time without its machine means nothing."""
+
+    processor: str
+    cores: int
+    threads: int
+    torch: str
+    transformers: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of a run. `score` and its companions are on the test split, which nothing
+    selected on; `dev_score` is the last dev score of the same weights. The student is the one
+    of the last step: no checkpoint was picked.
+    """
+
+    run_id: str
+    task: str
+    model: str
+    metric: str
+    score: float
+    score_standard_error: float
+    teacher_score: float
+    teacher_standard_error: float
+    untrained_score: float
+    untrained_standard_error: float
+    test_examples: int
+    dev_score: float
+    teacher_dev_score: float
+    size_bytes_float32: int
+    size_bytes_packed: int
+    steps: int
+    train_seconds: float
+    total_seconds: float
+    machine: Machine
+    layers: tuple[LayerReport, ...] = field(default=())
+
+    @property
+    def compression(self) -> float:
+        """How many times smaller the packed file is than 4 bytes a weight."""
+        return self.size_bytes_float32 / self.size_bytes_packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherCard:
+    """What is known of a teacher; kept beside its weights as `teacher.json`.
+
+    `shared_embedding` names the backbone folder whose word embedding it uses (it was frozen while
+    training), or is empty when the teacher's own file holds it.
+    """
+
+    task: str
+    model: str
+    labels: tuple[str, ...]
+    train: TrainRecipe
+    seed: int
+    dev: Score
+    test: Score
+    parameters: int
+    shared_embedding: str
+    train_seconds: float
+    machine: Machine

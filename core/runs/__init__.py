@@ -1,0 +1,1 @@
+"""Runs: folders that remember, and processes that compute."""

@@ -1,0 +1,169 @@
+"""A run is a folder; whoever wants to know something about a run reads the folder.
+
+    experiment.json          what is computed, written first
+    ticket                   when it was asked for: its place in the queue
+    worker.lock, worker.pid  held while a process computes it; the lock dies with the process
+    events.jsonl             one event a line, appended
+    STOP, error.txt          asked to stop; the sentence it failed with
+    model.safetensors        the packed student
+    predictions.safetensors  logits of teacher, untrained and student on dev and test
+    result.json              written last, so its presence means finished
+
+There is no other index. A folder that cannot be read is listed as damaged, never hidden.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core import events
+from core.errors import InputError
+from core.experiment import Experiment
+from core.places import local, shipped
+from core.records import from_json
+from core.results import Result
+
+RUN_ID = re.compile(r"[0-9a-f]{12}")
+START_GRACE_SECONDS = 15.0
+ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a folder says. state: queued, running, finished, failed, stopped, interrupted (its
+    process is gone), damaged; `message` is a sentence for failed and damaged ones."""
+
+    run_id: str
+    folder: Path
+    state: str
+    experiment: Experiment | None = None
+    result: Result | None = None
+    message: str = ""
+    shipped: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing computes it any more."""
+        return self.state in ENDED
+
+
+def runs_folder() -> Path:
+    """Where new runs go."""
+    return local() / "runs"
+
+
+def run_folder(run_id: str) -> Path:
+    """The local folder of a run id; raises InputError for anything that is not 12 hex digits."""
+    if not RUN_ID.fullmatch(run_id):
+        raise InputError(f"{run_id[:40]!r} is not a run id (12 digits from 0-9 and a-f).")
+    return runs_folder() / run_id
+
+
+def list_runs() -> list[Run]:
+    """All runs, the newest ticket first, shipped ones after those of this computer."""
+    found: dict[str, Run] = {}
+    for root in (runs_folder(), shipped() / "runs"):
+        folders = [path for path in root.glob("*") if RUN_ID.fullmatch(path.name)]
+        for folder in sorted(folders, key=ticket_of, reverse=True):
+            run = read_folder(folder)
+            found.setdefault(run.run_id, run)
+    return list(found.values())
+
+
+def find_run(run_id: str) -> Run | None:
+    """The run of that id, on this computer or shipped; None if there is none."""
+    if (run_folder(run_id) / "experiment.json").exists():
+        return read_folder(run_folder(run_id))
+    folder = shipped() / "runs" / run_id
+    if folder.is_dir():
+        return read_folder(folder)
+    return None
+
+
+def read_folder(folder: Path) -> Run:
+    """What the folder says of its run; a folder that makes no sense has the state "damaged"."""
+    is_shipped = folder.parent == shipped() / "runs"
+    run_id, experiment, result, message = folder.name, None, None, ""
+    try:
+        text = (folder / "experiment.json").read_text(encoding="utf-8")
+        experiment = from_json(Experiment, text)
+        if experiment.run_id != run_id and not is_shipped:
+            raise InputError("its experiment belongs to another run id")
+        run_id = experiment.run_id
+        if (folder / "result.json").exists():
+            result = from_json(Result, (folder / "result.json").read_text(encoding="utf-8"))
+        elif (folder / "error.txt").exists():
+            message = (folder / "error.txt").read_text(encoding="utf-8")
+        state = "finished" if result else _unfinished(folder, bool(message))
+    except (InputError, OSError, UnicodeDecodeError) as error:
+        state = "damaged"
+        message = (
+            f"The folder of run {folder.name} cannot be read ({error}). Delete it to run again."
+        )
+    return Run(
+        run_id=run_id,
+        folder=folder,
+        state=state,
+        experiment=experiment,
+        result=result,
+        message=message,
+        shipped=is_shipped,
+    )
+
+
+def _unfinished(folder: Path, failed: bool) -> str:
+    if is_alive(folder):
+        return "running" if (folder / "events.jsonl").exists() else "queued"
+    if (folder / "STOP").exists():
+        return "stopped"
+    if failed:
+        return "failed"
+    fresh = time.time() - ticket_of(folder) < START_GRACE_SECONDS
+    return "queued" if fresh else "interrupted"
+
+
+def is_alive(folder: Path) -> bool:
+    """Whether a process holds the run's lock."""
+    lock = folder / "worker.lock"
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # read-only folder: nobody computes there
+        return False
+
+
+def ticket_of(folder: Path) -> float:
+    """Seconds since the epoch when the run was asked for; 0 if nobody did."""
+    try:
+        return float((folder / "ticket").read_text())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def read_events(folder: Path) -> list[events.Event]:
+    """The events so far. Lines that cannot be read (a torn last one) are left out."""
+    try:
+        text = (folder / "events.jsonl").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    found = []
+    for line in text.splitlines():
+        try:
+            found.append(events.from_json(line))
+        except InputError:
+            continue
+    return found
+
+
+def waiting_before(run: Run) -> int:
+    """How many runs are running or queued before this one."""
+    mine = (ticket_of(run.folder), run.run_id)
+    others = [other for other in list_runs() if not other.is_over and other.run_id != run.run_id]
+    return sum((ticket_of(other.folder), other.run_id) < mine for other in others)

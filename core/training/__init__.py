@@ -1,0 +1,1 @@
+"""Training: the losses, the evaluation, and two generators of events (student and teacher)."""

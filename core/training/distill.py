@@ -1,0 +1,86 @@
+"""The distillation losses (TernaryBERT section 3.2; PAPER 3), each by itself.
+
+    L = hidden * sum over L+1 hidden states of MSE(student, teacher)
+      + attention * sum over L layers of MSE of the scores Q K^T / sqrt(d), before the softmax
+      + logits * cross-entropy of the student's logits against the teacher's probabilities
+      + labels * cross-entropy against the true labels (off in the paper)
+
+Padding is left out of every mean: a token that is not there teaches nothing. With temperature T
+both logits are divided by T and the loss multiplied by T^2 (Hinton et al. 2015).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.experiment import DistillRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outputs:
+    """What a forward gives: logits (batch, classes), hidden states L+1 x (batch, tokens, hidden),
+    attention scores L x (batch, heads, tokens, tokens)."""
+
+    logits: Tensor
+    hidden: tuple[Tensor, ...]
+    scores: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Losses:
+    """The four losses, unweighted scalars."""
+
+    hidden: Tensor
+    attention: Tensor
+    logits: Tensor
+    labels: Tensor
+
+    def total(self, recipe: DistillRecipe) -> Tensor:
+        """The weighted sum; a loss of weight 0 adds nothing, not even its gradient."""
+        parts = ((getattr(recipe, name), getattr(self, name)) for name in self.__slots__)
+        return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
+
+
+def run_with_outputs(model, inputs: dict[str, Tensor]) -> Outputs:
+    """Forward with all that the losses need, in float32."""
+    out = model(**inputs, output_hidden_states=True, output_attentions=True)
+    return Outputs(
+        logits=out.logits.float(),
+        hidden=tuple(state.float() for state in out.hidden_states),
+        scores=tuple(score.float() for score in out.attentions),
+    )
+
+
+def losses(
+    student: Outputs, teacher: Outputs, mask: Tensor, labels: Tensor, temperature: float
+) -> Losses:
+    """All four losses; mask (batch, tokens) is 1 on real tokens, labels (batch,)."""
+    tokens = mask[:, :, None].float()  # (batch, tokens, 1)
+    pairs = tokens * tokens.transpose(1, 2)  # (batch, tokens, tokens)
+    return Losses(
+        hidden=_sum_of_means(student.hidden, teacher.hidden, tokens),
+        attention=_sum_of_means(student.scores, teacher.scores, pairs[:, None]),
+        logits=soft_cross_entropy(student.logits, teacher.logits, temperature),
+        labels=F.cross_entropy(student.logits, labels),
+    )
+
+
+def _sum_of_means(
+    students: tuple[Tensor, ...], teachers: tuple[Tensor, ...], mask: Tensor
+) -> Tensor:
+    """Sum over layers of the mean squared difference where mask is 1 (it broadcasts)."""
+    total = torch.zeros(())
+    for student, teacher in zip(students, teachers, strict=True):
+        count = mask.sum() * (student.numel() / mask.numel())
+        difference = (student - teacher) * mask
+        total = total + (difference * difference).sum() / count
+    return total
+
+
+def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Mean over the batch of -sum_c softmax(teacher / T) log softmax(student / T), times T^2."""
+    target = torch.softmax(teacher / temperature, dim=-1)
+    log_probabilities = torch.log_softmax(student / temperature, dim=-1)
+    return -(target * log_probabilities).sum(dim=-1).mean() * temperature**2

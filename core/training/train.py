@@ -1,0 +1,222 @@
+"""Distillation-aware training of a quantized student, as a generator of events.
+
+    for event in train(experiment): ...
+
+Each step (TernaryBERT algorithm 1): quantize the latent weights, run student and teacher on the
+batch, compare (see `distill`), send the gradient straight through to the latent weights, update
+them with AdamW. The caller is in charge: it stops the training by closing the generator. Nothing
+here prints, logs, or knows of any page.
+
+The student that is scored, packed and saved is the one of the last step. Dev is scored on the
+way, test once at the end; nothing is selected on either.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save as save_arrays
+from transformers import PreTrainedModel
+
+from core.errors import InputError
+from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
+from core.experiment import Experiment
+from core.machine import describe, has_bf16
+from core.models.backbones import load_tokenizer, part_of
+from core.models.student import (
+    build_student,
+    hand_over_second_moments,
+    quantized_weights,
+    weight_quantizers,
+)
+from core.models.teachers import load_teacher
+from core.packed.file import to_bytes
+from core.places import replacing
+from core.quantizers.error import quantization_error
+from core.results import LayerReport, Result, Score
+from core.tasks.base import Task, find_task, load, prepare
+from core.tasks.metrics import score
+from core.training.batches import Batch, Encoded, encode_split, training_batches
+from core.training.distill import Losses, losses, run_with_outputs
+from core.training.evaluate import split_logits
+from core.training.optimizer import build_optimizer, descend, second_moments
+
+MODEL_FILE, PREDICTIONS_FILE = "model.safetensors", "predictions.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """All that one training needs, loaded."""
+
+    task: Task
+    teacher: PreTrainedModel
+    student: PreTrainedModel
+    train: Encoded
+    dev: Encoded
+    test: Encoded
+
+
+def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
+    """Train the student of `experiment`; the last event is `Finished`.
+
+    With `folder`, the packed student and all predictions are written there before `Finished`.
+    Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
+    """
+    began = time.perf_counter()
+    lesson = yield from _prepare(experiment)
+    gathered: dict[str, np.ndarray] = {}
+    teacher_dev = yield from _score(lesson, "teacher", "dev", gathered)
+    untrained_dev = yield from _score(lesson, "untrained", "dev", gathered)
+    teacher_test = yield from _score(lesson, "teacher", "test", gathered)
+    untrained_test = yield from _score(lesson, "untrained", "test", gathered)
+    yield Started(
+        run_id=experiment.run_id,
+        total_steps=experiment.train.steps,
+        train_examples=len(lesson.train),
+        teacher_dev=teacher_dev,
+        untrained_dev=untrained_dev,
+    )
+    train_began = time.perf_counter()
+    dev = yield from _steps(experiment, lesson, gathered)
+    train_seconds = time.perf_counter() - train_began
+    test = yield from _score(lesson, "student", "test", gathered)
+    packed = to_bytes(lesson.student, experiment)
+    if folder is not None:
+        _write(folder, packed, gathered)
+    yield Finished(
+        result=Result(
+            run_id=experiment.run_id,
+            task=experiment.task,
+            model=experiment.model,
+            metric=test.metric,
+            score=test.value,
+            score_standard_error=test.standard_error,
+            teacher_score=teacher_test.value,
+            teacher_standard_error=teacher_test.standard_error,
+            untrained_score=untrained_test.value,
+            untrained_standard_error=untrained_test.standard_error,
+            test_examples=test.examples,
+            dev_score=dev.value,
+            teacher_dev_score=teacher_dev.value,
+            size_bytes_float32=4 * sum(p.numel() for p in lesson.teacher.parameters()),
+            size_bytes_packed=len(packed),
+            steps=experiment.train.steps,
+            train_seconds=train_seconds,
+            total_seconds=time.perf_counter() - began,
+            machine=describe(torch.get_num_threads()),
+            layers=layer_reports(lesson.student, experiment),
+        )
+    )
+
+
+def _prepare(experiment: Experiment) -> Generator[Preparing, None, Lesson]:
+    if experiment.train.precision == "bf16" and not has_bf16():
+        raise InputError("This processor has no native bfloat16. Choose the precision fp32.")
+    task = find_task(experiment.task)
+    yield Preparing(text="Loading the teacher")
+    teacher = load_teacher(experiment.task, experiment.model)
+    torch.manual_seed(experiment.seed)
+    student = build_student(teacher, experiment.quant)
+    yield from prepare(task)
+    yield Preparing(text="Tokenizing")
+    tokenizer, splits = load_tokenizer(experiment.model), load(task)
+    limit = min(experiment.train.max_tokens, teacher.config.max_position_embeddings)
+    return Lesson(
+        task=task,
+        teacher=teacher,
+        student=student,
+        train=encode_split(tokenizer, splits.train, task, limit),
+        dev=encode_split(tokenizer, splits.dev, task, limit),
+        test=encode_split(tokenizer, splits.test, task, limit),
+    )
+
+
+def _score(
+    lesson: Lesson, who: str, split: str, gathered: dict[str, np.ndarray]
+) -> Generator[Preparing, None, Score]:
+    """Score teacher, untrained or student on a split; logits are kept in `gathered`."""
+    model = lesson.teacher if who == "teacher" else lesson.student
+    encoded: Encoded = getattr(lesson, split)
+    logits = yield from split_logits(model, encoded, f"Scoring the {who} on {split}")
+    gathered[f"{split}.{who}"] = logits
+    gathered[f"{split}.labels"] = encoded.labels
+    return score(lesson.task.metric, logits, encoded.labels)
+
+
+def _steps(
+    experiment: Experiment, lesson: Lesson, gathered: dict[str, np.ndarray]
+) -> Generator[Event, None, Score]:
+    """The training loop; returns the last dev score."""
+    recipe = experiment.train
+    optimizer = build_optimizer(lesson.student, recipe)
+    batches = training_batches(lesson.train, recipe.batch_size, experiment.seed)
+    dev = None
+    for step in range(1, recipe.steps + 1):
+        began = time.perf_counter()
+        lesson.student.train()
+        batch = next(batches)
+        parts = batch_losses(experiment, lesson, batch)
+        loss = parts.total(experiment.distill)
+        rate = descend(optimizer, loss, step, recipe)
+        hand_over_second_moments(lesson.student, second_moments(optimizer))
+        yield StepDone(
+            step=step,
+            total_steps=recipe.steps,
+            loss=float(loss.detach()),
+            hidden=float(parts.hidden.detach()),
+            attention=float(parts.attention.detach()),
+            logits=float(parts.logits.detach()),
+            labels=float(parts.labels.detach()),
+            learning_rate=rate,
+            tokens=int(batch.attention_mask.sum()),
+            seconds=time.perf_counter() - began,
+        )
+        if step % recipe.evaluate_every == 0 or step == recipe.steps:
+            dev = yield from _score(lesson, "student", "dev", gathered)
+            yield Evaluated(step=step, split="dev", score=dev)
+    assert dev is not None
+    return dev
+
+
+def batch_losses(experiment: Experiment, lesson: Lesson, batch: Batch) -> Losses:
+    """The four losses of one batch; forward in bfloat16 where the recipe says so."""
+    low = experiment.train.precision == "bf16"
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        with torch.no_grad():
+            teacher = run_with_outputs(lesson.teacher, batch.inputs)
+        student = run_with_outputs(lesson.student, batch.inputs)
+    temperature = experiment.distill.temperature
+    return losses(student, teacher, batch.attention_mask, batch.labels, temperature)
+
+
+def layer_reports(student: PreTrainedModel, experiment: Experiment) -> tuple[LayerReport, ...]:
+    """What quantizing did to each matrix of a student in eval mode."""
+    weights = quantized_weights(student)
+    reports = []
+    for name, latent, quantizer in weight_quantizers(student):
+        error = quantization_error(latent, weights[name])
+        reports.append(
+            LayerReport(
+                name=name,
+                part=part_of(name) or "",
+                rows=latent.shape[0],
+                cols=latent.shape[1],
+                bits=quantizer.bits,
+                granularity=quantizer.granularity,
+                zeros=error.zeros,
+                mse=error.mse,
+                sqnr_db=error.sqnr_db,
+                cosine=error.cosine,
+            )
+        )
+    return tuple(reports)
+
+
+def _write(folder: Path, packed: bytes, gathered: dict[str, np.ndarray]) -> None:
+    predictions = save_arrays({name: np.ascontiguousarray(a) for name, a in gathered.items()})
+    for name, data in ((PREDICTIONS_FILE, predictions), (MODEL_FILE, packed)):
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(data)

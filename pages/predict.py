@@ -1,0 +1,48 @@
+"""Predict: where do they disagree?"""
+
+import streamlit as st
+
+from core import api
+from pages.ui import answers, forms, loaded, state
+
+st.title("Where do they disagree?")
+
+finished = [run for run in api.runs() if run.state == "finished"]
+if not finished:
+    st.info("There is no finished run yet. Train one first.")
+    st.page_link("pages/train.py", label="To training")
+    st.stop()
+
+with st.sidebar:
+    runs = {run.run_id: run for run in finished}
+    first = st.selectbox(
+        "Run",
+        list(runs),
+        format_func=lambda run_id: forms.run_title(runs[run_id]),
+        **state.bound("run"),
+    )
+    chosen = runs[first]
+    rivals = [run for run in finished if run != chosen and answers.same_task(run, chosen)]
+    more = st.multiselect(
+        "More runs",
+        [run.run_id for run in rivals],
+        format_func=lambda run_id: forms.run_title(runs[run_id]),
+        max_selections=3,
+        **state.kept("more-runs"),
+    )
+
+assert chosen.experiment is not None
+task = api.tasks()[chosen.experiment.task]
+text = st.text_area(task.description, task.examples[0], height=80, **state.kept("sentence"))
+models = answers.models_of(chosen)
+models += [(forms.run_title(runs[run_id]), loaded.student(runs[run_id])) for run_id in more]
+with state.explained():
+    answers.table(text, models)
+st.caption(
+    "Every answer is computed from one text alone. Teachers are stored in half precision and "
+    "computed in float32; students are read from their packed files."
+)
+
+st.subheader("On the dev sentences", divider="gray")
+with state.explained():
+    answers.disagreements(chosen)

@@ -1,0 +1,51 @@
+"""Start: what is this?"""
+
+import streamlit as st
+
+from core import api
+from pages.ui import answers, live, state
+from pages.ui.forms import run_title
+from pages.ui.words import size
+
+st.title("How small can a language model get?")
+st.markdown(
+    "BERT's weights are 32-bit numbers. Here they become **-1, 0 or +1** times a scale: two bits "
+    "each. Thrown away like that, most of what the model knew is gone; trained *while* quantized, "
+    "with the original as its teacher, nearly all of it comes back. This is TernaryBERT (Zhang et "
+    "al., 2020), with a real transformer, real text and real bytes."
+)
+
+finished = [run for run in api.runs() if run.state == "finished"]
+shown = next((run for run in finished if run.shipped), finished[0] if finished else None)
+if shown is None or shown.result is None:
+    st.info("There is no finished run yet. Train one: it takes about two minutes.")
+else:
+    st.subheader("What came out", divider="gray")
+    before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
+    st.markdown(
+        f"A {shown.result.model} of {size(before)} became a file of {size(after, before)}: "
+        f"{run_title(shown)}."
+    )
+    live.outcome(shown.result)
+    st.subheader("Try it", divider="gray")
+    examples = api.tasks()[shown.result.task].examples
+    text = st.text_input("A sentence from a film review", examples[0], **state.kept("sentence"))
+    with state.explained():
+        answers.table(text, answers.models_of(shown))
+    st.caption(
+        "The same sentence through the full-precision teacher, through the teacher quantized "
+        "without training, and through the trained student, read from its packed file. Teachers "
+        "are stored in half precision and computed in float32."
+    )
+
+st.subheader("The way through", divider="gray")
+ways = (
+    ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),
+    ("pages/train.py", "Train", "Can a ternary student learn from its teacher?"),
+    ("pages/compare.py", "Compare", "What does each bit cost?"),
+    ("pages/predict.py", "Predict", "Where do they disagree?"),
+)
+for column, (page, title, question) in zip(st.columns(4), ways, strict=True):
+    with column.container(border=True):
+        st.page_link(page, label=f"**{title}**")
+        st.caption(question)

@@ -1,0 +1,1 @@
+"""Streamlit helpers: state, forms, charts, the live panel, and words. Never torch."""

@@ -1,0 +1,155 @@
+"""Widgets in, frozen values out: the sidebar's forms.
+
+Every widget is bound to the URL under its option name, so the same knob is the same on each page.
+"""
+
+import streamlit as st
+
+from core import api
+from core.experiment import ACTIVATION_BITS, ACTIVATIONS, GRANULARITIES, Experiment, QuantRecipe
+from core.options import build
+from core.results import TeacherCard
+from core.runs.store import Run
+from pages.ui import state
+from pages.ui.words import TERMS
+
+STEPS = (10, 50, 100, 300, 1000, 2000)
+
+
+def teacher() -> TeacherCard:
+    """Choose task and model among the teachers that there are."""
+    cards = api.teachers()
+    if not cards:
+        st.error("There is no teacher yet. Train one with: python -m core teach")
+        st.stop()
+    tasks = api.tasks()
+    names = list(dict.fromkeys(card.task for card in cards))
+    task = st.selectbox(
+        "Task", names, format_func=lambda name: _title(tasks, name), **state.bound("task")
+    )
+    models = [card.model for card in cards if card.task == task]
+    model = st.selectbox("Model", models, **state.bound("model"))
+    return next(card for card in cards if (card.task, card.model) == (task, model))
+
+
+def _title(tasks: dict, name: str) -> str:
+    return tasks[name].title if name in tasks else name
+
+
+def method(label: str = "Method") -> str:
+    """Choose a quantization rule."""
+    rules = api.rules()
+    names = sorted(rules, key=lambda name: (name != "twn", name != "lat", name))
+    return st.selectbox(
+        label,
+        names,
+        format_func=lambda name: rules[name].title,
+        help=TERMS["method"],
+        **state.bound("method"),
+    )
+
+
+def bits(label: str, option: str, allowed: tuple[int, ...]) -> int:
+    """Choose a bit-width; only those that the method has."""
+    return st.segmented_control(
+        label, allowed, default=2, required=True, help=TERMS["bits"], **state.bound(option)
+    )
+
+
+def granularity(label: str, option: str, usual: str) -> str:
+    """Choose layer or row."""
+    return st.segmented_control(
+        label,
+        GRANULARITIES,
+        default=usual,
+        required=True,
+        help=TERMS["granularity"],
+        **state.bound(option),
+    )
+
+
+def quant() -> QuantRecipe:
+    """The whole quantization recipe."""
+    chosen = method()
+    allowed = (*api.rules()[chosen].bits, 32)
+    weight_bits = bits("Weight bits", "weight_bits", allowed)
+    weight_granularity = granularity("Weight scale per", "weight_granularity", "layer")
+    embedding_bits = bits("Embedding bits", "embedding_bits", allowed)
+    embedding_granularity = granularity("Embedding scale per", "embedding_granularity", "row")
+    activation_bits = st.segmented_control(
+        "Activation bits",
+        ACTIVATION_BITS,
+        default=8,
+        required=True,
+        help=TERMS["activation_bits"],
+        **state.bound("activation_bits"),
+    )
+    activation = st.segmented_control(
+        "Activation range",
+        ACTIVATIONS,
+        default="minmax",
+        required=True,
+        help=TERMS["activation"],
+        **state.bound("activation"),
+    )
+    return QuantRecipe(
+        method=chosen,
+        weight_bits=weight_bits,
+        embedding_bits=embedding_bits,
+        activation_bits=activation_bits,
+        weight_granularity=weight_granularity,
+        embedding_granularity=embedding_granularity,
+        activation=activation,
+    )
+
+
+def experiment() -> Experiment | None:
+    """The whole experiment; None (and a sentence on the page) when the engine refuses it."""
+    card = teacher()
+    recipe = quant()
+    with st.expander("Distillation"):
+        st.caption(TERMS["distillation"])
+        losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
+    with st.expander("Training", expanded=True):
+        steps = st.select_slider("Steps", STEPS, value=300, **state.bound("steps"))
+        rate = st.select_slider(
+            "Learning rate",
+            _RATES,
+            value=2e-4,
+            format_func="{:g}".format,
+            **state.bound("learning_rate"),
+        )
+        seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **state.bound("seed"))
+    return state.attempt(
+        lambda: build(
+            {
+                "task": card.task,
+                "model": card.model,
+                "steps": steps,
+                "learning_rate": rate,
+                "seed": int(seed),
+                **losses,
+            },
+            base=Experiment(quant=recipe),
+        )
+    )
+
+
+_RATES = (2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4)
+_LOSSES = (
+    ("hidden", "Hidden states", 1.0),
+    ("attention", "Attention scores", 1.0),
+    ("logits", "Teacher's logits", 1.0),
+    ("labels", "True labels", 0.0),
+)
+
+
+def _weight(name: str, label: str, usual: float) -> float:
+    return st.number_input(label, 0.0, 10.0, usual, 0.5, **state.bound(name))
+
+
+def run_title(run: Run) -> str:
+    """How a list calls a run."""
+    title = run.experiment.title if run.experiment else "unreadable"
+    model = f"{run.experiment.model}, " if run.experiment else ""
+    return f"{model}{title} ({run.run_id[:6]})"

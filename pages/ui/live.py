@@ -1,0 +1,139 @@
+"""The panel that follows a run: one fragment that reads the run's folder once a second.
+
+It never computes and never waits; the run lives in its own process. When the run ends, the whole
+page is drawn once more without the timer.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import api
+from core.events import Evaluated, Event, Preparing, Started, StepDone
+from core.results import Result
+from core.runs.store import Run
+from pages.ui import state, training_charts
+from pages.ui.words import WHO, duration, percent, size
+
+REFRESH_SECONDS = 1.0
+RECENT_STEPS = 20
+WORDS = {
+    "queued": ":material/hourglass_empty: waiting",
+    "running": ":material/play_arrow: training",
+    "finished": ":material/check: finished",
+    "stopped": ":material/stop: stopped",
+    "failed": ":material/error: failed",
+    "interrupted": ":material/power_off: interrupted",
+    "damaged": ":material/error: unreadable",
+}
+
+
+def panel(run: Run) -> None:
+    """Draw the run, and keep drawing it while it is not over."""
+    every = None if run.is_over else REFRESH_SECONDS
+    st.fragment(run_every=every)(_draw)(run.run_id, was_over=run.is_over)
+
+
+def _draw(run_id: str, was_over: bool) -> None:
+    run = state.attempt(lambda: api.find_run(run_id))
+    if run is None:
+        return
+    if run.is_over and not was_over:
+        st.rerun()
+    title = run.experiment.title if run.experiment else run.run_id
+    st.subheader(f"{title}", divider="gray")
+    st.caption(f"{WORDS[run.state]} · run {run.run_id}")
+    if run.message:
+        st.error(run.message, icon=":material/error:")
+    events = api.events(run)
+    if not run.is_over:
+        _progress(run, events)
+        if st.button("Stop", icon=":material/stop:", key=f"stop-{run_id}"):
+            with st.spinner("Stopping ..."):
+                api.stop(run_id)
+            st.rerun()
+    elif run.state in ("stopped", "interrupted", "failed"):
+        st.caption("Start it again with the same settings, or change them first.")
+    _curves(events)
+    if run.result:
+        outcome(run.result)
+
+
+def _progress(run: Run, events: Sequence[Event]) -> None:
+    steps = [event for event in events if isinstance(event, StepDone)]
+    last = events[-1] if events else None
+    if run.state == "queued":
+        before = api.waiting_before(run)
+        st.progress(0.0, text=f"Waiting: {before} run(s) before this one" if before else "Starting")
+    elif isinstance(last, Preparing):
+        share = last.done / last.total if last.total else 0.0
+        st.progress(share, text=last.text)
+    elif steps:
+        st.progress(steps[-1].step / steps[-1].total_steps, text=_pace(steps))
+    else:
+        st.progress(0.0, text="Starting")
+
+
+def _pace(steps: Sequence[StepDone]) -> str:
+    recent = steps[-RECENT_STEPS:]
+    seconds = sum(event.seconds for event in recent) / len(recent)
+    left = (steps[-1].total_steps - steps[-1].step) * seconds
+    return (
+        f"Step {steps[-1].step} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
+        f"about {duration(left)} left"
+    )
+
+
+def _curves(events: Sequence[Event]) -> None:
+    started = next((event for event in events if isinstance(event, Started)), None)
+    if started is None:
+        return
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Does the student reach its teacher?** Score on dev while training.")
+        st.altair_chart(
+            training_charts.dev_scores(events, started, state.is_dark()),
+            alt="Dev score of the student over steps, with the teacher's and the untrained line.",
+            key="dev-scores",
+        )
+    with right:
+        st.markdown("**What is it still getting wrong?** Each loss by itself.")
+        st.altair_chart(
+            training_charts.losses(events, started.total_steps),
+            alt="The four losses over steps, logarithmic.",
+            key="losses",
+        )
+    st.caption(
+        "Scores are on the dev sentences, bars are one standard error. Losses are those of each "
+        "batch, before they are weighted."
+    )
+    with st.expander("As a table"):
+        st.dataframe(training_charts.score_table(events), hide_index=True)
+        st.dataframe(training_charts.loss_table(events), hide_index=True, height=220)
+    if not any(isinstance(event, Evaluated) for event in events):
+        st.caption("The first dev score comes with the first evaluation.")
+
+
+def outcome(result: Result) -> None:
+    """The result of a run as four figures and one sentence."""
+    columns = st.columns(4)
+    figures = (
+        (WHO["teacher"], result.teacher_score, result.teacher_standard_error),
+        (WHO["untrained"], result.untrained_score, result.untrained_standard_error),
+        (WHO["student"], result.score, result.score_standard_error),
+    )
+    for column, (who, value, error) in zip(columns, figures, strict=False):
+        column.metric(who.capitalize(), percent(value), help=f"± {percent(error)} standard error")
+    columns[3].metric(
+        "Packed file",
+        size(result.size_bytes_packed),
+        f"{result.compression:.1f}x smaller than float32",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    st.caption(
+        f"On {result.test_examples} test sentences that nothing was selected on. "
+        f"{100 * result.score / result.teacher_score:.1f} % of the teacher's {result.metric}, "
+        f"{duration(result.train_seconds)} of training on {result.machine.threads} threads "
+        f"({result.machine.processor}). Float32 size means 4 bytes a weight."
+    )

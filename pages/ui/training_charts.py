@@ -1,0 +1,92 @@
+"""The curves of one training: events in, charts out."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from core.events import Evaluated, Started, StepDone
+from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
+from pages.ui.words import WHO
+
+MAX_POINTS = 300
+LOSSES = ("hidden", "attention", "logits", "labels")
+
+
+def loss_table(events: Sequence) -> pd.DataFrame:
+    """Step and the four losses, thinned to a few hundred rows."""
+    steps = [event for event in events if isinstance(event, StepDone)]
+    every = max(1, len(steps) // MAX_POINTS)
+    rows = [{"step": e.step, **{name: getattr(e, name) for name in LOSSES}} for e in steps[::every]]
+    return pd.DataFrame(rows, columns=["step", *LOSSES])
+
+
+def losses(events: Sequence, total_steps: int) -> alt.Chart:
+    """Each loss by itself over the steps, on a logarithmic axis."""
+    table = loss_table(events).melt("step", var_name="loss", value_name="value")
+    table = table[table["value"] > 0]
+    return (
+        alt.Chart(table)
+        .mark_line()
+        .encode(
+            x=alt.X("step:Q", scale=alt.Scale(domain=[0, total_steps]), title="step"),
+            y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="loss"),
+            color=alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=top_legend()),
+            strokeDash=alt.StrokeDash("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=None),
+            tooltip=["step:Q", "loss:N", alt.Tooltip("value:Q", format=".4g")],
+        )
+        .properties(height=280)
+    )
+
+
+def score_table(events: Sequence) -> pd.DataFrame:
+    """Step, dev score in per cent, and one standard error to both sides."""
+    rows = [
+        {
+            "step": event.step,
+            "score": 100 * event.score.value,
+            "low": 100 * (event.score.value - event.score.standard_error),
+            "high": 100 * (event.score.value + event.score.standard_error),
+        }
+        for event in events
+        if isinstance(event, Evaluated)
+    ]
+    return pd.DataFrame(rows, columns=["step", "score", "low", "high"])
+
+
+def dev_scores(events: Sequence, started: Started, dark: bool) -> Layered:
+    """The student's dev score against the teacher's line and the untrained line."""
+    table = score_table(events)
+    x = alt.X("step:Q", scale=alt.Scale(domain=[0, started.total_steps]), title="step")
+    y = alt.Y("score:Q", title="dev score (%)", scale=alt.Scale(zero=False))
+    students = alt.Chart(table).encode(x=x)
+    colour = student_blue(dark)
+    lines = pd.DataFrame(
+        [
+            {"score": 100 * started.teacher_dev.value, "who": WHO["teacher"]},
+            {"score": 100 * started.untrained_dev.value, "who": WHO["untrained"]},
+        ]
+    )
+    names = [WHO["teacher"], WHO["untrained"]]
+    references = (
+        alt.Chart(lines)
+        .mark_rule(strokeWidth=2)
+        .encode(
+            y=y,
+            color=alt.Color(
+                "who:N",
+                scale=alt.Scale(domain=names, range=[ink(dark), ORANGE]),
+                legend=top_legend(),
+            ),
+            strokeDash=alt.StrokeDash(
+                "who:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4]]), legend=None
+            ),
+            tooltip=["who:N", alt.Tooltip("score:Q", format=".1f")],
+        )
+    )
+    errors = students.mark_rule(color=colour).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
+    tooltip = ["step:Q", alt.Tooltip("score:Q", format=".1f")]
+    points = students.mark_line(color=colour, point={"color": colour, "size": 60}).encode(
+        y=y, tooltip=tooltip
+    )
+    return alt.layer(references, errors, points).properties(height=280)

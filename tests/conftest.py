@@ -1,0 +1,128 @@
+"""A laboratory small enough for tests: a 2-layer, 32-wide BERT, sixty sentences, a teacher.
+
+`lab` moves every folder of the app into a temporary one, so no test sees what ships or what this
+computer made, and puts there: a tiny teacher, the cached text of movie-sentiment (made up here),
+and nothing else.
+"""
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+from core.experiment import Experiment, TrainRecipe
+from core.machine import describe
+from core.models.teachers import save_teacher
+from core.results import Score, TeacherCard
+from core.tasks.base import Row, find_task, save_splits
+
+torch.set_num_threads(1)  # the models are tiny, and tests run side by side
+
+WORDS = "the film was a an of and story plot cast scene it is very quite never".split()
+GOOD, BAD = "good great lovely fine warm".split(), "bad dull awful poor cold".split()
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where the tests' world is, and the experiment that it is made for."""
+
+    home: Path
+    cache: Path
+    model: str
+    experiment: Experiment
+
+
+def tiny_config(**changes) -> BertConfig:
+    usual = {
+        "vocab_size": len(SPECIAL) + len(WORDS) + len(GOOD) + len(BAD),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+        "initializer_range": 0.2,  # large enough that the layers change what passes through
+    }
+    config = BertConfig(**(usual | changes))
+    config.id2label, config.label2id = {0: "negative", 1: "positive"}, {"negative": 0, "positive": 1}
+    return config
+
+
+def tiny_model(seed: int = 0, **changes) -> BertForSequenceClassification:
+    torch.manual_seed(seed)
+    return BertForSequenceClassification(tiny_config(**changes)).eval()
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL, *WORDS, *GOOD, *BAD])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(("pad", "unk", "cls", "sep", "mask"), SPECIAL, strict=True))
+    tokens = {f"{name}_token": token for name, token in names.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens)
+
+
+def made_up_rows(count: int, seed: int) -> list[Row]:
+    """Sentences whose label is whether their one opinion word is good."""
+    source = random.Random(seed)
+    rows = []
+    for number in range(count):
+        label = number % 2
+        words = source.choices(WORDS, k=source.randint(3, 12))
+        words.insert(source.randrange(len(words)), source.choice(GOOD if label else BAD))
+        rows.append({"text": " ".join(words), "label": label})
+    return rows
+
+
+def save_tiny_model(folder: Path, model: BertForSequenceClassification) -> None:
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    home, cache, model = tmp_path / "home", tmp_path / "cache", tmp_path / "tiny"
+    monkeypatch.setenv("TERNARY_LAB_HOME", str(home))
+    monkeypatch.setenv("TERNARY_LAB_CACHE", str(cache))
+    monkeypatch.setenv("TERNARY_LAB_SHIPPED", str(tmp_path / "shipped"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    task = find_task("movie-sentiment")
+    splits = zip(("train", "dev", "test"), (96, 20, 20), strict=True)
+    save_splits(task, {split: made_up_rows(n, seed) for seed, (split, n) in enumerate(splits)})
+    network = tiny_model()
+    save_tiny_model(model, network)
+    score = Score(metric="accuracy", value=0.5, standard_error=0.1, examples=20)
+    card = TeacherCard(
+        task=task.name,
+        model=str(model),
+        labels=task.labels,
+        train=TrainRecipe(),
+        seed=0,
+        dev=score,
+        test=score,
+        parameters=sum(p.numel() for p in network.parameters()),
+        shared_embedding="",
+        train_seconds=0.0,
+        machine=describe(1),
+    )
+    save_teacher(network, card)
+    experiment = Experiment(
+        task=task.name,
+        model=str(model),
+        train=TrainRecipe(steps=4, batch_size=8, evaluate_every=2, max_tokens=16),
+    )
+    return Lab(home=home, cache=cache, model=str(model), experiment=experiment)
+
+
+def with_train(experiment: Experiment, **changes) -> Experiment:
+    return replace(experiment, train=replace(experiment.train, **changes))
+
+
+def with_quant(experiment: Experiment, **changes) -> Experiment:
+    return replace(experiment, quant=replace(experiment.quant, **changes))
