@@ -96,7 +96,7 @@ def _run(parsed: argparse.Namespace) -> None:
         runner.work(Path(parsed.run_dir).resolve())
         return
     given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
-    experiment = build(given)
+    experiment = build(given, api.default_experiment())
     api.check(experiment)
     run = store.find_run(experiment.run_id)
     if run is not None and run.state == "finished" and not parsed.fresh:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from core.models.backbones import part_of
 from core.quantizers.base import Quantized
+from core.quantizers.base import levels as quantizer_levels
 from core.quantizers.error import QuantizationError, quantization_error
-from core.quantizers.twn import threshold
 
 BINS = 81
 BLOCK = 64
@@ -61,7 +61,7 @@ def matrices(model: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def weight_view(name: str, weight: Tensor, quantized: Quantized, method: str) -> WeightView:
+def weight_view(name: str, weight: Tensor, quantized: Quantized) -> WeightView:
     """All that the Weights page shows of one matrix; weight (rows, cols)."""
     value = quantized.dequantize()
     corner = (slice(0, BLOCK), slice(0, BLOCK))
@@ -69,7 +69,7 @@ def weight_view(name: str, weight: Tensor, quantized: Quantized, method: str) ->
         name=name,
         rows=weight.shape[0],
         cols=weight.shape[1],
-        histogram=histogram(weight, value, quantized, method),
+        histogram=histogram(weight, value, quantized),
         error=quantization_error(weight, quantized),
         scales=quantized.scale.reshape(-1).numpy(),
         block_latent=weight[corner].numpy(),
@@ -78,12 +78,12 @@ def weight_view(name: str, weight: Tensor, quantized: Quantized, method: str) ->
     )
 
 
-def histogram(weight: Tensor, value: Tensor, quantized: Quantized, method: str) -> Histogram:
+def histogram(weight: Tensor, value: Tensor, quantized: Quantized) -> Histogram:
     """Counts of latent and quantized weights over +-4.5 standard deviations, tails in the last
     bins, so nothing is left out."""
     spread = 4.5 * float(weight.std(correction=0)) or 1.0
     edges = np.linspace(-spread, spread, BINS + 1)
-    levels, thresholds = level_lines(weight, quantized, method)
+    levels, thresholds = level_lines(quantized)
     return Histogram(
         edges=edges,
         latent=_counts(weight, spread),
@@ -98,20 +98,17 @@ def _counts(values: Tensor, spread: float) -> np.ndarray:
     return torch.histc(inside, bins=BINS, min=-spread, max=spread).numpy()
 
 
-def level_lines(
-    weight: Tensor, quantized: Quantized, method: str
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def level_lines(quantized: Quantized) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Where to draw the levels and the borders between them, for the mean scale of all rows.
 
     Above 4 bits there are too many levels to draw and both are empty.
     """
     scale = float(quantized.scale.mean())
-    top = 2 ** (quantized.bits - 1) - 1
+    top = quantizer_levels(quantized.bits)
     if top > 7:
         return (), ()
     levels = tuple(scale * code for code in range(-top, top + 1))
-    if method == "twn" and quantized.bits == 2:
-        whole = weight if quantized.scale.shape[0] > 1 else weight.reshape(1, -1)
-        border = float(threshold(whole).mean())
+    if quantized.threshold is not None:
+        border = float(quantized.threshold.mean())
         return levels, (-border, border)
     return levels, tuple((low + high) / 2 for low, high in pairwise(levels))

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import InputError, one_of
 from core.events import Event, Preparing
-from core.experiment import Experiment, QuantRecipe
+from core.experiment import Experiment, QuantRecipe, TrainRecipe
 from core.results import TeacherCard
 from core.runs import runner, store
 from core.runs.store import Run
@@ -52,7 +52,8 @@ class OpenModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """probabilities: one per label of the task; `milliseconds` of the forward pass alone."""
+    """probabilities: one per label of the task; `milliseconds` of the second of two
+    forward passes."""
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -116,6 +117,12 @@ def find_run(run_id: str) -> Run:
     return run
 
 
+def shown_run(experiment: Experiment | None) -> Run | None:
+    """What to show before anything is started: the run of these settings, else any finished one."""
+    run = store.find_run(experiment.run_id) if experiment else None
+    return run or next((other for other in runs() if other.state == "finished"), None)
+
+
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
     return store.read_events(run.folder)
@@ -124,6 +131,13 @@ def events(run: Run) -> list[Event]:
 def waiting_before(run: Run) -> int:
     """How many runs come before this one."""
     return store.waiting_before(run)
+
+
+def default_experiment() -> Experiment:
+    """The paper's recipe on the quick model, in the precision that is faster on this machine."""
+    from core.machine import fastest_precision
+
+    return Experiment(train=TrainRecipe(precision=fastest_precision()))
 
 
 def check(experiment: Experiment) -> None:
@@ -221,6 +235,7 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     columns = [[check_text(text)] for text in texts]
     limit = opened.model.config.max_position_embeddings
     batch = collate(encode(opened.tokenizer, columns, [0], limit), np.array([0]))
+    batch_logits(opened.model, batch)  # the first pass of a new shape pays for its preparation
     began = time.perf_counter()
     logits = batch_logits(opened.model, batch)[0].astype(np.float64)
     milliseconds = (time.perf_counter() - began) * 1000
@@ -290,4 +305,4 @@ def view_weight(
     one_of("Matrix", name, found)
     weight = found[name]
     quantized = quantize(weight, method=method, bits=bits, granularity=granularity, name=name)
-    return weight_view(name, weight, quantized, method)
+    return weight_view(name, weight, quantized)

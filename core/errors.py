@@ -17,10 +17,16 @@ def one_of(what: str, value: object, allowed: Iterable[object]) -> None:
     choices = list(allowed)
     if value not in choices:
         listed = ", ".join(str(choice) for choice in choices)
-        raise InputError(f"{what} {value!r} is not known. Choose one of: {listed}.")
+        raise InputError(f"{what} {shown(value)} is not known. Choose one of: {listed}.")
 
 
 def within(what: str, value: float, low: float, high: float) -> None:
     """Raise InputError unless low <= value <= high (which NaN never is)."""
     if not low <= value <= high:
-        raise InputError(f"{what} is {value:g}; it must lie between {low:g} and {high:g}.")
+        raise InputError(f"{what} is {shown(value)}; it must lie between {low:g} and {high:g}.")
+
+
+def shown(value: object) -> str:
+    """The value as a message quotes it: at most 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -11,12 +11,12 @@ import hashlib
 from dataclasses import dataclass, field
 
 from core.errors import InputError, one_of, within
-from core.records import canonical_json
+from core.records import canonical_json, settle
 
 WEIGHT_BITS = (2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 4, 32)
 GRANULARITIES = ("layer", "row")
-ACTIVATIONS = ("minmax", "symmetric")
+ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
 
@@ -41,6 +41,7 @@ class QuantRecipe:
     layers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        settle(self)
         one_of("Weight bits", self.weight_bits, WEIGHT_BITS)
         one_of("Embedding bits", self.embedding_bits, WEIGHT_BITS)
         one_of("Activation bits", self.activation_bits, ACTIVATION_BITS)
@@ -49,6 +50,8 @@ class QuantRecipe:
         one_of("Activation range", self.activation, ACTIVATIONS)
         for part in self.parts:
             one_of("Part", part, PARTS)
+        for layer in self.layers:
+            within("Layer number", layer, 0, 999)
         # One spelling per option: order and repetition carry no meaning, so they are removed.
         object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
@@ -70,6 +73,7 @@ class DistillRecipe:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self)
         for name in ("hidden", "attention", "logits", "labels"):
             within(f"The weight of the {name} loss", getattr(self, name), 0.0, 1000.0)
         within("The distillation temperature", self.temperature, 0.1, 100.0)
@@ -84,6 +88,7 @@ class TrainRecipe:
     steps: int = 300
     batch_size: int = 32
     learning_rate: float = 2e-4
+    step_learning_rate: float = 2e-4
     warmup: float = 0.1
     weight_decay: float = 0.01
     evaluate_every: int = 100
@@ -92,9 +97,11 @@ class TrainRecipe:
     augment: bool = False
 
     def __post_init__(self) -> None:
+        settle(self)
         within("Steps", self.steps, 1, 1_000_000)
         within("Batch size", self.batch_size, 1, 1024)
         within("Learning rate", self.learning_rate, 1e-8, 1.0)
+        within("Learning rate of learned steps", self.step_learning_rate, 1e-8, 1.0)
         within("Warm-up (a share of the steps)", self.warmup, 0.0, 1.0)
         within("Weight decay", self.weight_decay, 0.0, 1.0)
         within("Steps between evaluations", self.evaluate_every, 1, 1_000_000)
@@ -116,6 +123,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        settle(self)
         within("Seed", self.seed, 0, 2**31 - 1)
         for what, value in (("task", self.task), ("model", self.model)):
             if not value.strip() or len(value) > 500 or "\0" in value:
@@ -128,9 +136,9 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """A short human name, e.g. "twn 2-2-8 layer, 300 steps, seed 0"."""
+        """A short human name, e.g. "minilm-l3, twn 2-2-8 layer, 300 steps, seed 0"."""
         quant = self.quant
         return (
-            f"{quant.method} {quant.label} {quant.weight_granularity}, "
+            f"{self.model}, {quant.method} {quant.label} {quant.weight_granularity}, "
             f"{self.train.steps} steps, seed {self.seed}"
         )

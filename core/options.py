@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from core.errors import InputError, one_of
+from core.errors import InputError, one_of, shown
 from core.experiment import Experiment
 
 HELP = {
@@ -21,7 +21,7 @@ HELP = {
     "activation_bits": "bits of the activations: 8, 4, or 32 for none",
     "weight_granularity": "one scale per matrix (layer) or per row (row)",
     "embedding_granularity": "one scale for the embedding (layer) or per word (row)",
-    "activation": "range of an activation: minmax (with zero point) or symmetric",
+    "activation": "range of an activation: minmax (with zero point), symmetric, or lsq (learned)",
     "parts": "what is quantized, comma separated: embedding,attention,feed-forward,pooler",
     "layers": "numbers of the encoder layers that are quantized, comma separated; empty for all",
     "hidden": "weight of the hidden-state loss",
@@ -32,11 +32,12 @@ HELP = {
     "steps": "optimizer steps",
     "batch_size": "examples per step",
     "learning_rate": "peak learning rate of AdamW",
+    "step_learning_rate": "peak learning rate of learned quantization steps (lsq)",
     "warmup": "share of the steps in which the learning rate rises",
     "weight_decay": "AdamW's decay of weights",
     "evaluate_every": "steps between scores on dev",
     "max_tokens": "longer texts are cut",
-    "precision": "fp32, or bf16 on processors that have it",
+    "precision": "fp32 or bf16; without it the one that is faster on this machine",
     "augment": "train on augmented data",
     "seed": "seed of the order of the batches",
 }
@@ -110,7 +111,7 @@ def build(texts: Mapping[str, Any], base: Experiment | None = None) -> Experimen
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _value(option: Option, text: Any) -> Any:
@@ -119,12 +120,11 @@ def _value(option: Option, text: Any) -> Any:
     try:
         if typing.get_origin(option.kind) is tuple:
             inner = typing.get_args(option.kind)[0]
-            return tuple(inner(item) for item in text.split(",") if item.strip())
+            return tuple(inner(item.strip()) for item in text.split(",") if item.strip())
         if option.kind is bool:
             return {"true": True, "false": False}[text.lower()]
         return option.kind(text)
     except (KeyError, ValueError) as error:
         kinds = {int: "a whole number", float: "a number", bool: "true or false"}
         wanted = kinds.get(option.kind, "a comma separated list")
-        shown = text if len(text) <= 40 else text[:37] + "..."
-        raise InputError(f"{option.name} must be {wanted}, not {shown!r}.") from error
+        raise InputError(f"{option.name} must be {wanted}, not {shown(text)}.") from error

@@ -3,18 +3,21 @@
 Experiments, results and events are all plain frozen dataclasses. Here they become dictionaries
 of plain values (`to_plain`) and come back checked field by field (`from_plain`): unknown names,
 missing values and wrong types raise `InputError`. Fields that a file does not name take their
-defaults, so a file written before a field existed still reads.
+defaults, so a file written before a field existed still reads. `settle` makes the same check
+where a record is built in Python, so that equal records have equal JSON.
 """
 
+import functools
 import json
 import types
 import typing
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any, TypeVar
 
-from core.errors import InputError
+from core.errors import InputError, shown
 
 Record = TypeVar("Record")
+_type_hints = functools.cache(typing.get_type_hints)
 
 
 def to_plain(record: Any) -> dict[str, Any]:
@@ -31,12 +34,12 @@ def from_plain(kind: type[Record], plain: object, where: str = "") -> Record:
     """Build a `kind` from what JSON gave; raises InputError naming the field that is wrong."""
     where = where or kind.__name__
     if not isinstance(plain, dict):
-        raise InputError(f"{where} must be a JSON object, not {_name(plain)}.")
-    hints = typing.get_type_hints(kind)
+        raise InputError(f"{where} must be a JSON object, not {shown(plain)}.")
+    hints = _type_hints(kind)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(plain) - set(known))
     if unknown:
-        raise InputError(f"{where} has no field {unknown[0]!r}. It has: {', '.join(known)}.")
+        raise InputError(f"{where} has no field {shown(unknown[0])}. It has: {', '.join(known)}.")
     values = {}
     for name, field in known.items():
         if name in plain:
@@ -55,6 +58,14 @@ def from_json(kind: type[Record], text: str) -> Record:
     return from_plain(kind, plain)
 
 
+def settle(record: Any) -> None:
+    """Give every field of a record under construction exactly its declared type: 1 becomes 1.0
+    where a float is declared. Raises InputError for a value of another kind."""
+    for name, hint in _type_hints(type(record)).items():
+        value = _convert(hint, getattr(record, name), f"{type(record).__name__}.{name}")
+        object.__setattr__(record, name, value)
+
+
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
@@ -64,9 +75,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert(hint, value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise InputError(f"{where} must be a list, not {_name(value)}.")
+            raise InputError(f"{where} must be a list, not {shown(value)}.")
         return tuple(_convert(inner[0], item, where) for item in value)
     if is_dataclass(hint):
+        if isinstance(value, typing.cast(type, hint)):
+            return value
         return from_plain(typing.cast(type, hint), value, where)
     return _plain_value(hint, value, where)
 
@@ -74,12 +87,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 def _plain_value(hint: Any, value: Any, where: str) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if hint is float and (whole or isinstance(value, float)):
-        return float(value)
+        try:
+            return float(value) + 0.0  # -0.0 becomes 0.0: one spelling
+        except OverflowError as error:
+            raise InputError(f"{where} is far too large: {shown(value)}.") from error
     if (hint is int and whole) or (hint in (str, bool) and isinstance(value, hint)):
         return value
-    raise InputError(f"{where} must be {hint.__name__}, not {_name(value)}.")
-
-
-def _name(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    raise InputError(f"{where} must be {hint.__name__}, not {shown(value)}.")

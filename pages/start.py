@@ -10,9 +10,9 @@ from pages.ui.words import size
 st.title("How small can a language model get?")
 st.markdown(
     "BERT's weights are 32-bit numbers. Here they become **-1, 0 or +1** times a scale: two bits "
-    "each. Thrown away like that, most of what the model knew is gone; trained *while* quantized, "
-    "with the original as its teacher, nearly all of it comes back. This is TernaryBERT (Zhang et "
-    "al., 2020), with a real transformer, real text and real bytes."
+    "each. Rounded like that, a model forgets much of what it knew; trained *while* quantized, "
+    "with the original as its teacher, it learns nearly all of it again. This is TernaryBERT "
+    "(Zhang et al., 2020), with a real transformer, real text and real bytes."
 )
 
 finished = [run for run in api.runs() if run.state == "finished"]
@@ -23,8 +23,7 @@ else:
     st.subheader("What came out", divider="gray")
     before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
     st.markdown(
-        f"A {shown.result.model} of {size(before)} became a file of {size(after, before)}: "
-        f"{run_title(shown)}."
+        f"A model of {size(before)} became a file of {size(after, before)} ({run_title(shown)})."
     )
     live.outcome(shown.result)
     st.subheader("Try it", divider="gray")

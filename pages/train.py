@@ -15,7 +15,7 @@ if start and experiment is not None:
     with state.explained():
         state.watch(api.submit(experiment))
 
-run = state.watched_run() or next((r for r in api.runs() if r.state == "finished"), None)
+run = state.watched_run() or api.shown_run(experiment)
 if run is None:
     st.info("Choose the settings at the left and press Start.", icon=":material/arrow_back:")
 else:

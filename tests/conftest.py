@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from core.experiment import Experiment, TrainRecipe
-from core.machine import describe
+from core.machine import cores, describe
 from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
+from core.runs import runner
+from core.runs.store import Run, run_folder
 from core.tasks.base import Row, find_task, save_splits
 
 torch.set_num_threads(1)  # the models are tiny, and tests run side by side
+# The same examples on every machine, and no examples lost to a computer that is busy.
+settings.register_profile("lab", derandomize=True, deadline=None)
+settings.load_profile("lab")
 
-WORDS = "the film was a an of and story plot cast scene it is very quite never".split()
-GOOD, BAD = "good great lovely fine warm".split(), "bad dull awful poor cold".split()
+WORDS = ["the", "film", "was", "a", "an", "of", "and", "story", "plot", "cast", "scene", "it"]
+GOOD, BAD = ["good", "great", "lovely", "fine", "warm"], ["bad", "dull", "awful", "poor", "cold"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -48,7 +54,10 @@ def tiny_config(**changes) -> BertConfig:
         "initializer_range": 0.2,  # large enough that the layers change what passes through
     }
     config = BertConfig(**(usual | changes))
-    config.id2label, config.label2id = {0: "negative", 1: "positive"}, {"negative": 0, "positive": 1}
+    config.id2label, config.label2id = (
+        {0: "negative", 1: "positive"},
+        {"negative": 0, "positive": 1},
+    )
     return config
 
 
@@ -91,6 +100,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setenv("TERNARY_LAB_HOME", str(home))
     monkeypatch.setenv("TERNARY_LAB_CACHE", str(cache))
     monkeypatch.setenv("TERNARY_LAB_SHIPPED", str(tmp_path / "shipped"))
+    monkeypatch.setenv("TERNARY_LAB_SLOTS", str(cores()))  # so each run computes on one thread
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     task = find_task("movie-sentiment")
     splits = zip(("train", "dev", "test"), (96, 20, 20), strict=True)
@@ -118,6 +128,18 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         train=TrainRecipe(steps=4, batch_size=8, evaluate_every=2, max_tokens=16),
     )
     return Lab(home=home, cache=cache, model=str(model), experiment=experiment)
+
+
+@pytest.fixture
+def finished_run(lab: Lab) -> Run:
+    """The lab's experiment, computed in this process."""
+    return compute(lab.experiment)
+
+
+def compute(experiment: Experiment) -> Run:
+    folder = run_folder(experiment.run_id)
+    runner.prepare_folder(folder, experiment)
+    return runner.work(folder)
 
 
 def with_train(experiment: Experiment, **changes) -> Experiment:

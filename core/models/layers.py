@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.quantizers.activations import fake_quantize_activation
-from core.quantizers.base import Quantized, check, quantize
+from core.quantizers.base import Quantized, check, quantize, with_scale
+from core.quantizers.lsq import LearnedStep, lsq
 
 IMPORTANCE_FLOOR = 1e-8
+STEP_FLOOR = 1e-9  # a learned step stays positive
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -38,18 +40,39 @@ def straight_through(latent: Tensor, quantized: Tensor) -> Tensor:
 
 
 class ActivationQuantizer(nn.Module):
-    """Fake-quantize any tensor by its own range; 32 bits pass it through."""
+    """Fake-quantize any tensor by its own range; 32 bits pass it through.
+
+    With kind "lsq" the step is a parameter instead, set by the first training batch; before that
+    each tensor uses the first value that LSQ would give it.
+    """
 
     def __init__(self, bits: int, kind: str) -> None:
         super().__init__()
         self.bits, self.kind = bits, kind
+        if kind == "lsq" and bits != 32:
+            self.step = nn.Parameter(torch.zeros(1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.bits == 32:
             return x
+        if self.kind == "lsq":
+            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
+            return quantized.to(x.dtype)
         with torch.no_grad():
             quantized = fake_quantize_activation(x.float(), self.bits, self.kind)
         return straight_through(x, quantized.to(x.dtype))
+
+    def _learned(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            if float(self.step.detach()) == 0.0:
+                first = lsq(x.detach().float().reshape(1, -1), self.bits).scale.clamp_min(
+                    STEP_FLOOR
+                )
+                if not self.training:
+                    return first
+                self.step.copy_(first)
+            self.step.clamp_min_(STEP_FLOOR)
+        return self.step
 
 
 def importance(second_moment: Tensor | None) -> Tensor | None:
@@ -61,36 +84,61 @@ class WeightQuantizer(nn.Module):
     """Quantize one matrix by a rule, and remember what the next step needs.
 
     `second_moment` (rows, cols) is Adam's v, handed over by the training loop after each optimizer
-    step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before. In training every call quantizes
-    anew. In evaluation the first call's result is kept until the
-    next `.train()` or `.eval()`, so the scores, the file and the pictures share one object.
+    step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before. A rule that learns its scale has
+    it as the parameter `step` instead, (rows, 1) or (1, 1). In training every call quantizes anew.
+    In evaluation the first call's result is kept until the next `.train()` or `.eval()`, so the
+    scores, the file and the pictures share one object.
     """
 
-    def __init__(self, name: str, method: str, bits: int, granularity: str) -> None:
+    def __init__(self, name: str, method: str, bits: int, granularity: str, weight: Tensor) -> None:
         super().__init__()
         self.rule = check(method, bits, granularity)
         self.name, self.bits, self.granularity = name, bits, granularity
         self.second_moment: Tensor | None = None
         self._scale: Tensor | None = None
         self._kept: Quantized | None = None
+        if self.rule.learns_scale:
+            first = self._solve(weight, None, None)
+            self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
+
+    def forward(self, weight: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight."""
+        latent = weight if rows is None else F.embedding(rows, weight)
+        if self.rule.learns_scale and self.training:
+            with torch.no_grad():
+                self.step.clamp_min_(STEP_FLOOR)
+            step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
+            value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
+            return value
+        return straight_through(latent, self.quantize(weight, rows).dequantize())
 
     @torch.no_grad()
     def quantize(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
-        """The quantized matrix; with `rows` (n,) only those rows (granularity "row" only)."""
+        """The quantized matrix; with `rows` (n,) only those rows."""
         if self._kept is not None:
             return self._kept if rows is None else self._kept.rows(rows)
-        whole = rows is None or self.granularity == "layer"
-        quantized = quantize(
-            weight if whole else weight[rows],
+        if self.rule.learns_scale:
+            quantized, whole = with_scale(weight, self.step, self.bits), True
+        else:
+            whole = rows is None or self.granularity == "layer"
+            quantized = self._solve(
+                weight if whole else weight[rows],
+                importance(self._select(self.second_moment, whole, rows)),
+                self._select(self._scale, whole, rows),
+            )
+        self._remember(quantized, whole)
+        return quantized.rows(rows) if whole and rows is not None else quantized
+
+    def _solve(self, weight: Tensor, weights: Tensor | None, start: Tensor | None) -> Quantized:
+        return quantize(
+            weight,
             method=self.rule.name,
             bits=self.bits,
             granularity=self.granularity,
-            importance=importance(self._select(self.second_moment, whole, rows)),
-            start_scale=self._select(self._scale, whole, rows),
+            importance=weights,
+            start_scale=start,
             name=self.name,
         )
-        self._remember(quantized, whole)
-        return quantized.rows(rows) if whole and rows is not None else quantized
 
     def _select(self, value: Tensor | None, whole: bool, rows: Tensor | None) -> Tensor | None:
         return value if whole or value is None else value[rows]
@@ -119,7 +167,7 @@ class QuantLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (..., in) -> (..., out)
         weight = self.weight
         if self.weight_quantizer is not None:
-            weight = straight_through(weight, self.weight_quantizer.quantize(weight).dequantize())
+            weight = self.weight_quantizer(weight)
         return F.linear(self.activation_quantizer(x), weight, self.bias)
 
 
@@ -139,6 +187,4 @@ class QuantEmbedding(nn.Module):
         if self.weight_quantizer is None:
             return F.embedding(ids, self.weight, self.padding_idx)
         rows, places = torch.unique(ids, return_inverse=True)
-        latent = F.embedding(rows, self.weight, self.padding_idx)  # (n, hidden)
-        quantized = self.weight_quantizer.quantize(self.weight, rows).dequantize()
-        return F.embedding(places, straight_through(latent, quantized))
+        return F.embedding(places, self.weight_quantizer(self.weight, rows))

@@ -50,12 +50,12 @@ def _quantized(name: str, module: nn.Module, recipe: QuantRecipe) -> nn.Module |
         bits, granularity = recipe.weight_bits, recipe.weight_granularity
     layer = layer_of(name)
     wanted = part in recipe.parts and (layer is None or not recipe.layers or layer in recipe.layers)
+    assert isinstance(module, nn.Linear | nn.Embedding), f"{name} is a {type(module).__name__}"
     weight = None
     if wanted and bits != 32:
-        weight = WeightQuantizer(name, recipe.method, bits, granularity)
+        weight = WeightQuantizer(name, recipe.method, bits, granularity, module.weight)
     if isinstance(module, nn.Embedding):
         return QuantEmbedding(module, weight)
-    assert isinstance(module, nn.Linear), f"{name} is a {type(module).__name__}"
     return QuantLinear(
         module, weight, ActivationQuantizer(recipe.activation_bits, recipe.activation)
     )

@@ -3,6 +3,7 @@
     <matrix>.codes   uint8    the codes, packed (see `codes`)
     <matrix>.scale   float32  (rows, 1) or (1, 1)
     <other weight>   float32  biases, LayerNorm, position embedding, head: the leftovers
+    <layer>.step     float32  learned steps of activations, where there are any
     metadata         format, version, experiment, model config, shape and bits of every matrix
 
 Reading it back gives the student's logits bit for bit: the same codes times the same scales, then
@@ -29,6 +30,7 @@ from core.quantizers.base import Quantized
 from core.records import canonical_json, from_json
 
 FORMAT, VERSION = "ternary-lab-packed", "1"
+WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,8 +48,7 @@ def to_bytes(student: PreTrainedModel, experiment: Experiment) -> bytes:
     weights = quantized_weights(student)
     tensors: dict[str, Tensor] = {}
     for name, value in student.state_dict().items():
-        matrix = weights.get(name.removesuffix(".weight"))
-        if matrix is None or not name.endswith(".weight"):
+        if name.removesuffix(".weight") not in weights and not name.endswith(WEIGHT_STEP):
             tensors[name] = value.detach().to(torch.float32).contiguous()
     for name, matrix in weights.items():
         tensors[f"{name}.codes"] = pack(matrix.codes, matrix.bits)
@@ -87,10 +88,12 @@ def read(path: Path) -> PackedModel:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from error
     state = {f"{name}.weight": matrix.dequantize() for name, matrix in weights.items()}
+    steps = {name: tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}
     model = model_from_state(config, {**tensors, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
     quant = replace(experiment.quant, weight_bits=32, embedding_bits=32)
     student = build_student(model, quant).requires_grad_(False)
+    student.load_state_dict(steps, strict=False)
     return PackedModel(
         model=student, experiment=experiment, weights=weights, size_bytes=path.stat().st_size
     )

@@ -1,9 +1,10 @@
 """The one place that quantizes a weight matrix.
 
 A weight matrix w (rows, cols) becomes `scale * codes`: small integers and one positive scale per
-row. A *rule* (one file beside this one) says which integers and which scale; it always sees a
-matrix and always answers per row. Layer-wise quantization is the same rule shown the whole matrix
-as a single row, so granularity is written once, here.
+row. A *rule* (one file beside this one) finds the scale; it always sees a matrix and always
+answers per row. Layer-wise quantization is the same rule shown the whole matrix as a single row,
+so granularity is written once, here. The codes are the nearest levels, or, where a ternary rule
+wants it so, cut at a threshold; they too are written once, here.
 
 Training, the packed file and the pictures all use the same `Quantized` object, so what is trained
 is what is saved and what is shown.
@@ -12,8 +13,7 @@ A new rule is a new file in this folder:
 
     @rule("mine", title="My rule", latex=r"...", source="paper, equation")
     def mine(weight, bits, importance, start_scale):
-        ...
-        return codes, scale      # (rows, cols) whole numbers as float32, (rows, 1) float32
+        return Levels(scale=...)      # (rows, 1) float32
 
 It is then in the form, on the pages, on the command line and under the contract tests.
 """
@@ -23,14 +23,27 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from core.errors import InputError, one_of
 from core.experiment import GRANULARITIES
+from core.quantizers.blocks import row_blocks
 
-Solver = Callable[[Tensor, int, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Levels:
+    """A rule's answer: scale (rows, 1) float32, >= 0. With `threshold` (rows, 1), ternary codes
+    are sign(w) where |w| > threshold; without it every code is the nearest level."""
+
+    scale: Tensor
+    threshold: Tensor | None = None
+
+
+Solver = Callable[[Tensor, int, Tensor | None, Tensor | None], Levels]
+AnySolver = TypeVar("AnySolver", bound=Solver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,29 +56,45 @@ class Rule:
     source: str
     bits: tuple[int, ...]
     uses_importance: bool
+    learns_scale: bool
     solve: Solver
+
+    @property
+    def doc(self) -> str:
+        """The explanation at the head of the rule's file."""
+        return importlib.import_module(self.solve.__module__).__doc__ or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Quantized:
     """A quantized matrix.
 
-    codes   int8     (rows, cols)       in [-levels, levels], levels = 2^(bits-1) - 1
-    scale   float32  (rows, 1), or (1, 1) for granularity "layer"
+    codes      int8     (rows, cols)       in [-levels, levels], levels = 2^(bits-1) - 1
+    scale      float32  (rows, 1), or (1, 1) for granularity "layer"
+    threshold  float32  as scale; below it (strictly) a ternary code is 0; None: nearest level
     """
 
     codes: Tensor
     scale: Tensor
     bits: int
+    threshold: Tensor | None = None
 
     def dequantize(self) -> Tensor:
         """scale * codes, float32 (rows, cols): what the network computes with."""
         return self.codes.to(torch.float32).mul_(self.scale)
 
-    def rows(self, index: Tensor) -> "Quantized":
-        """Only the rows of `index` (n,); a shared scale stays shared."""
-        scale = self.scale if self.scale.shape[0] == 1 else self.scale[index]
-        return Quantized(codes=self.codes[index], scale=scale, bits=self.bits)
+    def rows(self, index: Tensor | slice) -> "Quantized":
+        """Only the rows of `index`; a shared scale stays shared."""
+        return Quantized(
+            codes=self.codes[index],
+            scale=_rows_of(self.scale, index),
+            bits=self.bits,
+            threshold=None if self.threshold is None else _rows_of(self.threshold, index),
+        )
+
+
+def _rows_of(value: Tensor, index: Tensor | slice) -> Tensor:
+    return value if value.shape[0] == 1 else value[index]
 
 
 _registry: dict[str, Rule] = {}
@@ -84,10 +113,15 @@ def rule(
     source: str,
     bits: tuple[int, ...] = (2, 3, 4, 8),
     uses_importance: bool = False,
-) -> Callable[[Solver], Solver]:
-    """Register the decorated solver under `name`."""
+    learns_scale: bool = False,
+) -> Callable[[AnySolver], AnySolver]:
+    """Register the decorated solver under `name`.
 
-    def register(solve: Solver) -> Solver:
+    `uses_importance`: training hands it sqrt(v) of Adam. `learns_scale`: the scale is a parameter
+    of the network that training updates; the solver only gives its first value.
+    """
+
+    def register(solve: AnySolver) -> AnySolver:
         _registry[name] = Rule(
             name=name,
             title=title,
@@ -95,6 +129,7 @@ def rule(
             source=source,
             bits=bits,
             uses_importance=uses_importance,
+            learns_scale=learns_scale,
             solve=solve,
         )
         return solve
@@ -147,20 +182,88 @@ def quantize(
         raise InputError(f"{name} has shape {tuple(weight.shape)}; a matrix was expected.")
     matrix = weight.detach().to(torch.float32)
     shown = matrix if granularity == "row" else matrix.reshape(1, -1)
-    if importance is not None and found.uses_importance:
+    if importance is not None:
         importance = importance.detach().to(torch.float32).reshape(shown.shape)
+        if not found.uses_importance:
+            importance = None
+    pieces = [
+        _solve_rows(
+            found,
+            shown[rows],
+            bits,
+            None if importance is None else importance[rows],
+            None if start_scale is None else start_scale[rows],
+            name,
+        )
+        for rows in row_blocks(*shown.shape)
+    ]
+    return join(pieces, matrix.shape)
+
+
+def with_scale(weight: Tensor, scale: Tensor, bits: int) -> Quantized:
+    """The nearest levels under a given scale, (rows, 1) or (1, 1)."""
+    matrix = weight.detach().to(torch.float32)
+    shown = matrix if scale.shape[0] > 1 else matrix.reshape(1, -1)
+    codes = _codes(shown, Levels(scale=scale.detach()), bits).reshape(matrix.shape)
+    return Quantized(codes=codes, scale=scale.detach(), bits=bits)
+
+
+def join(pieces: list[Quantized], shape: torch.Size) -> Quantized:
+    """Pieces of a matrix, below each other, as one of `shape`."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        codes, scale, threshold = first.codes, first.scale, first.threshold
+    else:
+        codes = torch.cat([piece.codes for piece in pieces])
+        scale = torch.cat([piece.scale for piece in pieces])
+        thresholds = [piece.threshold for piece in pieces if piece.threshold is not None]
+        threshold = torch.cat(thresholds) if thresholds else None
+    return Quantized(codes=codes.reshape(shape), scale=scale, bits=first.bits, threshold=threshold)
+
+
+def _solve_rows(
+    found: Rule,
+    shown: Tensor,
+    bits: int,
+    importance: Tensor | None,
+    start_scale: Tensor | None,
+    name: str,
+) -> Quantized:
     unit = _unit(shown, name)
     if unit is not None:
         shown = shown / unit
         start_scale = None if start_scale is None else start_scale / unit
-    codes, scale = found.solve(shown, bits, importance, start_scale)
-    scale = scale if unit is None else scale * unit
-    return Quantized(codes=codes.to(torch.int8).reshape(matrix.shape), scale=scale, bits=bits)
+    answer = found.solve(shown, bits, importance, start_scale)
+    codes, scale, threshold = _codes(shown, answer, bits), answer.scale, answer.threshold
+    if unit is not None:
+        scale = scale * unit
+        threshold = None if threshold is None else threshold * unit
+    return Quantized(codes=codes, scale=scale, bits=bits, threshold=threshold)
+
+
+def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
+    """The int8 codes (rows, cols) of an answer."""
+    if answer.threshold is None:
+        return nearest_codes(shown, answer.scale, bits).to(torch.int8)
+    return torch.sign(shown).mul_(shown.abs() > answer.threshold).to(torch.int8)
+
+
+def nearest_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
+    """The nearest level of each weight, as float32 whole numbers; zeros where scale is 0."""
+    inverse = torch.where(scale > 0, 1.0 / scale, 0.0)
+    return (weight * inverse).round_().clamp_(-levels(bits), levels(bits))
 
 
 def fake_quantize(weight: Tensor, **options) -> Tensor:
     """Quantize and dequantize, float32 (rows, cols). Options as in `quantize`."""
     return quantize(weight, **options).dequantize()
+
+
+def largest_magnitude(weight: Tensor) -> Tensor:
+    """max|w| of each row, (rows, 1), without a copy of the matrix."""
+    # amin and amax are ten times faster here than aminmax or a norm over dim 1 (torch 2.13, CPU).
+    high, low = weight.amax(dim=1, keepdim=True), weight.amin(dim=1, keepdim=True)
+    return torch.maximum(high, -low)
 
 
 def _unit(shown: Tensor, name: str) -> Tensor | None:
@@ -169,8 +272,7 @@ def _unit(shown: Tensor, name: str) -> Tensor | None:
     Rules multiply weights with each other and sum over millions; far from 1 that overflows or
     underflows float32. Dividing by a power of two changes no other bit, so rules need not care.
     """
-    low, high = torch.aminmax(shown, dim=1, keepdim=True)
-    largest = torch.maximum(high, -low)
+    largest = largest_magnitude(shown)
     if not torch.isfinite(largest).all():
         raise InputError(
             f"{name} contains NaN or infinity, so it cannot be quantized. If this happened in "

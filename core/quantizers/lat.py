@@ -8,14 +8,16 @@ Hou and Kwok, arXiv 1802.08635; TernaryBERT equation 7). The solver alternates:
     a = |b . D . w|_1 / |b . D|_1        b = the nearest level of w / a
 
 from the codes of the previous step (a warm start: weights move little), in the first step from
-TWN's. Without importance (before the first step, or untrained) D is one everywhere.
+TWN's; above 2 bits from TWN's or the max-abs codes, whichever are better. Without importance
+(before the first step, or untrained) D is one everywhere.
 """
 
 from torch import Tensor
 
-from core.quantizers.alternate import alternate, nearest_codes
-from core.quantizers.base import rule
+from core.quantizers.alternate import alternate, better
+from core.quantizers.base import Levels, rule
 from core.quantizers.twn import twn
+from core.quantizers.uniform import uniform
 
 
 @rule(
@@ -30,11 +32,13 @@ from core.quantizers.twn import twn
     uses_importance=True,
 )
 def lat(
-    weight: Tensor, bits: int, importance: Tensor | None, start_scale: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Alternate under the importance; shapes as in `base.rule`."""
-    if start_scale is None:
-        codes, _ = twn(weight, bits, None, None)
+    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+) -> Levels:
+    """Alternate under the importance. Arguments as in `base.rule`."""
+    if start_scale is not None:
+        start = Levels(scale=start_scale)
     else:
-        codes = nearest_codes(weight, start_scale, bits)
-    return alternate(weight, codes, bits, importance)
+        start = twn(weight, bits)
+        if bits > 2:
+            start = better(weight, start, uniform(weight, bits), bits, importance)
+    return alternate(weight, start, bits, importance)

@@ -12,28 +12,20 @@ scale 1.0. Above 2 bits the same objective is met by alternation (see `alternate
 the max-abs scale, so that it is never worse than `uniform`.
 """
 
-import torch
 from torch import Tensor
 
-from core.quantizers.alternate import alternate
-from core.quantizers.base import rule
+from core.quantizers.alternate import alternate, moments, ratio
+from core.quantizers.base import Levels, rule
+from core.quantizers.blocks import sum_over_columns
 from core.quantizers.uniform import uniform
 
 THRESHOLD_FACTOR = 0.7
 
 
-def threshold(weight: Tensor) -> Tensor:
-    """0.7 mean|w| of each row, (rows, 1)."""
-    return weight.abs().mean(dim=1, keepdim=True) * THRESHOLD_FACTOR
-
-
-def ternarize(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """TWN's codes (rows, cols) and scale (rows, 1) at 2 bits."""
-    magnitude = weight.abs()
-    survives = magnitude > magnitude.mean(dim=1, keepdim=True) * THRESHOLD_FACTOR
-    count = survives.sum(dim=1, keepdim=True)
-    scale = (magnitude * survives).sum(dim=1, keepdim=True) / count.clamp_min(1)
-    return torch.sign(weight).mul_(survives), scale
+def mean_magnitude(weight: Tensor) -> Tensor:
+    """mean|w| of each row, (rows, 1)."""
+    (total,) = sum_over_columns(lambda w: (w.abs().sum(dim=1, keepdim=True),), weight)
+    return total / weight.shape[1]
 
 
 @rule(
@@ -46,10 +38,11 @@ def ternarize(weight: Tensor) -> tuple[Tensor, Tensor]:
     source="Li et al., Ternary Weight Networks (arXiv 1605.04711); TernaryBERT equation 6",
 )
 def twn(
-    weight: Tensor, bits: int, importance: Tensor | None, start_scale: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Ternary by threshold; above 2 bits the alternation. Shapes as in `base.rule`."""
-    if bits == 2:
-        return ternarize(weight)
-    codes, _ = uniform(weight, bits, None, None)
-    return alternate(weight, codes, bits, None)
+    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+) -> Levels:
+    """Ternary by threshold; above 2 bits the alternation. Arguments as in `base.rule`."""
+    if bits > 2:
+        return alternate(weight, uniform(weight, bits), bits, None)
+    threshold = THRESHOLD_FACTOR * mean_magnitude(weight)
+    cut = Levels(scale=threshold, threshold=threshold)
+    return Levels(scale=ratio(*moments(weight, cut, bits, None)), threshold=threshold)

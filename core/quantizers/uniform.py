@@ -5,11 +5,9 @@ the largest weight. At 8 bits that is nearly free; at 2 bits every weight below 
 becomes zero, which is why ternary networks need a better threshold.
 """
 
-import torch
 from torch import Tensor
 
-from core.quantizers.alternate import nearest_codes
-from core.quantizers.base import levels, rule
+from core.quantizers.base import Levels, largest_magnitude, levels, rule
 
 
 @rule(
@@ -19,14 +17,7 @@ from core.quantizers.base import levels, rule
     source="TernaryBERT section 3.1 (quantization above 2 bits)",
 )
 def uniform(
-    weight: Tensor, bits: int, importance: Tensor | None, start_scale: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """codes, scale = nearest levels under scale max|w| / levels; shapes as in `base.rule`."""
-    scale = max_abs_scale(weight, bits)
-    return nearest_codes(weight, scale, bits), scale
-
-
-def max_abs_scale(weight: Tensor, bits: int) -> Tensor:
-    """max|w| / levels of each row, (rows, 1)."""
-    low, high = torch.aminmax(weight, dim=1, keepdim=True)
-    return torch.maximum(high, -low) / levels(bits)
+    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+) -> Levels:
+    """Scale max|w| / levels of each row; arguments as in `base.rule`."""
+    return Levels(scale=largest_magnitude(weight) / levels(bits))

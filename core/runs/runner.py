@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -29,6 +29,7 @@ from core.runs.store import (
     Run,
     find_run,
     is_alive,
+    is_held,
     list_runs,
     read_folder,
     run_folder,
@@ -44,7 +45,7 @@ _children: list[subprocess.Popen[bytes]] = []
 def slots() -> int:
     """Runs that may compute at the same time: TERNARY_LAB_SLOTS, else one per two cores."""
     text = os.environ.get("TERNARY_LAB_SLOTS", "")
-    count = int(text) if text.isdigit() else max(1, cores() // 2)
+    count = int(text) if text.isdecimal() else max(1, cores() // 2)
     within("TERNARY_LAB_SLOTS", count, 1, 256)
     return count
 
@@ -100,6 +101,8 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
     `show` gets every event. Raises InputError when the run fails (the sentence is
     in error.txt too) or another process already computes it.
     """
+    if not (folder / "experiment.json").exists():
+        raise InputError(f"{folder} is not the folder of a run: it has no experiment.json.")
     lock = FileLock(folder / "worker.lock")
     try:
         lock.acquire(timeout=2)
@@ -111,16 +114,22 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
             if mine:
                 _compute(folder, show)
     except InputError as error:
-        write_text(folder / "error.txt", str(error))
+        _keep_reason(folder, str(error))
         raise
     except Exception as error:
-        write_text(
-            folder / "error.txt", f"A fault of ours stopped the run: {error!r}. See worker.log."
-        )
+        _keep_reason(folder, f"A fault of ours stopped the run: {error!r}. See worker.log.")
         raise
     finally:
         lock.release()
     return read_folder(folder)
+
+
+def _keep_reason(folder: Path, sentence: str) -> None:
+    try:
+        write_text(folder / "error.txt", sentence)
+    except InputError:  # a full disk still takes the name of a file
+        with suppress(OSError):
+            (folder / "error.txt").touch()
 
 
 def _compute(folder: Path, show: Callable[[Event], None]) -> None:
@@ -164,8 +173,10 @@ def _slot(folder: Path) -> Generator[bool]:
     places = runs_folder().parent / "slots"
     places.mkdir(parents=True, exist_ok=True)
     while not stop_asked(folder):
-        for number in range(slots()) if _is_next(folder) else ():
+        for number in range(slots()):
             lock = FileLock(places / f"{number}.lock")
+            if is_held(places / f"{number}.lock") or not _is_next(folder):
+                continue  # the order of the queue is only looked at when a slot is free
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -189,7 +200,7 @@ def _is_next(folder: Path) -> bool:
 def stop(run_id: str) -> None:
     """Stop a run within about two seconds: ask, then SIGTERM, then SIGKILL. Finished runs stay."""
     folder = run_folder(run_id)
-    if not is_alive(folder):
+    if read_folder(folder).is_over:
         return
     write_text(folder / "STOP", "")
     for wait_seconds, harder in ((1.2, signal.SIGTERM), (0.4, signal.SIGKILL), (1.0, None)):

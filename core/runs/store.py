@@ -12,6 +12,7 @@
 There is no other index. A folder that cannot be read is listed as damaged, never hidden.
 """
 
+import functools
 import re
 import time
 from dataclasses import dataclass
@@ -26,9 +27,16 @@ from core.places import local, shipped
 from core.records import from_json
 from core.results import Result
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
+NO_REASON = "The run failed, and the reason could not be written. Is the disk full?"
+_parsed = functools.lru_cache(maxsize=1000)(from_json)  # pages list all runs again and again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +85,7 @@ def find_run(run_id: str) -> Run | None:
     """The run of that id, on this computer or shipped; None if there is none."""
     if (run_folder(run_id) / "experiment.json").exists():
         return read_folder(run_folder(run_id))
-    folder = shipped() / "runs" / run_id
-    if folder.is_dir():
-        return read_folder(folder)
-    return None
+    return next((run for run in list_runs() if run.run_id == run_id), None)
 
 
 def read_folder(folder: Path) -> Run:
@@ -89,14 +94,14 @@ def read_folder(folder: Path) -> Run:
     run_id, experiment, result, message = folder.name, None, None, ""
     try:
         text = (folder / "experiment.json").read_text(encoding="utf-8")
-        experiment = from_json(Experiment, text)
+        experiment = _parsed(Experiment, text)
         if experiment.run_id != run_id and not is_shipped:
             raise InputError("its experiment belongs to another run id")
         run_id = experiment.run_id
         if (folder / "result.json").exists():
-            result = from_json(Result, (folder / "result.json").read_text(encoding="utf-8"))
+            result = _parsed(Result, (folder / "result.json").read_text(encoding="utf-8"))
         elif (folder / "error.txt").exists():
-            message = (folder / "error.txt").read_text(encoding="utf-8")
+            message = (folder / "error.txt").read_text(encoding="utf-8") or NO_REASON
         state = "finished" if result else _unfinished(folder, bool(message))
     except (InputError, OSError, UnicodeDecodeError) as error:
         state = "damaged"
@@ -115,28 +120,42 @@ def read_folder(folder: Path) -> Run:
 
 
 def _unfinished(folder: Path, failed: bool) -> str:
+    begun = (folder / "events.jsonl").exists()
     if is_alive(folder):
-        return "running" if (folder / "events.jsonl").exists() else "queued"
+        return "running" if begun else "queued"
     if (folder / "STOP").exists():
         return "stopped"
     if failed:
         return "failed"
-    fresh = time.time() - ticket_of(folder) < START_GRACE_SECONDS
-    return "queued" if fresh else "interrupted"
+    starting = not begun and time.time() - ticket_of(folder) < START_GRACE_SECONDS
+    return "queued" if starting else "interrupted"
 
 
 def is_alive(folder: Path) -> bool:
     """Whether a process holds the run's lock."""
-    lock = folder / "worker.lock"
-    if not lock.exists():
+    return is_held(folder / "worker.lock")
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds this lock. Askers share it, so none takes another for the holder."""
+    if fcntl is None:
+        return lock.exists() and _cannot_be_had(lock)
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file, or not readable: nobody computes there
         return False
+    return False
+
+
+def _cannot_be_had(lock: Path) -> bool:
     try:
         with FileLock(lock, timeout=0):
             return False
     except Timeout:
         return True
-    except OSError:  # read-only folder: nobody computes there
-        return False
 
 
 def ticket_of(folder: Path) -> float:

@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from core.events import Preparing
 from core.places import cache, replacing
 
 TIMEOUT_SECONDS = 900
+UNREADABLE = (KeyError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def member(archive: Archive, *inner: str) -> bytes:
     for name in inner:
         try:
             data = _read(data, name)
-        except (KeyError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"{archive.filename} has no readable {name}: {error}. "
                 f"Delete {archive.path} and fetch it again."

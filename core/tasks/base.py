@@ -167,7 +167,7 @@ def load(task: Task) -> Splits:
     disable_progress_bars()
     try:
         train, dev, test = (load_from_disk(str(folder(task) / split)) for split in SPLITS)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"The cached data of {task.title} cannot be read ({error}). "
             f"Delete {folder(task)} and prepare it again."

@@ -10,12 +10,23 @@ from core.experiment import TrainRecipe
 
 
 def build_optimizer(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
-    """AdamW over all parameters that learn; biases and LayerNorm (vectors) do not decay."""
-    learning = [p for p in model.parameters() if p.requires_grad]
+    """AdamW over all parameters that learn.
+
+    Biases and LayerNorm (vectors) do not decay, nor do learned quantization steps, which have
+    their own learning rate.
+    """
+    learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    steps = [p for name, p in learning if name.endswith(".step")]
+    others = [p for name, p in learning if not name.endswith(".step")]
     groups = [
-        {"params": [p for p in learning if p.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in learning if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in others if p.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
     ]
+    for group in groups:
+        group["share"] = 1.0
+    if steps:
+        share = recipe.step_learning_rate / recipe.learning_rate
+        groups.append({"params": steps, "weight_decay": 0.0, "share": share})
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
@@ -43,7 +54,7 @@ def descend(
         )
     rate = learning_rate_at(step, recipe)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     loss.backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

@@ -8,7 +8,6 @@ import streamlit as st
 from core import api
 from core.runs.store import Run
 from pages.ui import loaded
-from pages.ui.forms import run_title
 from pages.ui.words import WHO, size
 
 
@@ -52,7 +51,7 @@ def models_of(run: Run) -> list[tuple[str, api.Source]]:
     return [
         (WHO["teacher"], loaded.teacher(experiment.task, experiment.model)),
         (WHO["untrained"], loaded.untrained(experiment.task, experiment.model, experiment.quant)),
-        (f"{WHO['student']}: {run_title(run)}", loaded.student(run)),
+        (WHO["student"], loaded.student(run)),
     ]
 
 

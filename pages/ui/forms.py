@@ -3,6 +3,8 @@
 Every widget is bound to the URL under its option name, so the same knob is the same on each page.
 """
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core import api
@@ -130,7 +132,7 @@ def experiment() -> Experiment | None:
                 "seed": int(seed),
                 **losses,
             },
-            base=Experiment(quant=recipe),
+            base=replace(api.default_experiment(), quant=recipe),
         )
     )
 
@@ -151,5 +153,4 @@ def _weight(name: str, label: str, usual: float) -> float:
 def run_title(run: Run) -> str:
     """How a list calls a run."""
     title = run.experiment.title if run.experiment else "unreadable"
-    model = f"{run.experiment.model}, " if run.experiment else ""
-    return f"{model}{title} ({run.run_id[:6]})"
+    return f"{title} ({run.run_id[:6]})"

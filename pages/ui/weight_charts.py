@@ -44,7 +44,7 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
     def bars(column: str, **style) -> alt.Chart:
         y = alt.Y(f"{column}:Q", title="share of weights (%)", scale=y_scale)
         chart = alt.Chart(table).mark_bar(**style)
-        return chart.encode(x=x, x2="to:Q", y=y, tooltip=tooltip)
+        return chart.encode(x=x, x2="to:Q", y=y, y2=alt.datum(0), tooltip=tooltip)
 
     lines = pd.DataFrame(
         [{"x": level, "line": "level", "text": f"{level:+.3f}"} for level in histogram.levels]
@@ -83,6 +83,7 @@ def scales(view: "WeightView", dark: bool) -> alt.Chart:
             x=alt.X("scale:Q", title="scale of a row", scale=alt.Scale(nice=False, zero=False)),
             x2="to:Q",
             y=alt.Y("rows:Q", title="rows"),
+            y2=alt.datum(0),
             tooltip=[alt.Tooltip("scale:Q", format=".4f"), "rows:Q"],
         )
         .properties(height=220)
@@ -90,12 +91,18 @@ def scales(view: "WeightView", dark: bool) -> alt.Chart:
 
 
 def block(view: "WeightView") -> go.Figure:
-    """A 64 x 64 corner as three heat maps: latent weights, codes, error."""
-    limit = float(np.abs(view.block_latent).max()) or 1.0
+    """A 64 x 64 corner as three heat maps: latent weights, codes, error.
+
+    Weights and errors share one colour scale, cut at the end of the histogram's axis.
+    """
+    limit = float(view.histogram.edges[-1])
     top = max(1, int(np.abs(view.block_codes).max()))
     diverging = [[0.0, VERMILION], [0.5, "#EEEEEE"], [1.0, BLUE]]
     figure = make_subplots(
-        cols=3, rows=1, subplot_titles=("latent weights", "codes", "error (quantized - latent)")
+        cols=3,
+        rows=1,
+        horizontal_spacing=0.09,
+        subplot_titles=("latent weights", "codes", "error (quantized - latent)"),
     )
     panels = ((view.block_latent, limit), (view.block_codes, top), (view.block_error, limit))
     for column, (values, bound) in enumerate(panels, start=1):
@@ -104,7 +111,7 @@ def block(view: "WeightView") -> go.Figure:
             zmin=-bound,
             zmax=bound,
             colorscale=diverging,
-            colorbar={"len": 0.9, "x": column / 3 - 0.045, "thickness": 8},
+            colorbar={"x": (column - 1) * 0.3633 + 0.278, "thickness": 8, "tickfont": {"size": 10}},
             hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>",
         )
         figure.add_trace(heat, row=1, col=column)

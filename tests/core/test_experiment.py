@@ -1,0 +1,222 @@
+"""An experiment is checked when it is made, has one spelling, and survives JSON and the URL."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.experiment import (
+    ACTIVATION_BITS,
+    ACTIVATIONS,
+    GRANULARITIES,
+    PARTS,
+    PRECISIONS,
+    WEIGHT_BITS,
+    DistillRecipe,
+    Experiment,
+    QuantRecipe,
+    TrainRecipe,
+)
+from core.options import HELP, build, changed, flatten, options
+from core.records import canonical_json, from_json
+
+OTHER = {  # for every option, a value that is not its default
+    "task": "a task",
+    "model": "owner/name, with a comma",
+    "method": "lat",
+    "weight_bits": "4",
+    "embedding_bits": "8",
+    "activation_bits": "32",
+    "weight_granularity": "row",
+    "embedding_granularity": "layer",
+    "activation": "symmetric",
+    "parts": "embedding,attention",
+    "layers": "0,2",
+    "hidden": "0.5",
+    "attention": "0.0",
+    "logits": "2.0",
+    "labels": "1.0",
+    "temperature": "4.0",
+    "steps": "10",
+    "batch_size": "16",
+    "learning_rate": "1e-05",
+    "warmup": "0.25",
+    "weight_decay": "0.1",
+    "evaluate_every": "5",
+    "max_tokens": "128",
+    "precision": "bf16",
+    "seed": "7",
+}
+
+
+def share(high: float, low: float = 0.0):
+    return st.floats(low, high)
+
+
+experiments = st.builds(
+    Experiment,
+    task=st.text(min_size=1, max_size=20).filter(lambda s: s.strip() and "\0" not in s),
+    model=st.text(min_size=1, max_size=20).filter(lambda s: s.strip() and "\0" not in s),
+    quant=st.builds(
+        QuantRecipe,
+        method=st.text(max_size=10),
+        weight_bits=st.sampled_from(WEIGHT_BITS),
+        embedding_bits=st.sampled_from(WEIGHT_BITS),
+        activation_bits=st.sampled_from(ACTIVATION_BITS),
+        weight_granularity=st.sampled_from(GRANULARITIES),
+        embedding_granularity=st.sampled_from(GRANULARITIES),
+        activation=st.sampled_from(ACTIVATIONS),
+        parts=st.lists(st.sampled_from(PARTS)).map(tuple),
+        layers=st.lists(st.integers(0, 999)).map(tuple),
+    ),
+    distill=st.builds(
+        DistillRecipe,
+        hidden=share(1000.0, low=0.5),
+        attention=share(1000.0),
+        logits=share(1000.0),
+        labels=share(1000.0),
+        temperature=share(100.0, low=0.1),
+    ),
+    train=st.builds(
+        TrainRecipe,
+        steps=st.integers(1, 1_000_000),
+        batch_size=st.integers(1, 1024),
+        learning_rate=share(1.0, low=1e-8),
+        warmup=share(1.0),
+        weight_decay=share(1.0),
+        evaluate_every=st.integers(1, 1_000_000),
+        max_tokens=st.integers(8, 512),
+        precision=st.sampled_from(PRECISIONS),
+    ),
+    seed=st.integers(0, 2**31 - 1),
+)
+
+
+def test_the_run_id_is_the_same_for_ever():
+    assert Experiment().run_id == "f86824545521"  # or every saved run is lost
+    assert re.fullmatch("[0-9a-f]{12}", Experiment(seed=1).run_id)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_every_option_changes_the_run_id(name):
+    assert build({name: OTHER[name]}).run_id != Experiment().run_id
+
+
+def test_order_and_repetition_of_parts_and_layers_carry_no_meaning():
+    one = QuantRecipe(parts=("pooler", "attention", "pooler"), layers=(2, 0, 2))
+    other = QuantRecipe(parts=("attention", "pooler"), layers=(0, 2))
+    assert one == other
+    assert one.parts == ("attention", "pooler")
+    assert canonical_json(one) == canonical_json(other)
+
+
+def test_equal_experiments_have_equal_names():
+    whole = Experiment(distill=DistillRecipe(hidden=1, labels=0, temperature=1))
+    assert whole.run_id == Experiment().run_id
+    assert build({"labels": "-0.0"}).run_id == Experiment().run_id
+    assert from_json(Experiment, canonical_json(whole)).run_id == whole.run_id
+
+
+@given(experiments)
+def test_json_both_ways(experiment):
+    again = from_json(Experiment, canonical_json(experiment))
+    assert again == experiment
+    assert again.run_id == experiment.run_id
+
+
+@given(experiments)
+def test_options_both_ways(experiment):
+    assert build(flatten(experiment)) == experiment
+    assert build(changed(experiment)) == experiment
+
+
+def test_a_file_from_before_an_option_existed_reads():
+    assert from_json(Experiment, '{"quant": {"method": "lat"}}') == build({"method": "lat"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "sentence"),
+    [
+        (QuantRecipe, {"weight_bits": 5}, "Weight bits 5 .* Choose one of: 2, 3, 4, 8, 32"),
+        (QuantRecipe, {"embedding_bits": 1}, "Embedding bits 1 .* Choose one of"),
+        (QuantRecipe, {"activation_bits": 2}, "Activation bits 2 .* Choose one of: 8, 4, 32"),
+        (QuantRecipe, {"weight_granularity": "block"}, "'block' .* Choose one of: layer, row"),
+        (QuantRecipe, {"embedding_granularity": ""}, "Choose one of: layer, row"),
+        (QuantRecipe, {"activation": "max"}, "Choose one of: minmax, symmetric"),
+        (QuantRecipe, {"parts": ("head",)}, "Part 'head' .* feed-forward"),
+        (QuantRecipe, {"layers": (-1,)}, "Layer number is -1; .* between 0 and"),
+        (QuantRecipe, {"weight_bits": 2.0}, "must be int, not 2.0"),
+        (DistillRecipe, {"hidden": -1.0}, "hidden loss is -1.0; .* between 0 and 1000"),
+        (DistillRecipe, {"labels": float("inf")}, "labels loss is inf"),
+        (DistillRecipe, {"temperature": 0.0}, "temperature is 0.0"),
+        (DistillRecipe, {"hidden": 0, "attention": 0, "logits": 0}, "All four losses are off"),
+        (TrainRecipe, {"learning_rate": float("nan")}, "Learning rate is nan; it must lie"),
+        (TrainRecipe, {"learning_rate": 0.0}, "Learning rate is 0.0"),
+        (TrainRecipe, {"steps": 0}, "Steps is 0; it must lie between 1 and 1e"),
+        (TrainRecipe, {"steps": 2.5}, "TrainRecipe.steps must be int, not 2.5"),
+        (TrainRecipe, {"steps": True}, "must be int, not True"),
+        (TrainRecipe, {"batch_size": 10**6}, "Batch size"),
+        (TrainRecipe, {"warmup": 1.5}, "Warm-up"),
+        (TrainRecipe, {"weight_decay": -0.1}, "Weight decay"),
+        (TrainRecipe, {"evaluate_every": 0}, "between evaluations"),
+        (TrainRecipe, {"max_tokens": 4}, "Tokens per text is 4; .* between 8 and 512"),
+        (TrainRecipe, {"precision": "fp16"}, "Choose one of: fp32, bf16"),
+        (TrainRecipe, {"augment": True}, "not built yet"),
+        (Experiment, {"seed": -1}, "Seed is -1"),
+        (Experiment, {"seed": 10**400}, "Seed is 10000.*; it must lie between"),
+        (Experiment, {"task": " "}, "task needs a name"),
+        (Experiment, {"task": 5}, "Experiment.task must be str, not 5"),
+        (Experiment, {"model": "x" * 501}, "model needs a name of 1 to 500"),
+        (Experiment, {"model": "a\0b"}, "model needs a name"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_sentence(kind, values, sentence):
+    with pytest.raises(InputError, match=sentence) as refused:
+        kind(**values)
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        ({"bits": "2"}, "Option 'bits' is not known. Choose one of: task, model"),
+        ({"steps": "many"}, "steps must be a whole number, not 'many'"),
+        ({"weight_bits": "2.0"}, "weight_bits must be a whole number"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number"),
+        ({"learning_rate": "1e999"}, "Learning rate is inf"),
+        ({"layers": "one,two"}, "layers must be a comma separated list"),
+        ({"augment": "yes"}, "augment must be true or false"),
+        ({"augment": "true"}, "not built yet"),
+        ({"seed": "9" * 5000}, "seed must be a whole number, not '999"),
+        ({"seed": "9" * 400}, "Seed is 999"),
+        ({"steps": 2.5}, "must be int"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused_with_a_sentence(texts, sentence):
+    with pytest.raises(InputError, match=sentence) as refused:
+        build(texts)
+    assert len(str(refused.value)) < 600
+
+
+def test_every_option_is_listed_once_with_help_and_reaches_its_place():
+    names = [option.name for option in options()]
+    assert set(names) == set(flatten(Experiment())) == set(HELP) == {*OTHER, "augment"}
+    assert len(names) == len(set(names))
+    assert flatten(build(OTHER)) == {**OTHER, "augment": "False"}
+    assert changed(build(OTHER)) == OTHER
+    assert changed(Experiment()) == {}
+
+
+def test_options_build_on_a_base():
+    base = build({"seed": "3", "method": "lat"})
+    assert changed(build({"steps": "5"}, base)) == {"seed": "3", "method": "lat", "steps": "5"}
+
+
+def test_lists_may_be_typed_with_blanks():
+    assert build({"parts": " pooler, attention ", "layers": "2, 0,"}).quant.layers == (0, 2)
+
+
+def test_the_title_names_what_differs_between_runs():
+    assert build({"seed": "3"}).title == "minilm-l3, twn 2-2-8 layer, 300 steps, seed 3"

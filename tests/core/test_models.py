@@ -1,0 +1,222 @@
+"""Backbone, attention and student: equal to the library where nothing is quantized."""
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import InputError
+from core.experiment import QuantRecipe
+from core.models.backbones import keep_layers, load_backbone, part_of
+from core.models.layers import importance
+from core.models.student import build_student, quantized_weights, weight_quantizers
+from core.models.teachers import load_teacher, model_from_state, slug, teacher_folder
+from core.quantizers import quantize
+from core.training.optimizer import second_moments
+from core.training.train import train
+from tests.conftest import save_tiny_model, tiny_config, tiny_model, with_quant
+
+OFF = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
+IDS = torch.randint(5, 26, (3, 8), generator=torch.Generator().manual_seed(0))
+MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 2 + [0] * 6])
+
+
+@torch.no_grad()
+def logits(model: nn.Module, ids: torch.Tensor = IDS, mask: torch.Tensor = MASK) -> torch.Tensor:
+    return model(input_ids=ids, attention_mask=mask).logits
+
+
+def test_our_attention_gives_exactly_the_numbers_of_the_librarys():
+    eager = tiny_model()
+    eager.set_attn_implementation("eager")
+    assert torch.equal(logits(build_student(eager, OFF)), logits(eager))
+
+
+def test_scores_are_those_before_the_softmax():
+    eager = tiny_model()
+    eager.set_attn_implementation("eager")
+    ours = build_student(eager, OFF)
+    probabilities = eager(IDS, attention_mask=MASK, output_attentions=True).attentions
+    scores = ours(IDS, attention_mask=MASK, output_attentions=True).attentions
+    blocked = (1 - MASK[:, None, None, :].float()) * torch.finfo(torch.float32).min
+    for p, s in zip(probabilities, scores, strict=True):
+        assert torch.equal(torch.softmax(s + blocked, dim=-1), p)
+
+
+def test_padding_changes_nothing_without_activation_quantization():
+    model = build_student(tiny_model(), QuantRecipe(activation_bits=32))
+    alone = logits(model, IDS[2:, :2], MASK[2:, :2])
+    torch.testing.assert_close(logits(model)[2:], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_building_a_student_leaves_its_teacher_alone():
+    teacher = tiny_model()
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    student = build_student(teacher, QuantRecipe())
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
+
+
+def test_what_is_quantized_is_what_the_paper_quantizes():
+    student = build_student(tiny_model(), QuantRecipe())
+    parts = [part_of(name) for name, _, _ in weight_quantizers(student)]
+    assert parts.count("embedding") == parts.count("pooler") == 1
+    assert parts.count("attention") == 2 * 4
+    assert parts.count("feed-forward") == 2 * 2
+    assert len(parts) == 14
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [
+        ({"parts": ("embedding",)}, 1),
+        ({"parts": ("attention",)}, 8),
+        ({"parts": ("feed-forward", "pooler")}, 5),
+        ({"layers": (0,)}, 1 + 6 + 1),
+        ({"parts": ("attention",), "layers": (1,)}, 4),
+        ({"weight_bits": 32}, 1),
+        ({"embedding_bits": 32}, 13),
+    ],
+)
+def test_parts_and_layers_can_be_switched_off(change, count):
+    student = build_student(tiny_model(), QuantRecipe(**change))
+    assert len(list(weight_quantizers(student))) == count
+    assert len(quantized_weights(student)) == count
+
+
+@pytest.mark.parametrize("activation", ["minmax", "symmetric", "lsq"])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_activation_bits_change_the_answer_a_little(activation, bits):
+    recipe = QuantRecipe(
+        weight_bits=32, embedding_bits=32, activation_bits=bits, activation=activation
+    )
+    exact, rounded = (
+        logits(build_student(tiny_model(), OFF)),
+        logits(build_student(tiny_model(), recipe)),
+    )
+    moved = (exact - rounded).abs().max()
+    assert 0 < moved < exact.abs().max() * (0.3 if bits == 8 else 3.0)
+
+
+def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
+    """The codes at step t equal those computed by hand from the optimizer after step t - 1."""
+    from core.training import train as module
+
+    experiment = with_quant(lab.experiment, method="lat", embedding_bits=32)
+    seen: dict = {}
+    original_build, original_descend = module.build_optimizer, module.descend
+
+    def build(model, recipe):
+        seen.update(model=model, optimizer=original_build(model, recipe), checked=0)
+        return seen["optimizer"]
+
+    def descend(optimizer, loss, step, recipe):
+        if step >= 2:  # forward of this step is over, the optimizer still stands at step t - 1
+            by_hand(seen)
+        rate = original_descend(optimizer, loss, step, recipe)
+        keep_scales(seen)
+        return rate
+
+    def by_hand(seen):
+        moments = second_moments(seen["optimizer"])
+        for name, weight, quantizer in weight_quantizers(seen["model"]):
+            state = seen["optimizer"].state[weight]["exp_avg_sq"]
+            assert quantizer.second_moment is state is moments[weight]
+            expected = quantize(
+                weight,
+                method="lat",
+                bits=2,
+                granularity="layer",
+                importance=importance(state),
+                start_scale=seen["scales"][name],
+            )
+            assert torch.equal(quantizer._scale, expected.scale)
+            plain = quantize(weight, method="twn", bits=2, granularity="layer")
+            seen["checked"] += int(not torch.equal(plain.codes, expected.codes))
+
+    def keep_scales(seen):
+        seen["scales"] = {n: q._scale for n, _, q in weight_quantizers(seen["model"])}
+
+    monkeypatch.setattr(module, "build_optimizer", build)
+    monkeypatch.setattr(module, "descend", descend)
+    list(train(experiment))
+    assert seen["checked"] > 10  # and the importance made a difference
+
+
+def test_keeping_layers_gives_the_same_as_skipping_the_others():
+    model = tiny_model(num_hidden_layers=3)
+    skipped = tiny_model(num_hidden_layers=3)
+    skipped.bert.encoder.layer[1] = Through()
+    keep_layers(model, (0, 2))
+    assert model.config.num_hidden_layers == 2
+    assert torch.equal(logits(model), logits(skipped))
+
+
+class Through(nn.Module):
+    """A layer that changes nothing."""
+
+    def forward(self, hidden_states, *_arguments, **_options):
+        return hidden_states
+
+
+# Loading -----------------------------------------------------------------------------------------
+
+
+def test_a_teacher_is_stored_in_half_and_computed_in_float(lab):
+    teacher = load_teacher("movie-sentiment", lab.model)
+    halved = tiny_model()
+    with torch.no_grad():
+        for parameter in halved.parameters():
+            parameter.copy_(parameter.half().float())
+    assert all(p.dtype == torch.float32 and not p.requires_grad for p in teacher.parameters())
+    assert not teacher.training
+    torch.testing.assert_close(logits(teacher), logits(halved))
+
+
+def test_a_damaged_teacher_is_explained(lab):
+    folder = lab.home / "teachers" / teacher_folder("movie-sentiment", lab.model)
+    (folder / "model.safetensors").write_bytes(b"not a model")
+    with pytest.raises(InputError, match=r"damaged .*python -m core teach"):
+        load_teacher("movie-sentiment", lab.model)
+
+
+def test_weights_of_another_shape_are_explained():
+    state = tiny_model(hidden_size=64).state_dict()
+    with pytest.raises(InputError, match="do not fit their config"):
+        model_from_state(tiny_config(), state)
+
+
+def test_a_folder_with_a_bert_loads_and_another_family_is_refused(lab, tmp_path):
+    loaded = load_backbone(lab.model, ("a", "b", "c"), seed=0)
+    assert loaded.config.num_labels == 3
+    assert loaded.get_submodule("classifier").weight.shape == (3, 32)
+    again = load_backbone(lab.model, ("a", "b", "c"), seed=0)
+    assert torch.equal(
+        loaded.get_submodule("classifier").weight, again.get_submodule("classifier").weight
+    )
+    other = tmp_path / "gpt"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(InputError, match=r"gpt2 model.*BERT family"):
+        load_backbone(str(other), ("a", "b"), seed=0)
+
+
+def test_a_pickled_checkpoint_is_not_opened(lab, tmp_path):
+    folder = tmp_path / "pickled"
+    save_tiny_model(folder, tiny_model())
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
+    with pytest.raises(InputError, match="could not be loaded"):
+        load_backbone(str(folder), ("a", "b"), seed=0)
+
+
+def test_a_model_that_is_nowhere_is_explained_within_seconds(lab):
+    with pytest.raises(InputError, match="minilm-l3, minilm-l6"):
+        load_backbone("nobody/nothing-of-that-name", ("a", "b"), seed=0)
+
+
+def test_slugs_are_safe_names():
+    assert slug("../../etc/passwd") == "etc-passwd"
+    assert slug("org/model name") == "org-model-name"
+    assert slug("..") == "unnamed"
