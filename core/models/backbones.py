@@ -227,6 +227,24 @@ def part_of(name: str) -> str | None:
     return "feed-forward" if inside[2] in ("intermediate.dense", "output.dense") else None
 
 
+_TITLES = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "attention output",
+    "intermediate.dense": "feed-forward in",
+    "output.dense": "feed-forward out",
+}
+
+
+def title_of(name: str) -> str:
+    """What people call a matrix: "layer 2, query"; layers count from 0, as in the recipe."""
+    inside = _LAYER.search(name)
+    if inside:
+        return f"layer {inside[1]}, {_TITLES.get(inside[2], inside[2])}"
+    return {"embedding": "word embedding", "pooler": "pooler"}.get(part_of(name) or "", name)
+
+
 def layer_of(name: str) -> int | None:
     """The encoder layer's number, from 0, or None outside the encoder's layers."""
     inside = _LAYER.search(name)

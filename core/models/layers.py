@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.quantizers.activations import fake_quantize_activation
-from core.quantizers.base import Quantized, check, quantize, with_scale
+from core.quantizers.base import Quantized, quantize, with_scale
 from core.quantizers.lsq import LearnedStep, lsq
+from core.quantizers.registry import check
 
 IMPORTANCE_FLOOR = 1e-8
 STEP_FLOOR = 1e-9  # a learned step stays positive

@@ -15,7 +15,8 @@ from core.experiment import QuantRecipe
 from core.models.attention import NAME, AttentionQuantizers
 from core.models.backbones import is_attention, layer_of, part_of
 from core.models.layers import ActivationQuantizer, QuantEmbedding, QuantLinear, WeightQuantizer
-from core.quantizers.base import Quantized, check
+from core.quantizers.base import Quantized
+from core.quantizers.registry import check
 
 
 def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:

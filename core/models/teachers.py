@@ -6,6 +6,7 @@ While a teacher of an embedded backbone is fine-tuned its word embedding stays f
 half of the model is stored once for all of them.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -106,13 +107,21 @@ def load_teacher(task: str, model: str) -> PreTrainedModel:
             if shared is None:
                 raise InputError(f"The word embedding of {card.shared_embedding} is missing.")
             state[WORD_EMBEDDING] = load_file(shared)["word_embedding"]
-        config = BertConfig.from_json_file(folder / "config.json")
+        config = read_config((folder / "config.json").read_text(encoding="utf-8"))
+        return model_from_state(config, state).requires_grad_(False)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise InputError(
             f"The teacher in {folder.name} is damaged ({error}). Restore the folder, or delete it "
             f"and run: python -m core teach --task {task} --model {model}"
         ) from error
-    return model_from_state(config, state).requires_grad_(False)
+
+
+def read_config(text: str) -> BertConfig:
+    """The config of this JSON text; raises InputError when it is not one."""
+    try:
+        return BertConfig.from_dict(json.loads(text))
+    except Exception as error:  # the library stumbles over a wrong config in many ways
+        raise InputError(f"The model's config cannot be read: {_last_line(error)}") from error
 
 
 def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrainedModel:
@@ -120,17 +129,22 @@ def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrained
 
     Raises InputError when names or shapes do not fit the config.
     """
+    if config.num_hidden_layers > len(state):  # else a wrong number would build layers for hours
+        raise InputError(f"There are no weights for {config.num_hidden_layers} layers.")
     try:
         with torch.device("meta"):
             model = BertForSequenceClassification(config)
         state = {name: value.to(torch.float32) for name, value in state.items()}
         model.load_state_dict(state, assign=True)
-    except (RuntimeError, ValueError, TypeError) as error:
-        first = str(error).strip().splitlines()[-1].strip()
-        raise InputError(f"The weights do not fit their config: {first}") from error
+    except Exception as error:  # as above: activations that do not exist, 0 heads, shapes ...
+        raise InputError(f"The weights do not fit their config: {_last_line(error)}") from error
     _restore_buffers(model, config)
     model.set_attn_implementation(NAME)
     return model.eval()
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
 
 
 def _restore_buffers(model: PreTrainedModel, config: BertConfig) -> None:

@@ -18,12 +18,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from transformers import BertConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import Experiment
 from core.models.student import build_student, quantized_weights
-from core.models.teachers import model_from_state
+from core.models.teachers import model_from_state, read_config
 from core.packed.codes import pack, unpack
 from core.places import replacing
 from core.quantizers.base import Quantized
@@ -83,9 +83,9 @@ def read(path: Path) -> PackedModel:
         )
     try:
         experiment = from_json(Experiment, metadata["experiment"])
-        config = BertConfig.from_dict(json.loads(metadata["config"]))
+        config = read_config(metadata["config"])
         weights = _weights(tensors, json.loads(metadata["matrices"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from error
     state = {f"{name}.weight": matrix.dequantize() for name, matrix in weights.items()}
     steps = {name: tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}

@@ -1,5 +1,6 @@
 """Quantizers: one rule a file, found by walking this folder. Start reading at `base`."""
 
-from core.quantizers.base import Quantized, Rule, fake_quantize, quantize, rule, rules
+from core.quantizers.base import Quantized, fake_quantize, quantize
+from core.quantizers.registry import Rule, rule, rules
 
 __all__ = ["Quantized", "Rule", "fake_quantize", "quantize", "rule", "rules"]

@@ -9,8 +9,9 @@ and Kwok, arXiv 1802.08635, section 3). `twn` uses it above 2 bits with D = 1, `
 import torch
 from torch import Tensor
 
-from core.quantizers.base import Levels, nearest_codes
+from core.quantizers.base import nearest_codes
 from core.quantizers.blocks import sum_over_columns
+from core.quantizers.registry import Levels
 
 ITERATIONS = 10
 TOLERANCE = 1e-6

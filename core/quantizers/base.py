@@ -9,60 +9,17 @@ wants it so, cut at a threshold; they too are written once, here.
 Training, the packed file and the pictures all use the same `Quantized` object, so what is trained
 is what is saved and what is shown.
 
-A new rule is a new file in this folder:
-
-    @rule("mine", title="My rule", latex=r"...", source="paper, equation")
-    def mine(weight, bits, importance, start_scale):
-        return Levels(scale=...)      # (rows, 1) float32
-
-It is then in the form, on the pages, on the command line and under the contract tests.
+How a rule makes itself known is told in `registry`.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from core.errors import InputError, one_of
-from core.experiment import GRANULARITIES
+from core.errors import InputError
 from core.quantizers.blocks import row_blocks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Levels:
-    """A rule's answer: scale (rows, 1) float32, >= 0. With `threshold` (rows, 1), ternary codes
-    are sign(w) where |w| > threshold; without it every code is the nearest level."""
-
-    scale: Tensor
-    threshold: Tensor | None = None
-
-
-Solver = Callable[[Tensor, int, Tensor | None, Tensor | None], Levels]
-AnySolver = TypeVar("AnySolver", bound=Solver)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A registered rule and what pages need to know of it."""
-
-    name: str
-    title: str
-    latex: str
-    source: str
-    bits: tuple[int, ...]
-    uses_importance: bool
-    learns_scale: bool
-    solve: Solver
-
-    @property
-    def doc(self) -> str:
-        """The explanation at the head of the rule's file."""
-        return importlib.import_module(self.solve.__module__).__doc__ or ""
+from core.quantizers.registry import Levels, Rule, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,62 +54,9 @@ def _rows_of(value: Tensor, index: Tensor | slice) -> Tensor:
     return value if value.shape[0] == 1 else value[index]
 
 
-_registry: dict[str, Rule] = {}
-
-
 def levels(bits: int) -> int:
     """The largest code: 1, 3, 7, 127 for 2, 3, 4, 8 bits (symmetric, zero included)."""
     return 2 ** (bits - 1) - 1
-
-
-def rule(
-    name: str,
-    *,
-    title: str,
-    latex: str,
-    source: str,
-    bits: tuple[int, ...] = (2, 3, 4, 8),
-    uses_importance: bool = False,
-    learns_scale: bool = False,
-) -> Callable[[AnySolver], AnySolver]:
-    """Register the decorated solver under `name`.
-
-    `uses_importance`: training hands it sqrt(v) of Adam. `learns_scale`: the scale is a parameter
-    of the network that training updates; the solver only gives its first value.
-    """
-
-    def register(solve: AnySolver) -> AnySolver:
-        _registry[name] = Rule(
-            name=name,
-            title=title,
-            latex=latex,
-            source=source,
-            bits=bits,
-            uses_importance=uses_importance,
-            learns_scale=learns_scale,
-            solve=solve,
-        )
-        return solve
-
-    return register
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    """All rules by name: every module of this folder is imported once, errors and all."""
-    package = importlib.import_module("core.quantizers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"core.quantizers.{module.name}")
-    return dict(sorted(_registry.items()))
-
-
-def check(method: str, bits: int, granularity: str) -> Rule:
-    """The rule of that name; raises InputError where it cannot answer."""
-    one_of("Quantization method", method, rules())
-    one_of("Granularity", granularity, GRANULARITIES)
-    found = rules()[method]
-    one_of(f"For {method}, the number of bits", bits, (*found.bits, 32))
-    return found
 
 
 def quantize(

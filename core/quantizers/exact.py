@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better, cost
-from core.quantizers.base import Levels, largest_magnitude, levels, rule
+from core.quantizers.base import largest_magnitude, levels
 from core.quantizers.blocks import BLOCK
 from core.quantizers.lat import lat
+from core.quantizers.registry import Levels, rule
 
 _LATEX = (
     r"\alpha^* = \frac{A_k}{B_k},\quad k = \arg\max_k \frac{A_k^2}{B_k},\quad "

@@ -15,7 +15,7 @@ TWN's; above 2 bits from TWN's or the max-abs codes, whichever are better. Witho
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better
-from core.quantizers.base import Levels, rule
+from core.quantizers.registry import Levels, rule
 from core.quantizers.twn import twn
 from core.quantizers.uniform import uniform
 

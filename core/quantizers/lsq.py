@@ -14,7 +14,8 @@ import math
 import torch
 from torch import Tensor
 
-from core.quantizers.base import Levels, levels, rule, with_scale
+from core.quantizers.base import levels, with_scale
+from core.quantizers.registry import Levels, rule
 from core.quantizers.twn import mean_magnitude
 
 
@@ -26,6 +27,7 @@ from core.quantizers.twn import mean_magnitude
         r"\hat w = s\,\mathrm{round}(\mathrm{clip}(w/s, -Q_n, Q_p)),\quad "
         r"\frac{\partial \hat w}{\partial s} = \mathrm{round}(w/s) - w/s \ \text{(inside)}"
     ),
+    numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
     source="Esser et al. (arXiv 1902.08153); KDLSQ-BERT (arXiv 2101.05938)",
     learns_scale=True,
 )

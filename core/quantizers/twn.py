@@ -15,8 +15,8 @@ the max-abs scale, so that it is never worse than `uniform`.
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, moments, ratio
-from core.quantizers.base import Levels, rule
 from core.quantizers.blocks import sum_over_columns
+from core.quantizers.registry import Levels, rule
 from core.quantizers.uniform import uniform
 
 THRESHOLD_FACTOR = 0.7
@@ -35,6 +35,7 @@ def mean_magnitude(weight: Tensor) -> Tensor:
         r"\Delta = \frac{0.7}{n}\sum_i |w_i|,\quad b_i = \mathrm{sign}(w_i)\,[\,|w_i| > \Delta\,]"
         r",\quad \alpha = \frac{\sum_i |w_i|\,[\,|w_i| > \Delta\,]}{\sum_i [\,|w_i| > \Delta\,]}"
     ),
+    numbers=r"\Delta = 0.7 \cdot $mean = $threshold,\quad \alpha = $scale",
     source="Li et al., Ternary Weight Networks (arXiv 1605.04711); TernaryBERT equation 6",
 )
 def twn(

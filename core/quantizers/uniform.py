@@ -7,13 +7,15 @@ becomes zero, which is why ternary networks need a better threshold.
 
 from torch import Tensor
 
-from core.quantizers.base import Levels, largest_magnitude, levels, rule
+from core.quantizers.base import largest_magnitude, levels
+from core.quantizers.registry import Levels, rule
 
 
 @rule(
     "uniform",
     title="Uniform (max-abs)",
     latex=r"\alpha = \frac{\max_i |w_i|}{2^{m-1}-1},\quad b_i = \mathrm{round}(w_i / \alpha)",
+    numbers=r"\alpha = \frac{$max}{$top} = $scale",
     source="TernaryBERT section 3.1 (quantization above 2 bits)",
 )
 def uniform(

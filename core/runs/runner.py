@@ -80,17 +80,27 @@ def _submitting() -> Generator[None]:
     except Timeout as error:
         raise InputError("Another run is being started right now. Try again.") from error
     except OSError as error:
-        raise InputError(
-            f"The run cannot be started in {runs_folder()}: {error.strerror or error}. "
-            "Free some space or point TERNARY_LAB_HOME to another folder."
-        ) from error
+        raise _not_startable(error) from error
+
+
+def _not_startable(error: OSError) -> InputError:
+    return InputError(
+        f"The run cannot be started in {runs_folder()}: {error.strerror or error}. "
+        "Free some space or point TERNARY_LAB_HOME to another folder."
+    )
 
 
 def prepare_folder(folder: Path, experiment: Experiment) -> None:
-    """Make the folder of a new attempt: traces of an earlier one are removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("STOP", "error.txt", "events.jsonl", "result.json", "worker.pid"):
-        (folder / name).unlink(missing_ok=True)
+    """Make the folder of a new attempt: traces of an earlier one are removed.
+
+    Raises InputError when it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("STOP", "error.txt", "events.jsonl", "result.json", "worker.pid"):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise _not_startable(error) from error
     write_text(folder / "experiment.json", canonical_json(experiment) + "\n")
     write_text(folder / "ticket", f"{time.time():.6f}")
 

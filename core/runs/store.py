@@ -6,6 +6,7 @@
     events.jsonl             one event a line, appended
     STOP, error.txt          asked to stop; the sentence it failed with
     model.safetensors        the packed student
+    latent.safetensors       its latent weights in float16, for the Weights page; may be missing
     predictions.safetensors  logits of teacher, untrained and student on dev and test
     result.json              written last, so its presence means finished
 

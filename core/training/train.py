@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
 from transformers import PreTrainedModel
 
 from core.errors import InputError
@@ -44,7 +45,8 @@ from core.training.distill import Losses, losses, run_with_outputs
 from core.training.evaluate import split_logits
 from core.training.optimizer import build_optimizer, descend, second_moments
 
-MODEL_FILE, PREDICTIONS_FILE = "model.safetensors", "predictions.safetensors"
+MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
+PREDICTIONS_FILE = "predictions.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +64,8 @@ class Lesson:
 def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
     """Train the student of `experiment`; the last event is `Finished`.
 
-    With `folder`, the packed student and all predictions are written there before `Finished`.
+    With `folder`, the packed student, its latent weights and all predictions are written there
+    before `Finished`.
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
     began = time.perf_counter()
@@ -85,7 +88,7 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     test = yield from _score(lesson, "student", "test", gathered)
     packed = to_bytes(lesson.student, experiment)
     if folder is not None:
-        _write(folder, packed, gathered)
+        _write(folder, lesson.student, packed, gathered)
     yield Finished(
         result=Result(
             run_id=experiment.run_id,
@@ -215,8 +218,16 @@ def layer_reports(student: PreTrainedModel, experiment: Experiment) -> tuple[Lay
     return tuple(reports)
 
 
-def _write(folder: Path, packed: bytes, gathered: dict[str, np.ndarray]) -> None:
-    predictions = save_arrays({name: np.ascontiguousarray(a) for name, a in gathered.items()})
-    for name, data in ((PREDICTIONS_FILE, predictions), (MODEL_FILE, packed)):
+def _write(
+    folder: Path, student: PreTrainedModel, packed: bytes, gathered: dict[str, np.ndarray]
+) -> None:
+    """Packed model, predictions, and the latent weights in half precision (to look at)."""
+    latent = {name: weight.detach().half() for name, weight, _ in weight_quantizers(student)}
+    files = {
+        PREDICTIONS_FILE: save_arrays({k: np.ascontiguousarray(a) for k, a in gathered.items()}),
+        LATENT_FILE: save_tensors(latent),
+        MODEL_FILE: packed,
+    }
+    for name, data in files.items():
         with replacing(folder / name) as temporary:
             temporary.write_bytes(data)

@@ -38,23 +38,24 @@ def _title(tasks: dict, name: str) -> str:
     return tasks[name].title if name in tasks else name
 
 
-def method(label: str = "Method") -> str:
-    """Choose a quantization rule."""
+def method(option: str = "method", usual: str = "twn") -> str:
+    """Choose a quantization rule; `option` names it in the URL."""
     rules = api.rules()
     names = sorted(rules, key=lambda name: (name != "twn", name != "lat", name))
     return st.selectbox(
-        label,
+        "Method",
         names,
+        index=names.index(usual),
         format_func=lambda name: rules[name].title,
         help=TERMS["method"],
-        **state.bound("method"),
+        **state.bound(option),
     )
 
 
-def bits(label: str, option: str, allowed: tuple[int, ...]) -> int:
+def bits(label: str, option: str, allowed: tuple[int, ...], usual: int = 2) -> int:
     """Choose a bit-width; only those that the method has."""
     return st.segmented_control(
-        label, allowed, default=2, required=True, help=TERMS["bits"], **state.bound(option)
+        label, allowed, default=usual, required=True, help=TERMS["bits"], **state.bound(option)
     )
 
 

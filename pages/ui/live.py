@@ -35,7 +35,7 @@ def panel(run: Run) -> None:
 
 
 def _draw(run_id: str, was_over: bool) -> None:
-    run = state.attempt(lambda: api.find_run(run_id))
+    run = state.attempt(api.find_run, run_id)
     if run is None:
         return
     if run.is_over and not was_over:

@@ -1,19 +1,28 @@
-"""What is loaded once for all sessions: models, and answers that cannot change.
+"""What is loaded or computed once for all sessions: models, and answers that cannot change.
 
-`cache_resource` hands the same object to everybody, so nothing here is ever modified. Entries are
-few, because each is a whole model in memory.
+`cache_resource` hands the same object to everybody, so nothing here is ever modified. Models are
+few, because each is some 80 MB of memory; answers are small and many.
 """
 
-from typing import TYPE_CHECKING
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
 from core import api
+from core.events import Preparing
 from core.experiment import QuantRecipe
 from core.runs.store import Run
 
 if TYPE_CHECKING:
-    from core.analysis import WeightView
+    from torch import Tensor
+
+    from core.analysis.weights import WeightView
+
+Answer = TypeVar("Answer")
+MAX_ANSWERS = 64
 
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the model ...")
@@ -28,12 +37,70 @@ def prediction(source: api.Source, *texts: str) -> api.Prediction:
     return api.predict(model(source), *texts)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Quantizing ...")
+@st.cache_resource(max_entries=200, show_spinner=False)
+def latent_histogram(source: api.Source, name: str):
+    """Edges and counts of a matrix's latent weights."""
+    return api.latent_histogram(model(source), name)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")
+def importances(source: api.Source) -> "dict[str, Tensor]":
+    """The importance of every weight of a model. Raises InputError without the task's text."""
+    return last(api.importances(model(source)))
+
+
+@st.cache_resource(max_entries=200, show_spinner="Quantizing ...")
 def weight_view(
-    source: api.Source, name: str, method: str, bits: int, granularity: str
+    source: api.Source, name: str, quant: tuple[str, int, str], weighted: bool
 ) -> "WeightView":
-    """One matrix quantized one way."""
-    return api.view_weight(model(source), name, method, bits, granularity)
+    """One matrix under (method, bits, granularity), with the importance if `weighted`."""
+    importance = importances(source)[name] if weighted else None
+    latent = latent_histogram(source, name)
+    return api.view_weight(model(source), name, quant, latent, importance)
+
+
+@st.cache_resource
+def _answers() -> tuple[threading.Lock, OrderedDict[Hashable, Any]]:
+    return threading.Lock(), OrderedDict()
+
+
+def known(key: Hashable) -> Any:
+    """The answer kept under `key`, or None."""
+    lock, kept = _answers()
+    with lock:
+        return kept.get(key)
+
+
+def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answer]]) -> Answer:
+    """The answer kept under `key`; else compute it with a progress bar and keep it for all."""
+    found = known(key)
+    if found is not None:
+        return found
+    bar = st.progress(0.0)
+    computing = compute()
+    try:
+        while True:
+            step = next(computing)
+            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
+    except StopIteration as end:
+        found = end.value
+    finally:
+        bar.empty()
+    lock, kept = _answers()
+    with lock:
+        kept[key] = found
+        while len(kept) > MAX_ANSWERS:
+            kept.popitem(last=False)
+    return found
+
+
+def last(computing: Generator[Preparing, None, Answer]) -> Answer:
+    """Run a generator to its end, without showing its progress; its return value."""
+    try:
+        while True:
+            next(computing)
+    except StopIteration as end:
+        return end.value
 
 
 def teacher(task: str, model_name: str) -> api.Source:
@@ -46,9 +113,9 @@ def untrained(task: str, model_name: str, quant: QuantRecipe) -> api.Source:
     return api.Source(kind="untrained", task=task, model=model_name, quant=quant)
 
 
-def student(run: Run) -> api.Source:
-    """The packed student of a finished run."""
+def student(run: Run, kind: str = "run") -> api.Source:
+    """The packed student of a finished run, or with kind "latent" its latent weights."""
     assert run.experiment is not None
     return api.Source(
-        kind="run", task=run.experiment.task, model=run.experiment.model, run_id=run.run_id
+        kind=kind, task=run.experiment.task, model=run.experiment.model, run_id=run.run_id
     )

@@ -7,7 +7,7 @@ what the engine refuses is said by the page.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.runs.store import Run
 
 Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
 WATCHED = "run"
 
 
@@ -39,7 +40,7 @@ def watched_run() -> Run | None:
     run_id = st.query_params.get(WATCHED)
     if not run_id:
         return None
-    return attempt(lambda: api.find_run(run_id))
+    return attempt(api.find_run, run_id)
 
 
 def is_dark() -> bool:
@@ -47,10 +48,12 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def attempt(action: Callable[[], Value]) -> Value | None:
+def attempt(
+    action: Callable[Arguments, Value], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> Value | None:
     """The action's value; when it refuses, its sentence on the page and None."""
     try:
-        return action()
+        return action(*arguments, **options)
     except InputError as error:
         st.error(str(error), icon=":material/error:")
         return None

@@ -1,17 +1,19 @@
-"""Pictures of one weight matrix: pure functions from a WeightView to a chart."""
+"""Pictures of weight matrices: pure functions from views and errors to charts."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from pages.ui.palette import BLUE, GREY, VERMILION, Layered, ink, student_blue
 
 if TYPE_CHECKING:
-    from core.analysis import Histogram, WeightView
+    from core.analysis.weights import Histogram, WeightView
+
+LINES = ("level", "threshold", "exact optimum")
 
 
 def histogram_table(histogram: "Histogram") -> pd.DataFrame:
@@ -27,9 +29,16 @@ def histogram_table(histogram: "Histogram") -> pd.DataFrame:
     )
 
 
+def line_table(histogram: "Histogram") -> pd.DataFrame:
+    """Where the lines stand: levels, thresholds, and the outermost levels of the optimum."""
+    kinds = zip(LINES, (histogram.levels, histogram.thresholds, histogram.optimum), strict=True)
+    rows = [{"x": x, "line": kind, "at": f"{x:+.4f}"} for kind, xs in kinds for x in xs]
+    return pd.DataFrame(rows, columns=["x", "line", "at"])
+
+
 def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
-    """Latent (grey) and quantized (blue, outlined) weights on the same bins, with level and
-    threshold lines. The vertical axis is a square root, so that both can be read."""
+    """Latent (grey) and quantized (blue) weights on the same bins, with level, threshold and
+    optimum lines. The vertical axis is a square root, so that both can be read."""
     table = histogram_table(histogram)
     colour = student_blue(dark)
     x = alt.X("from:Q", title="weight", scale=alt.Scale(nice=False))
@@ -46,30 +55,24 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
         chart = alt.Chart(table).mark_bar(**style)
         return chart.encode(x=x, x2="to:Q", y=y, y2=alt.datum(0), tooltip=tooltip)
 
-    lines = pd.DataFrame(
-        [{"x": level, "line": "level", "text": f"{level:+.3f}"} for level in histogram.levels]
-        + [{"x": t, "line": "threshold", "text": f"{t:+.3f}"} for t in histogram.thresholds]
+    dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [5, 4], [1, 3]])
+    rules = (
+        alt.Chart(line_table(histogram))
+        .mark_rule(color=ink(dark), clip=True)
+        .encode(
+            x="x:Q",
+            strokeDash=alt.StrokeDash(
+                "line:N", scale=dashes, legend=alt.Legend(title=None, orient="top")
+            ),
+            tooltip=["line:N", "at:N"],
+        )
     )
     layers = [
         bars("quantized", color=colour, opacity=0.55, stroke=colour),
         bars("latent", color=GREY, opacity=0.75),
+        rules,
     ]
-    if len(lines):
-        rules = (
-            alt.Chart(lines)
-            .mark_rule(color=ink(dark))
-            .encode(
-                x="x:Q",
-                strokeDash=alt.StrokeDash(
-                    "line:N",
-                    scale=alt.Scale(domain=["level", "threshold"], range=[[1, 0], [5, 4]]),
-                    legend=alt.Legend(title=None, orient="top"),
-                ),
-                tooltip=["line:N", "text:N"],
-            )
-        )
-        layers.append(rules)
-    return alt.layer(*layers).properties(height=320)
+    return alt.layer(*layers).properties(height=300)
 
 
 def scales(view: "WeightView", dark: bool) -> alt.Chart:
@@ -86,36 +89,83 @@ def scales(view: "WeightView", dark: bool) -> alt.Chart:
             y2=alt.datum(0),
             tooltip=[alt.Tooltip("scale:Q", format=".4f"), "rows:Q"],
         )
-        .properties(height=220)
+        .properties(height=180)
     )
 
 
-def block(view: "WeightView") -> go.Figure:
-    """A 64 x 64 corner as three heat maps: latent weights, codes, error.
+def blocks(view: "WeightView") -> list[tuple[str, go.Figure]]:
+    """A 64 x 64 corner as three heat maps: latent weights, codes, error (quantized - latent).
 
-    Weights and errors share one colour scale, cut at the end of the histogram's axis.
+    Weights and errors share one colour scale, cut at the end of the histogram's axis. Hovering
+    over any of them tells what one weight becomes.
     """
     limit = float(view.histogram.edges[-1])
-    top = max(1, int(np.abs(view.block_codes).max()))
-    diverging = [[0.0, VERMILION], [0.5, "#EEEEEE"], [1.0, BLUE]]
-    figure = make_subplots(
-        cols=3,
-        rows=1,
-        horizontal_spacing=0.09,
-        subplot_titles=("latent weights", "codes", "error (quantized - latent)"),
+    top = max(1.0, float(np.abs(view.block_codes).max()))
+    error = view.block_values - view.block_latent
+    told = np.stack([view.block_latent, view.block_codes, view.block_values, error], axis=-1)
+    return [
+        ("latent weights", _heat_map(view.block_latent, limit, told)),
+        ("codes", _heat_map(view.block_codes, top, told)),
+        ("error", _heat_map(error, limit, told)),
+    ]
+
+
+def _heat_map(values: np.ndarray, limit: float, told: np.ndarray) -> go.Figure:
+    heat = go.Heatmap(
+        z=values,
+        zmin=-limit,
+        zmax=limit,
+        colorscale=[[0.0, VERMILION], [0.5, "#EEEEEE"], [1.0, BLUE]],
+        colorbar={"thickness": 8, "tickfont": {"size": 10}},
+        customdata=told.round(5),
+        hovertemplate=(
+            "row %{y}, column %{x}<br>%{customdata[0]:.4f} → code %{customdata[1]:.0f} → "
+            "%{customdata[2]:.4f}<br>error %{customdata[3]:+.4f}<extra></extra>"
+        ),
     )
-    panels = ((view.block_latent, limit), (view.block_codes, top), (view.block_error, limit))
-    for column, (values, bound) in enumerate(panels, start=1):
-        heat = go.Heatmap(
-            z=values,
-            zmin=-bound,
-            zmax=bound,
-            colorscale=diverging,
-            colorbar={"x": (column - 1) * 0.3633 + 0.278, "thickness": 8, "tickfont": {"size": 10}},
-            hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>",
-        )
-        figure.add_trace(heat, row=1, col=column)
+    figure = go.Figure(heat)
     figure.update_yaxes(autorange="reversed", showticklabels=False)
     figure.update_xaxes(showticklabels=False)
-    figure.update_layout(height=330, margin={"l": 10, "r": 10, "t": 30, "b": 10})
-    return figure
+    return figure.update_layout(height=300, margin={"l": 5, "r": 5, "t": 10, "b": 10})
+
+
+def ranking_table(errors: Sequence, title) -> pd.DataFrame:
+    """Matrix, and its isolated and accumulated error in per cent, in the order of the network."""
+    rows = [
+        {
+            "matrix": title(error.name),
+            "isolated": 100 * error.isolated,
+            "accumulated": 100 * error.accumulated,
+        }
+        for error in errors
+    ]
+    return pd.DataFrame(rows, columns=["matrix", "isolated", "accumulated"])
+
+
+def isolated(table: pd.DataFrame, dark: bool) -> alt.Chart:
+    """Matrices ranked by what quantizing only them does."""
+    return (
+        alt.Chart(table)
+        .mark_bar(color=student_blue(dark))
+        .encode(
+            x=alt.X("isolated:Q", title="error of the last hidden states (%)"),
+            y=alt.Y("matrix:N", sort="-x", title=None, axis=alt.Axis(labelLimit=200)),
+            tooltip=["matrix:N", alt.Tooltip("isolated:Q", format=".2f")],
+        )
+        .properties(height={"step": 16})
+    )
+
+
+def accumulated(table: pd.DataFrame, dark: bool) -> alt.Chart:
+    """What is left after quantizing everything from the embedding up to each matrix."""
+    return (
+        alt.Chart(table)
+        .mark_line(color=student_blue(dark), point={"color": student_blue(dark)})
+        .encode(
+            x=alt.X("accumulated:Q", title="error of the last hidden states (%)"),
+            y=alt.Y("matrix:N", sort=None, title=None, axis=alt.Axis(labelLimit=200)),
+            order=alt.value(0),
+            tooltip=["matrix:N", alt.Tooltip("accumulated:Q", format=".2f")],
+        )
+        .properties(height={"step": 16})
+    )

@@ -16,6 +16,9 @@ TERMS = {
     "better; 6 dB are about one bit.",
     "cosine": "Cosine of the angle between the latent and the quantized matrix; 1 is no change.",
     "mse": "Mean squared error between latent and quantized weights.",
+    "scale": "What a code of 1 stands for; the mean over the rows where each has its own.",
+    "weighted": "Squared error in which each weight counts as much as the loss feels it (the "
+    "gradients of 256 training sentences), relative to the weights themselves.",
     "latent": "The float weight that training updates. The network computes with its quantized "
     "value.",
     "untrained": "The teacher's weights quantized as they are, without any training.",

@@ -111,14 +111,14 @@ def test_a_finished_run_has_its_result_whatever_else_is_there(finished_run):
 
 
 @pytest.mark.parametrize("name", ["experiment.json", "result.json"])
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'{"seed": 99}', b"[" * 10_000])
-def test_a_damaged_folder_is_listed_with_a_sentence(finished_run, name, text):
-    (finished_run.folder / name).write_bytes(text)
-    run = find_run(finished_run.run_id)
-    assert run.state == "damaged"
-    assert "cannot be read" in run.message
-    assert "Delete it to run again" in run.message
-    assert [other.run_id for other in list_runs()] == [finished_run.run_id]
+def test_a_damaged_folder_is_listed_with_a_sentence(finished_run, name):
+    for text in (b"", b"{", b"[]", b"\xff\xfe", b'{"seed": 99}', b"[" * 10_000):
+        (finished_run.folder / name).write_bytes(text)
+        run = find_run(finished_run.run_id)
+        assert run.state == "damaged", text
+        assert "cannot be read" in run.message
+        assert "Delete it to run again" in run.message
+        assert [other.run_id for other in list_runs()] == [finished_run.run_id]
 
 
 def test_a_folder_without_its_experiment_is_damaged(asked):

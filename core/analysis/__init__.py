@@ -1,0 +1,1 @@
+"""Looking into models: weights, their importance, and which matrix hurts. Nothing draws."""

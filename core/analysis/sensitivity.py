@@ -1,0 +1,105 @@
+"""Which matrix hurts? What the loss feels, and what quantizing each matrix does downstream.
+
+`importance` squares the gradients of the task's loss over a few batches: what Adam's second moment
+would hold, for a model that is not being trained. `ranking` quantizes one matrix at a time
+(isolated) and all up to it (accumulated), and measures how far the last hidden states move.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from core.analysis.weights import matrices
+from core.events import Preparing
+from core.experiment import QuantRecipe
+from core.models.layers import IMPORTANCE_FLOOR
+from core.models.student import build_student, quantized_weights
+from core.training.batches import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixError:
+    """Relative squared error of the last hidden states when only this matrix is quantized
+    (isolated), and when it and all before it are (accumulated)."""
+
+    name: str
+    isolated: float
+    accumulated: float
+
+
+def importance(
+    model: PreTrainedModel, batches: list[Batch]
+) -> Generator[Preparing, None, dict[str, Tensor]]:
+    """D = sqrt(mean of squared gradients) + 1e-8 of every matrix, by name (rows, cols).
+
+    The loss is that of the labels; the model's own gradients and flags are left as they were.
+    """
+    weights = matrices(model)
+    squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    tracked = {name: model.get_submodule(name) for name in weights}
+    for done, batch in enumerate(batches):
+        yield Preparing(text="Measuring which weights matter", done=done, total=len(batches))
+        _add_squares(model, tracked, batch, squares)
+    return {
+        name: (total / len(batches)).sqrt_().add_(IMPORTANCE_FLOOR)
+        for name, total in squares.items()
+    }
+
+
+def _add_squares(model, tracked: dict, batch: Batch, squares: dict[str, Tensor]) -> None:
+    """Gradients are taken of stand-ins, so a model that others share is never changed."""
+    stand_ins = {
+        f"{name}.weight": module.weight.detach().requires_grad_(True)
+        for name, module in tracked.items()
+    }
+    with torch.enable_grad():
+        out = torch.func.functional_call(model, stand_ins, (), batch.inputs)
+        loss = F.cross_entropy(out.logits, batch.labels)
+        gradients = torch.autograd.grad(loss, list(stand_ins.values()))
+    for name, gradient in zip(squares, gradients, strict=True):
+        squares[name] += gradient.square()
+
+
+def ranking(
+    model: PreTrainedModel, quant: QuantRecipe, batches: list[Batch]
+) -> Generator[Preparing, None, list[MatrixError]]:
+    """The error of every quantized matrix, in the order of the network. Activations stay float."""
+    values = {
+        f"{name}.weight": quantized.dequantize()
+        for name, quantized in quantized_weights(build_student(model, quant)).items()
+    }
+    exact = [_last_hidden(model, {}, batch) for batch in batches]
+    errors, so_far = [], {}
+    for name, value in values.items():
+        yield Preparing(text="Quantizing one by one", done=len(errors), total=len(values))
+        so_far[name] = value
+        errors.append(
+            MatrixError(
+                name=name.removesuffix(".weight"),
+                isolated=_distance(model, {name: value}, batches, exact),
+                accumulated=_distance(model, so_far, batches, exact),
+            )
+        )
+    return errors
+
+
+@torch.no_grad()
+def _last_hidden(model, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
+    """Last hidden states of real tokens (tokens, hidden), with some weights replaced."""
+    options = batch.inputs | {"output_hidden_states": True}
+    out = torch.func.functional_call(model, replaced, (), options)
+    return out.hidden_states[-1][batch.attention_mask.bool()]
+
+
+def _distance(
+    model, replaced: dict[str, Tensor], batches: list[Batch], exact: list[Tensor]
+) -> float:
+    noise = signal = 0.0
+    for batch, reference in zip(batches, exact, strict=True):
+        noise += float((_last_hidden(model, replaced, batch) - reference).square().sum())
+        signal += float(reference.square().sum())
+    return noise / signal

@@ -1,0 +1,102 @@
+"""Opening models: a teacher, the teacher quantized without training, a student, or its latents."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.api.runs import find_run
+from core.errors import InputError, one_of
+from core.experiment import Experiment, QuantRecipe
+from core.runs.store import Run
+
+if TYPE_CHECKING:
+    from core.tasks.base import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a model comes from. kind: "teacher", "untrained" (the teacher quantized by `quant`,
+    not trained), "run" (the packed student of `run_id`), or "latent" (the full-precision weights
+    that training `run_id` ended with)."""
+
+    kind: str
+    task: str
+    model: str
+    quant: QuantRecipe | None = None
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenModel:
+    """A loaded model, ready to predict; shared by all sessions, so never changed."""
+
+    source: Source
+    task: "Task"
+    model: Any
+    tokenizer: Any
+    size_bytes: int
+
+
+def open_model(source: Source) -> OpenModel:
+    """Load a model; raises InputError when it is not there or damaged."""
+    from core.models.backbones import load_tokenizer
+    from core.models.student import build_student
+    from core.models.teachers import load_teacher
+    from core.packed import file
+    from core.tasks.base import find_task
+
+    one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
+    if source.kind == "run":
+        packed = file.read(find_run(source.run_id).folder / "model.safetensors")
+        model, size_bytes = packed.model, packed.size_bytes
+    elif source.kind == "latent":
+        model = load_latent(find_run(source.run_id))
+        size_bytes = 4 * sum(p.numel() for p in model.parameters())
+    else:
+        model = load_teacher(source.task, source.model)
+        size_bytes = 4 * sum(p.numel() for p in model.parameters())
+        if source.kind == "untrained":
+            model = build_student(model, source.quant or QuantRecipe()).requires_grad_(False)
+            experiment = Experiment(
+                task=source.task, model=source.model, quant=source.quant or QuantRecipe()
+            )
+            size_bytes = len(file.to_bytes(model, experiment))
+    return OpenModel(
+        source=source,
+        task=find_task(source.task),
+        model=model,
+        tokenizer=load_tokenizer(source.model),
+        size_bytes=size_bytes,
+    )
+
+
+def has_latent(run: Run, task: str, model: str) -> bool:
+    """Whether the run is of this teacher and has kept its latent weights."""
+    wanted = run.experiment is not None and (run.experiment.task, run.experiment.model)
+    return wanted == (task, model) and (run.folder / "latent.safetensors").exists()
+
+
+def load_latent(run: Run) -> Any:
+    """The teacher's network with the latent weights of a run in place of its own.
+
+    Only quantized matrices differ: what stayed in full precision is the teacher's. Raises
+    InputError when the run did not keep them.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from core.models.teachers import load_teacher
+
+    assert run.experiment is not None
+    try:
+        latent = load_file(run.folder / "latent.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"Run {run.run_id} has kept no latent weights. Train it again with: "
+            f"python -m core run --fresh, or look at another run."
+        ) from error
+    model = load_teacher(run.experiment.task, run.experiment.model)
+    with torch.no_grad():
+        for name, weight in latent.items():
+            model.get_submodule(name).weight.copy_(weight)  # type: ignore[operator, union-attr]
+    return model

@@ -1,0 +1,136 @@
+"""Questions about weights: one matrix quantized one way, which matrices hurt, what it scores.
+
+Slow answers are generators: they yield `Preparing` and give the answer as their return value.
+"""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.api.models import OpenModel
+from core.errors import one_of
+from core.events import Preparing
+from core.experiment import QuantRecipe
+from core.results import Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.analysis.sensitivity import MatrixError
+    from core.analysis.weights import WeightView
+    from core.training.batches import Encoded
+
+RANKING_SENTENCES = 64
+IMPORTANCE_SENTENCES = 256
+SCORE_EXAMPLES = 200
+
+Latent = tuple[np.ndarray, np.ndarray]
+
+
+def matrix_shapes(opened: OpenModel) -> dict[str, tuple[int, int]]:
+    """Name and shape of every matrix that can be quantized."""
+    from core.analysis.weights import matrices
+
+    return {name: (w.shape[0], w.shape[1]) for name, w in matrices(opened.model).items()}
+
+
+def matrix_title(name: str) -> str:
+    """What people call a matrix, e.g. "layer 2, query"."""
+    from core.models.backbones import title_of
+
+    return title_of(name)
+
+
+def latent_histogram(opened: OpenModel, name: str) -> Latent:
+    """Edges and counts of a matrix's latent weights; no knob changes them."""
+    from core.analysis import weights
+
+    return weights.latent_histogram(_matrix(opened, name))
+
+
+def view_weight(
+    opened: OpenModel,
+    name: str,
+    quant: tuple[str, int, str],
+    latent: Latent,
+    importance: "Tensor | None" = None,
+) -> "WeightView":
+    """One matrix of a full-precision model under (method, bits, granularity).
+
+    `latent` is its `latent_histogram`; `importance` (rows, cols) is for rules that use it, and
+    for the weighted error of every rule.
+    """
+    from core.analysis.weights import weight_view
+    from core.quantizers import quantize
+
+    method, bits, granularity = quant
+    weight = _matrix(opened, name)
+    quantized = quantize(
+        weight,
+        method=method,
+        bits=bits,
+        granularity=granularity,
+        importance=importance,
+        name=name,
+    )
+    return weight_view(name, weight, quantized, latent, importance)
+
+
+def _matrix(opened: OpenModel, name: str) -> "Tensor":
+    from core.analysis.weights import matrices
+
+    found = matrices(opened.model)
+    one_of("Matrix", name, found)
+    return found[name]
+
+
+def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, Tensor]"]:
+    """The importance of every weight, from the gradients of 256 training sentences.
+
+    Raises InputError when the task's text is not on this computer.
+    """
+    from core.analysis.sensitivity import importance
+    from core.training.batches import evaluation_batches
+
+    encoded = _sentences(opened, "train", IMPORTANCE_SENTENCES)
+    return (yield from importance(opened.model, list(evaluation_batches(encoded, 32))))
+
+
+def rank_matrices(
+    opened: OpenModel, quant: QuantRecipe
+) -> Generator[Preparing, None, "list[MatrixError]"]:
+    """How far quantizing each matrix moves the last hidden states of 64 dev sentences.
+
+    Raises InputError when the task's text is not on this computer.
+    """
+    from core.analysis.sensitivity import ranking
+    from core.training.batches import evaluation_batches
+
+    encoded = _sentences(opened, "dev", RANKING_SENTENCES)
+    return (yield from ranking(opened.model, quant, list(evaluation_batches(encoded, 64))))
+
+
+def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparing, None, Score]:
+    """The score on 200 dev examples of the model quantized like this, without training.
+
+    Raises InputError when the task's text is not on this computer.
+    """
+    from core.models.student import build_student
+    from core.tasks.metrics import score
+    from core.training.evaluate import split_logits
+
+    encoded = _sentences(opened, "dev", SCORE_EXAMPLES)
+    student = build_student(opened.model, quant)
+    logits = yield from split_logits(student, encoded, "Scoring without training")
+    return score(opened.task.metric, logits, encoded.labels)
+
+
+def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
+    from core.tasks.base import load
+    from core.training.batches import encode_split
+
+    dataset = getattr(load(opened.task), split)
+    chosen = dataset.select(range(min(count, len(dataset))))
+    limit = opened.model.config.max_position_embeddings
+    return encode_split(opened.tokenizer, chosen, opened.task, limit)

@@ -1,0 +1,130 @@
+"""The list of rules: what a rule is, how it makes itself known, how it is found.
+
+A rule is a function in a file of this folder:
+
+    @rule("mine", title="My rule", latex=r"...", source="paper, equation")
+    def mine(weight, bits, importance, start_scale):
+        return Levels(scale=...)      # (rows, 1) float32
+
+It is then in the form, on the pages, on the command line and under the contract tests.
+
+weight (rows, cols) float32, finite; importance (rows, cols) or None for ones; start_scale (rows, 1)
+of the previous training step or None. The answer is per row.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from string import Template
+from typing import TypeVar
+
+from torch import Tensor
+
+from core.errors import one_of
+from core.experiment import GRANULARITIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Levels:
+    """A rule's answer: scale (rows, 1) float32, >= 0. With `threshold` (rows, 1), ternary codes
+    are sign(w) where |w| > threshold; without it every code is the nearest level."""
+
+    scale: Tensor
+    threshold: Tensor | None = None
+
+
+Solver = Callable[[Tensor, int, Tensor | None, Tensor | None], Levels]
+AnySolver = TypeVar("AnySolver", bound=Solver)
+PLAIN_NUMBERS = r"\alpha = $scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A registered rule and what pages need to know of it."""
+
+    name: str
+    title: str
+    latex: str
+    source: str
+    bits: tuple[int, ...]
+    uses_importance: bool
+    learns_scale: bool
+    solve: Solver
+    numbers: str
+
+    def with_numbers(self, values: Mapping[str, float]) -> str:
+        """The formula in LaTeX with the numbers of one matrix put in (see `rule`)."""
+        texts = {name: f"{value:.4g}" for name, value in values.items()}
+        try:
+            return Template(self.numbers).substitute(texts)
+        except KeyError:  # a threshold that these bits do not have
+            return Template(PLAIN_NUMBERS).substitute(texts)
+
+    @property
+    def code(self) -> str:
+        """The source of the rule itself."""
+        return inspect.getsource(self.solve)
+
+    @property
+    def doc(self) -> str:
+        """The explanation at the head of the rule's file."""
+        return importlib.import_module(self.solve.__module__).__doc__ or ""
+
+
+_registry: dict[str, Rule] = {}
+
+
+def rule(
+    name: str,
+    *,
+    title: str,
+    latex: str,
+    source: str,
+    bits: tuple[int, ...] = (2, 3, 4, 8),
+    uses_importance: bool = False,
+    learns_scale: bool = False,
+    numbers: str = PLAIN_NUMBERS,
+) -> Callable[[AnySolver], AnySolver]:
+    """Register the decorated solver under `name`.
+
+    `uses_importance`: training hands it sqrt(v) of Adam. `learns_scale`: the scale is a parameter
+    of the network that training updates; the solver only gives its first value. `numbers`: LaTeX
+    in which $n, $mean (of |w|), $max, $top (largest code), $scale and $threshold are filled in.
+    """
+
+    def register(solve: AnySolver) -> AnySolver:
+        _registry[name] = Rule(
+            name=name,
+            title=title,
+            latex=latex,
+            source=source,
+            bits=bits,
+            uses_importance=uses_importance,
+            learns_scale=learns_scale,
+            solve=solve,
+            numbers=numbers,
+        )
+        return solve
+
+    return register
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """All rules by name: every module of this folder is imported once, errors and all."""
+    package = importlib.import_module("core.quantizers")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"core.quantizers.{module.name}")
+    return dict(sorted(_registry.items()))
+
+
+def check(method: str, bits: int, granularity: str) -> Rule:
+    """The rule of that name; raises InputError where it cannot answer."""
+    one_of("Quantization method", method, rules())
+    one_of("Granularity", granularity, GRANULARITIES)
+    found = rules()[method]
+    one_of(f"For {method}, the number of bits", bits, (*found.bits, 32))
+    return found

@@ -1,0 +1,231 @@
+"""The parts of the Weights page: choosing, comparing columns, ranking, scoring, explaining."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from core import api
+from core.experiment import QuantRecipe
+from pages.ui import forms, loaded, state, weight_charts
+from pages.ui.words import TERMS, percent
+
+if TYPE_CHECKING:
+    from core.analysis.weights import WeightView
+
+# First column: the knobs that every page shares. The others: a comparison worth looking at.
+RIVALS = (("optimal", 2, "layer"), ("twn", 2, "row"))
+
+
+Quant = tuple[str, int, str]  # method, bits, granularity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One column: what was asked for, and what came out."""
+
+    quant: Quant
+    view: "WeightView"
+
+    @property
+    def name(self) -> str:
+        """What the page calls the column."""
+        method, bits, granularity = self.quant
+        return f"{method}, {bits} bits, {granularity}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Which matrix of which model is looked at."""
+
+    source: api.Source
+    name: str
+    title: str
+
+
+def choose_matrix() -> Matrix:
+    """The sidebar: whose weights, and which matrix."""
+    card = forms.teacher()
+    latent = [run for run in api.runs() if api.has_latent(run, card.task, card.model)]
+    whose = {"": f"teacher {card.model}"} | {run.run_id: forms.run_title(run) for run in latent}
+    chosen = st.selectbox(
+        "Weights of", list(whose), format_func=whose.__getitem__, **state.bound("of")
+    )
+    source = loaded.teacher(card.task, card.model)
+    if chosen:
+        run = next(run for run in latent if run.run_id == chosen)
+        source = loaded.student(run, kind="latent")
+    names = list(api.matrix_shapes(loaded.model(source)))
+    name = st.selectbox(
+        "Matrix", names, index=1, format_func=api.matrix_title, **state.bound("matrix")
+    )
+    return Matrix(source=source, name=name, title=api.matrix_title(name))
+
+
+def knobs(column: int, matrix: Matrix) -> Quant:
+    """Method, bits and granularity of one column."""
+    if column == 0:
+        is_embedding = matrix.title == "word embedding"
+        part, usual = ("embedding", "row") if is_embedding else ("weight", "layer")
+        method = forms.method()
+        bits = forms.bits("Bits", f"{part}_bits", api.rules()[method].bits)
+        return method, bits, forms.granularity("Scale per", f"{part}_granularity", usual)
+    usual_method, usual_bits, usual_granularity = RIVALS[column - 1]
+    letter = "abc"[column]
+    method = forms.method(option=f"method_{letter}", usual=usual_method)
+    allowed = api.rules()[method].bits
+    bits = forms.bits("Bits", f"bits_{letter}", allowed, usual_bits)
+    return method, bits, forms.granularity("Scale per", f"scale_{letter}", usual_granularity)
+
+
+def views(matrix: Matrix, count: int) -> list[Shown]:
+    """Draw `count` columns of knobs and histograms; what they show."""
+    places = st.columns(count)
+    chosen = []
+    for column, place in enumerate(places):
+        with place:
+            chosen.append(knobs(column, matrix))
+    weighted = any(api.rules()[method].uses_importance for method, _, _ in chosen)
+    if weighted and not api.is_prepared(matrix.source.task):
+        weighted = False
+        st.caption(
+            "The importance of the weights needs the task's text, which is not on this computer; "
+            f"ones are used. Fetch it with: python -m core prefetch {matrix.source.task}"
+        )
+    shown = []
+    for place, quant in zip(places, chosen, strict=True):
+        view = loaded.weight_view(matrix.source, matrix.name, quant, weighted)
+        shown.append(Shown(quant=quant, view=view))
+        place.altair_chart(
+            weight_charts.weight_histogram(view.histogram, state.is_dark()),
+            alt=f"Latent and quantized weights of {matrix.title}: {shown[-1].name}.",
+            key=f"histogram-{len(shown)}",
+        )
+    return shown
+
+
+def numbers(shown: list[Shown]) -> None:
+    """The columns as a table of figures."""
+    rows = []
+    for column in shown:
+        error = column.view.error
+        rows.append(
+            {
+                "quantized by": column.name,
+                "zeros": 100 * error.zeros,
+                "scale": float(column.view.scales.mean()),
+                "SQNR (dB)": error.sqnr_db,
+                "cosine": error.cosine,
+                "MSE": error.mse,
+                "weighted error": None if error.weighted is None else 100 * error.weighted,
+            }
+        )
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        pd.DataFrame(rows).dropna(axis=1),
+        hide_index=True,
+        column_config={
+            "zeros": number(format="%.1f %%", help=TERMS["zeros"]),
+            "scale": number(format="%.4f", help=TERMS["scale"]),
+            "SQNR (dB)": number(format="%.2f", help=TERMS["sqnr"]),
+            "cosine": number(format="%.4f", help=TERMS["cosine"]),
+            "MSE": number(format="scientific", help=TERMS["mse"]),
+            "weighted error": number(format="%.2f %%", help=TERMS["weighted"]),
+        },
+    )
+
+
+def closer(shown: list[Shown]) -> None:
+    """One column in detail: a corner number by number, and the scales of its rows."""
+    numbers = range(len(shown))
+    picked = st.segmented_control(
+        "Look closer at",
+        numbers,
+        default=0,
+        required=True,
+        format_func=lambda number: shown[number].name,
+    )
+    view = shown[picked].view
+    for place, (title, figure) in zip(st.columns(3), weight_charts.blocks(view), strict=True):
+        place.caption(title)
+        place.plotly_chart(
+            figure,
+            alt=f"Heat map of the first 64 by 64 numbers: {title}.",
+            key=f"block-{title}",
+            config={"displayModeBar": False},
+        )
+    if len(view.scales) > 1:
+        st.markdown("**Every row has its own scale.** The wider the hill, the more rows gain.")
+        st.altair_chart(
+            weight_charts.scales(view, state.is_dark()),
+            alt="Histogram of the scales of all rows.",
+            key="weight-scales",
+        )
+
+
+def recipe(quant: Quant) -> QuantRecipe:
+    """The first column's knobs for the whole model, embedding included."""
+    method, bits, granularity = quant
+    return QuantRecipe(
+        method=method,
+        weight_bits=bits,
+        embedding_bits=bits,
+        weight_granularity=granularity,
+        embedding_granularity="row",
+    )
+
+
+def whole_model(matrix: Matrix, quant: QuantRecipe) -> None:
+    """The model quantized like this, without training: its score, and which matrix hurts most."""
+    left, right = st.columns(2)
+    asked = left.button("Score on 200 dev sentences", icon=":material/speed:")
+    key = ("score", matrix.source, quant)
+    with state.explained():
+        if asked or loaded.known(key):
+            opened = loaded.model(matrix.source)
+            score = loaded.answer(key, lambda: api.untrained_score(opened, quant))
+            st.metric("Without training", percent(score.value, score.standard_error))
+    asked = right.button("Rank all matrices", icon=":material/sort:")
+    key = ("ranking", matrix.source, quant)
+    with state.explained():
+        if asked or loaded.known(key):
+            opened = loaded.model(matrix.source)
+            errors = loaded.answer(key, lambda: api.rank_matrices(opened, quant))
+            draw_ranking(weight_charts.ranking_table(errors, api.matrix_title))
+
+
+def draw_ranking(table: pd.DataFrame) -> None:
+    """Isolated and accumulated error side by side, and as a table."""
+    left, right = st.columns(2)
+    left.markdown("**Alone:** only this matrix is quantized. The longest bar hurts most.")
+    left.altair_chart(
+        weight_charts.isolated(table, state.is_dark()),
+        alt="Error when only one matrix is quantized, ranked.",
+        key="isolated",
+    )
+    right.markdown("**Together:** this matrix and everything before it.")
+    right.altair_chart(
+        weight_charts.accumulated(table, state.is_dark()),
+        alt="Error when all matrices up to this one are quantized.",
+        key="accumulated",
+    )
+    st.caption(
+        "Squared distance of the last hidden states from those of the unquantized model, relative "
+        "to their own square, over the real tokens of 64 dev sentences. Activations stay float."
+    )
+    with st.expander("As a table"):
+        st.dataframe(table, hide_index=True)
+
+
+def explain(matrix: Matrix, shown: Shown) -> None:
+    """The formula, the formula with this matrix's numbers, and the source of the rule."""
+    with st.expander("How this is computed"):
+        rule, view = api.rules()[shown.quant[0]], shown.view
+        st.latex(rule.latex)
+        first = " (its first row)" if len(view.scales) > 1 else ""
+        st.markdown(f"With the numbers of **{matrix.title}**{first}:")
+        st.latex(rule.with_numbers(view.numbers))
+        st.caption(rule.source)
+        st.code(rule.code, language="python")
+        st.text(rule.doc)
