@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from core import api
 from core.errors import InputError
-from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone, to_json
+from core.lines import percent, print_json, print_line
 from core.options import build, options
 from core.records import to_plain
-from core.results import Result
 
 if TYPE_CHECKING:
     from core.runs.store import Run
@@ -76,8 +75,19 @@ def _parser() -> argparse.ArgumentParser:
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")
+    _add_bench(commands)
     _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
     return parser
+
+
+def _add_bench(commands) -> None:
+    bench = _add(commands, "bench", _bench, "measure: what quantizing or a training step costs")
+    bench.add_argument("what", choices=("quantize", "train"))
+    bench.add_argument("--task", default="movie-sentiment")
+    bench.add_argument("--model", default="minilm-l6")
+    bench.add_argument("--precision", default=None, help="fp32 or bf16 (train)")
+    bench.add_argument("--steps", type=int, default=20, help="steps of each method (train)")
+    bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
 def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
@@ -112,45 +122,6 @@ def _run(parsed: argparse.Namespace) -> None:
     runner.work(folder, show)
 
 
-def print_json(event: Event) -> None:
-    """One event as a JSON line."""
-    print(to_json(event), flush=True)
-
-
-def print_line(event: Event) -> None:
-    """One event as a line for people; progress within a phase is left out."""
-    match event:
-        case Preparing(done=0):
-            print(f"{event.text} ...", flush=True)
-        case Started():
-            print(
-                f"Run {event.run_id}: teacher {_percent(event.teacher_dev.value)} on dev, "
-                f"quantized without training {_percent(event.untrained_dev.value)}",
-                flush=True,
-            )
-        case StepDone() if event.step % 10 == 0 or event.step == event.total_steps:
-            print(f"step {event.step}/{event.total_steps}  loss {event.loss:.4f}", flush=True)
-        case Evaluated():
-            print(f"step {event.step}  {event.split} {_percent(event.score.value)}", flush=True)
-        case Finished():
-            print(summary(event.result), flush=True)
-
-
-def summary(result: Result) -> str:
-    """The outcome of a run in two lines."""
-    return (
-        f"Test {result.metric}: teacher {_percent(result.teacher_score)}, student "
-        f"{_percent(result.score)} +- {_percent(result.score_standard_error)}, quantized without "
-        f"training {_percent(result.untrained_score)}\n"
-        f"Size: {result.size_bytes_packed / 2**20:.2f} MiB packed, "
-        f"{result.size_bytes_float32 / 2**20:.2f} MiB in float32 ({result.compression:.1f}x)"
-    )
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -161,7 +132,7 @@ def _runs(parsed: argparse.Namespace) -> None:
             print(json.dumps(_run_record(run)))
             continue
         title = run.experiment.title if run.experiment else run.message
-        outcome = _percent(run.result.score) if run.result else ""
+        outcome = percent(run.result.score) if run.result else ""
         print(f"{run.run_id}  {run.state:<11}  {outcome:>7}  {title}")
 
 
@@ -223,6 +194,27 @@ def _prefetch(parsed: argparse.Namespace) -> None:
         else:
             _say(progress.text)
     print(f"{parsed.task} is on this computer.")
+
+
+def _bench(parsed: argparse.Namespace) -> None:
+    from core.bench import quantize, train
+    from core.machine import cores, describe
+
+    machine = describe(cores())
+    if parsed.what == "quantize":
+        rows = list(quantize.measure(parsed.task, parsed.model))
+        print(quantize.table(rows))
+    else:
+        given = {"task": parsed.task, "model": parsed.model, "precision": parsed.precision}
+        base = api.default_experiment()
+        experiment = build({k: v for k, v in given.items() if v is not None}, base)
+        rows = train.measure(experiment, parsed.steps)
+        for row in rows:
+            print(f"{row.method:<6} {row.seconds:.3f} s a step, {row.over_twn:.3f} x twn")
+    if parsed.json:
+        print(json.dumps({"machine": to_plain(machine), "rows": [to_plain(r) for r in rows]}))
+    else:
+        print(f"{machine.processor}, {machine.cores} cores, torch {machine.torch}")
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ Scores are fractions (0.847 is 84.7 %), sizes are bytes, times are seconds. Ever
 its standard error and the number of examples, because a score without them cannot be compared.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from core.experiment import TrainRecipe
@@ -73,6 +74,10 @@ class Result:
     total_seconds: float
     machine: Machine
     layers: tuple[LayerReport, ...] = field(default=())
+
+    def of_teacher(self, value: float) -> float:
+        """A score as a share of the teacher's; NaN where the teacher's is 0."""
+        return value / self.teacher_score if self.teacher_score else math.nan
 
     @property
     def compression(self) -> float:

@@ -7,7 +7,7 @@ from pages.ui import answers, forms, loaded, state
 
 st.title("Where do they disagree?")
 
-finished = [run for run in api.runs() if run.state == "finished"]
+finished = api.finished_runs()
 if not finished:
     st.info("There is no finished run yet. Train one first.")
     st.page_link("pages/train.py", label="To training")
@@ -19,7 +19,7 @@ with st.sidebar:
         "Run",
         list(runs),
         format_func=lambda run_id: forms.run_title(runs[run_id]),
-        **state.bound("run"),
+        **state.bound("student"),
     )
     chosen = runs[first]
     rivals = [run for run in finished if run != chosen and answers.same_task(run, chosen)]

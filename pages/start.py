@@ -15,7 +15,7 @@ st.markdown(
     "(Zhang et al., 2020), with a real transformer, real text and real bytes."
 )
 
-finished = [run for run in api.runs() if run.state == "finished"]
+finished = api.finished_runs()
 shown = next((run for run in finished if run.shipped), finished[0] if finished else None)
 if shown is None or shown.result is None:
     st.info("There is no finished run yet. Train one: it takes about two minutes.")

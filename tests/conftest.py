@@ -6,6 +6,9 @@ and nothing else.
 """
 
 import random
+import shutil
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from core.machine import cores, describe
 from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner
-from core.runs.store import Run, run_folder
+from core.runs.store import Run, read_folder, run_folder
 from core.tasks.base import Row, find_task, save_splits
 
 torch.set_num_threads(1)  # the models are tiny, and tests run side by side
@@ -94,24 +97,40 @@ def save_tiny_model(folder: Path, model: BertForSequenceClassification) -> None:
     tiny_tokenizer().save_pretrained(folder)
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    home, cache, model = tmp_path / "home", tmp_path / "cache", tmp_path / "tiny"
-    monkeypatch.setenv("TERNARY_LAB_HOME", str(home))
-    monkeypatch.setenv("TERNARY_LAB_CACHE", str(cache))
-    monkeypatch.setenv("TERNARY_LAB_SHIPPED", str(tmp_path / "shipped"))
-    monkeypatch.setenv("TERNARY_LAB_SLOTS", str(cores()))  # so each run computes on one thread
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    task = find_task("movie-sentiment")
-    splits = zip(("train", "dev", "test"), (96, 20, 20), strict=True)
-    save_splits(task, {split: made_up_rows(n, seed) for seed, (split, n) in enumerate(splits)})
-    network = tiny_model()
-    save_tiny_model(model, network)
+def move_to(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let every folder of the app lie under `root`."""
+    patch.setenv("TERNARY_LAB_HOME", str(root / "home"))
+    patch.setenv("TERNARY_LAB_CACHE", str(root / "cache"))
+    patch.setenv("TERNARY_LAB_SHIPPED", str(root / "shipped"))
+    patch.setenv("TERNARY_LAB_SLOTS", str(cores()))  # so each run computes on one thread
+    patch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The lab that the others are copied from, with its experiment's run; never change it."""
+    root = tmp_path_factory.mktemp("furnished")
+    model = root / "tiny"
+    with pytest.MonkeyPatch.context() as patch:
+        move_to(root, patch)
+        task = find_task("movie-sentiment")
+        splits = zip(("train", "dev", "test"), (96, 20, 20), strict=True)
+        save_splits(task, {split: made_up_rows(n, seed) for seed, (split, n) in enumerate(splits)})
+        network = tiny_model()
+        save_tiny_model(model, network)
+        save_teacher(network, card_of(network, str(model)))
+        train = TrainRecipe(steps=4, batch_size=8, evaluate_every=2, max_tokens=16)
+        experiment = Experiment(task=task.name, model=str(model), train=train)
+        compute(experiment)
+    return Lab(home=root / "home", cache=root / "cache", model=str(model), experiment=experiment)
+
+
+def card_of(network: BertForSequenceClassification, model: str) -> TeacherCard:
     score = Score(metric="accuracy", value=0.5, standard_error=0.1, examples=20)
-    card = TeacherCard(
-        task=task.name,
-        model=str(model),
-        labels=task.labels,
+    return TeacherCard(
+        task="movie-sentiment",
+        model=model,
+        labels=("negative", "positive"),
         train=TrainRecipe(),
         seed=0,
         dev=score,
@@ -121,25 +140,46 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         train_seconds=0.0,
         machine=describe(1),
     )
-    save_teacher(network, card)
-    experiment = Experiment(
-        task=task.name,
-        model=str(model),
-        train=TrainRecipe(steps=4, batch_size=8, evaluate_every=2, max_tokens=16),
-    )
-    return Lab(home=home, cache=cache, model=str(model), experiment=experiment)
 
 
 @pytest.fixture
-def finished_run(lab: Lab) -> Run:
-    """The lab's experiment, computed in this process."""
-    return compute(lab.experiment)
+def lab(furnished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    move_to(tmp_path, monkeypatch)
+    home, cache = tmp_path / "home", tmp_path / "cache"
+    shutil.copytree(furnished.cache, cache)
+    shutil.copytree(furnished.home / "teachers", home / "teachers")
+    return replace(furnished, home=home, cache=cache)
+
+
+@pytest.fixture
+def finished_run(furnished: Lab, lab: Lab) -> Run:
+    """The run of the lab's experiment."""
+    folder = run_folder(lab.experiment.run_id)
+    shutil.copytree(furnished.home / "runs" / folder.name, folder)
+    return read_folder(folder)
 
 
 def compute(experiment: Experiment) -> Run:
+    """Compute a run in this process, as its own process would."""
     folder = run_folder(experiment.run_id)
     runner.prepare_folder(folder, experiment)
     return runner.work(folder)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0, every: float = 0.05) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(every)
+
+
+def is_running(process: int) -> bool:
+    """Whether the process lives; one that has ended but that nobody asked about does not."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def with_train(experiment: Experiment, **changes) -> Experiment:

@@ -86,9 +86,12 @@ def predictions(run: Run) -> dict[str, np.ndarray]:
     from safetensors.numpy import load_file
 
     try:
-        return load_file(run.folder / "predictions.safetensors")
-    except (OSError, SafetensorError) as error:
+        found = load_file(run.folder / "predictions.safetensors")
+        for name in ("teacher", "untrained", "student", "labels"):
+            _ = found[f"dev.{name}"], found[f"test.{name}"]
+    except (OSError, SafetensorError, KeyError) as error:
         raise InputError(f"The predictions of run {run.run_id} cannot be read: {error}.") from error
+    return found
 
 
 def disagreements(run: Run) -> list[Disagreement]:

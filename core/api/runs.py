@@ -41,6 +41,12 @@ def runs() -> list[Run]:
     return store.list_runs()
 
 
+def finished_runs() -> list[Run]:
+    """The finished runs of tasks that this version knows, in the order of `runs`."""
+    known = tasks()
+    return [run for run in runs() if run.result is not None and run.result.task in known]
+
+
 def find_run(run_id: str) -> Run:
     """The run of that id; raises InputError when there is none."""
     run = store.find_run(run_id)
@@ -52,7 +58,7 @@ def find_run(run_id: str) -> Run:
 def shown_run(experiment: Experiment | None) -> Run | None:
     """What to show before anything is started: the run of these settings, else any finished one."""
     run = store.find_run(experiment.run_id) if experiment else None
-    return run or next((other for other in runs() if other.state == "finished"), None)
+    return run or next(iter(finished_runs()), None)
 
 
 def events(run: Run) -> list[Event]:

@@ -11,7 +11,8 @@ which matrix belongs to which part.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from core.tasks.archives import Archive, fetch, member
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FAMILIES = ("bert",)
+_LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,26 +191,19 @@ def share_tokenizer(model: str, root: Path) -> None:
             temporary.write_bytes((_folder(backbone) / file).read_bytes())
 
 
-class _explained:
+@contextmanager
+def _explained(model: str) -> Generator[None]:
     """Turn what the library raises for a model that is not there into one sentence."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, OSError | ValueError) and not isinstance(error, InputError):
-            first = str(error).strip().splitlines()[0] if str(error).strip() else kind.__name__
-            raise InputError(
-                f"The model {self.model!r} could not be loaded: {first} "
-                f"Use a folder with a BERT (safetensors), a hub id, or one of: "
-                f"{', '.join(BACKBONES)}."
-            ) from error
-
-
-_LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)$")
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # OSError, ValueError, SafetensorError, its own validation errors
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"The model {model!r} could not be loaded: {reason} Use a folder with a BERT "
+            f"(safetensors), a hub id, or one of: {', '.join(BACKBONES)}."
+        ) from error
 
 
 def part_of(name: str) -> str | None:
@@ -220,9 +215,7 @@ def part_of(name: str) -> str | None:
     inside = _LAYER.search(name)
     if inside is None:
         return None
-    if inside[2] in ("attention.self.query", "attention.self.key", "attention.self.value"):
-        return "attention"
-    if inside[2] == "attention.output.dense":
+    if re.fullmatch(r"attention\.(self\.(query|key|value)|output\.dense)", inside[2]):
         return "attention"
     return "feed-forward" if inside[2] in ("intermediate.dense", "output.dense") else None
 

@@ -144,7 +144,8 @@ def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrained
 
 
 def _last_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    line = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    return line if len(line) <= 200 else line[:197] + "..."
 
 
 def _restore_buffers(model: PreTrainedModel, config: BertConfig) -> None:

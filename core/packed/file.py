@@ -82,21 +82,25 @@ def read(path: Path) -> PackedModel:
             f"(format {metadata.get('format')!r}, version {metadata.get('version')!r})."
         )
     try:
-        experiment = from_json(Experiment, metadata["experiment"])
-        config = read_config(metadata["config"])
-        weights = _weights(tensors, json.loads(metadata["matrices"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _open(metadata, tensors, path.stat().st_size)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from error
+
+
+def _open(metadata: dict[str, str], tensors: dict[str, Tensor], size_bytes: int) -> PackedModel:
+    experiment = from_json(Experiment, metadata["experiment"])
+    config = read_config(metadata["config"])
+    weights = _weights(tensors, json.loads(metadata["matrices"]))
     state = {f"{name}.weight": matrix.dequantize() for name, matrix in weights.items()}
     steps = {name: tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}
     model = model_from_state(config, {**tensors, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
     quant = replace(experiment.quant, weight_bits=32, embedding_bits=32)
     student = build_student(model, quant).requires_grad_(False)
-    student.load_state_dict(steps, strict=False)
-    return PackedModel(
-        model=student, experiment=experiment, weights=weights, size_bytes=path.stat().st_size
-    )
+    missing, unknown = student.load_state_dict(steps, strict=False)
+    if unknown or any(name.endswith(STEP) for name in missing):
+        raise InputError("its learned steps do not fit its model.")
+    return PackedModel(model=student, experiment=experiment, weights=weights, size_bytes=size_bytes)
 
 
 def _tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -9,7 +9,7 @@ and Kwok, arXiv 1802.08635, section 3). `twn` uses it above 2 bits with D = 1, `
 import torch
 from torch import Tensor
 
-from core.quantizers.base import nearest_codes
+from core.quantizers.base import above, nearest_codes
 from core.quantizers.blocks import sum_over_columns
 from core.quantizers.registry import Levels
 
@@ -26,7 +26,7 @@ def moments(
     def ternary(w: Tensor, d: Tensor | None) -> tuple[Tensor, Tensor]:
         magnitude = w.abs()
         border = start.scale / 2 if start.threshold is None else start.threshold
-        weighted = (magnitude > border).to(torch.float32)  # |b|, which is also b^2
+        weighted = above(magnitude, border)  # |b|, which is also b^2
         weighted = weighted if d is None else weighted.mul_(d)
         lower = weighted.sum(dim=1, keepdim=True)
         return weighted.mul_(magnitude).sum(dim=1, keepdim=True), lower

@@ -9,15 +9,16 @@ the optimum. O(n log n) at 2 bits (one event a weight: Hou and Kwok, arXiv 1802.
 
 `optimal` weighs all weights alike: the yardstick for TWN's rule of thumb. `lat-exact` uses the
 importance. Both name the same solver. At 8 bits there are 127 events a weight, too many to sort,
-and hardly anything to gain: there the best of many starting scales is polished by alternation.
+and hardly anything to gain: there the best of 16 starting scales is polished by alternation.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better, cost
 from core.quantizers.base import largest_magnitude, levels
-from core.quantizers.blocks import BLOCK
+from core.quantizers.blocks import BLOCK, row_blocks
 from core.quantizers.lat import lat
 from core.quantizers.registry import Levels, rule
 
@@ -25,7 +26,7 @@ _LATEX = (
     r"\alpha^* = \frac{A_k}{B_k},\quad k = \arg\max_k \frac{A_k^2}{B_k},\quad "
     r"A_k = \sum_{i \le k} D_i |w_i|,\ B_k = \sum_{i \le k} D_i \quad (|w_1| \ge |w_2| \ge \dots)"
 )
-STARTS = 48
+STARTS = 16
 
 
 @rule(
@@ -58,28 +59,36 @@ def lat_exact(
 def _solve(weight: Tensor, bits: int, importance: Tensor | None) -> Levels:
     if bits == 8:
         return _by_starts(weight, bits, importance)
-    magnitude = weight.abs()
-    weights = torch.ones_like(magnitude) if importance is None else importance
+    magnitude, top = weight.abs(), levels(bits)
     if weight.shape[0] == 1:
-        magnitude, weights = _merge_equal(magnitude, weights)
-    return Levels(scale=_by_events(magnitude, weights, levels(bits)))
+        magnitude, importance = _merge_equal(magnitude, importance)
+    rows, cols = magnitude.shape
+    scales = [  # in pieces whose events fit the cache
+        _by_events(magnitude[part], None if importance is None else importance[part], top)
+        for part in row_blocks(rows, cols * top)
+    ]
+    return Levels(scale=torch.cat(scales))
 
 
-def _by_events(magnitude: Tensor, importance: Tensor, top: int) -> Tensor:
-    """Exact scale (rows, 1) for magnitudes (rows, n) under importance (rows, n)."""
-    halves = torch.arange(top) + 0.5  # code j becomes j + 1 where scale = |w| / (j + 1/2)
-    events = (magnitude[:, :, None] / halves).flatten(1)  # (rows, n * top)
-    added_a = (importance * magnitude)[:, :, None].expand(-1, -1, top).flatten(1)
-    added_b = (importance[:, :, None] * (2 * halves)).flatten(1)  # (j + 1)^2 - j^2
-    order = torch.argsort(events, dim=1, descending=True)
-    a = added_a.gather(1, order).cumsum(dim=1, dtype=torch.float64)
-    b = added_b.gather(1, order).cumsum(dim=1, dtype=torch.float64)
-    best = (a * a / b.clamp_min(torch.finfo(torch.float64).tiny)).argmax(dim=1, keepdim=True)
-    scale = a.gather(1, best) / b.gather(1, best).clamp_min(torch.finfo(torch.float64).tiny)
-    return scale.to(torch.float32)
+def _by_events(magnitude: Tensor, importance: Tensor | None, top: int) -> Tensor:
+    """Exact scale (rows, 1) for magnitudes (rows, n) under importance (rows, n) or ones."""
+    if top == 1 and importance is None:  # every event adds (|w|, 1): the values alone are sorted
+        ascending = torch.from_numpy(np.sort(magnitude.numpy(), axis=1))
+        a = ascending.flip(1).cumsum(dim=1, dtype=torch.float64)
+        b = torch.arange(1.0, a.shape[1] + 1, dtype=torch.float64).expand_as(a)
+    else:
+        halves = torch.arange(top) + 0.5  # code j becomes j + 1 where scale = |w| / (j + 1/2)
+        events, order = (magnitude[:, :, None] / halves).flatten(1).sort(dim=1, descending=True)
+        element, code = order // top, order % top
+        weights = torch.ones_like(events) if importance is None else importance.gather(1, element)
+        a = (weights * magnitude.gather(1, element)).cumsum(dim=1, dtype=torch.float64)
+        b = (weights * (2 * code + 1)).cumsum(dim=1, dtype=torch.float64)  # (j + 1)^2 - j^2
+    b = b.clamp_min(torch.finfo(torch.float64).tiny)
+    best = (a * a / b).argmax(dim=1, keepdim=True)
+    return (a.gather(1, best) / b.gather(1, best)).to(torch.float32)
 
 
-def _merge_equal(magnitude: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
+def _merge_equal(magnitude: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Equal magnitudes of one long row as one, their importance added.
 
     Weights that were stored in float16 have at most 31,744 different magnitudes: counting them is
@@ -89,15 +98,16 @@ def _merge_equal(magnitude: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]
     if not torch.equal(half.to(torch.float32), magnitude):
         return magnitude, importance
     numbers = half.view(torch.int16).reshape(-1).to(torch.int32)
-    total = torch.bincount(numbers, weights=importance.reshape(-1).double())
+    weights = None if importance is None else importance.reshape(-1).double()
+    total = torch.bincount(numbers, weights=weights)
     present = total.nonzero().reshape(-1)
     values = present.to(torch.int16).view(torch.float16).to(torch.float32)
     return values.reshape(1, -1), total[present].to(torch.float32).reshape(1, -1)
 
 
 def _by_starts(weight: Tensor, bits: int, importance: Tensor | None) -> Levels:
-    """The better of `lat` and the alternation from the best of 48 starting scales."""
-    shares = torch.logspace(-1.5, 0.0, STARTS)
+    """The better of `lat` and the alternation from the best of 16 starting scales."""
+    shares = torch.logspace(-0.7, 0.0, STARTS)
     sample = slice(None) if weight.shape[0] > 1 else slice(0, BLOCK)
     part = weight[:, sample]
     part_importance = None if importance is None else importance[:, sample]

@@ -26,27 +26,27 @@ from core.errors import InputError
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
 from core.machine import describe, has_bf16
-from core.models.backbones import load_tokenizer, part_of
+from core.models.backbones import load_tokenizer
 from core.models.student import (
     build_student,
     hand_over_second_moments,
-    quantized_weights,
     weight_quantizers,
 )
 from core.models.teachers import load_teacher
 from core.packed.file import to_bytes
 from core.places import replacing
-from core.quantizers.error import quantization_error
-from core.results import LayerReport, Result, Score
+from core.results import Result, Score
 from core.tasks.base import Task, find_task, load, prepare
 from core.tasks.metrics import score
 from core.training.batches import Batch, Encoded, encode_split, training_batches
 from core.training.distill import Losses, losses, run_with_outputs
 from core.training.evaluate import split_logits
+from core.training.layer_reports import layer_reports
 from core.training.optimizer import build_optimizer, descend, second_moments
 
 MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
 PREDICTIONS_FILE = "predictions.safetensors"
+_BEFORE = (("teacher", "dev"), ("untrained", "dev"), ("teacher", "test"), ("untrained", "test"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,53 +69,65 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
     began = time.perf_counter()
-    lesson = yield from _prepare(experiment)
+    lesson = yield from prepare_lesson(experiment)
     gathered: dict[str, np.ndarray] = {}
-    teacher_dev = yield from _score(lesson, "teacher", "dev", gathered)
-    untrained_dev = yield from _score(lesson, "untrained", "dev", gathered)
-    teacher_test = yield from _score(lesson, "teacher", "test", gathered)
-    untrained_test = yield from _score(lesson, "untrained", "test", gathered)
+    scores: dict[str, Score] = {}
+    for who, split in _BEFORE:
+        scores[f"{who} {split}"] = yield from _score(lesson, who, split, gathered)
     yield Started(
         run_id=experiment.run_id,
         total_steps=experiment.train.steps,
         train_examples=len(lesson.train),
-        teacher_dev=teacher_dev,
-        untrained_dev=untrained_dev,
+        teacher_dev=scores["teacher dev"],
+        untrained_dev=scores["untrained dev"],
     )
     train_began = time.perf_counter()
-    dev = yield from _steps(experiment, lesson, gathered)
+    scores["student dev"] = yield from _steps(experiment, lesson, gathered)
     train_seconds = time.perf_counter() - train_began
-    test = yield from _score(lesson, "student", "test", gathered)
+    scores["student test"] = yield from _score(lesson, "student", "test", gathered)
     packed = to_bytes(lesson.student, experiment)
     if folder is not None:
         _write(folder, lesson.student, packed, gathered)
-    yield Finished(
-        result=Result(
-            run_id=experiment.run_id,
-            task=experiment.task,
-            model=experiment.model,
-            metric=test.metric,
-            score=test.value,
-            score_standard_error=test.standard_error,
-            teacher_score=teacher_test.value,
-            teacher_standard_error=teacher_test.standard_error,
-            untrained_score=untrained_test.value,
-            untrained_standard_error=untrained_test.standard_error,
-            test_examples=test.examples,
-            dev_score=dev.value,
-            teacher_dev_score=teacher_dev.value,
-            size_bytes_float32=4 * sum(p.numel() for p in lesson.teacher.parameters()),
-            size_bytes_packed=len(packed),
-            steps=experiment.train.steps,
-            train_seconds=train_seconds,
-            total_seconds=time.perf_counter() - began,
-            machine=describe(torch.get_num_threads()),
-            layers=layer_reports(lesson.student, experiment),
-        )
+    seconds = (train_seconds, time.perf_counter() - began)
+    yield Finished(result=_result(experiment, lesson, scores, len(packed), seconds))
+
+
+def _result(
+    experiment: Experiment,
+    lesson: Lesson,
+    scores: dict[str, Score],
+    size_bytes_packed: int,
+    seconds: tuple[float, float],
+) -> Result:
+    """The result; `seconds` of the training loop and of everything."""
+    student, teacher = scores["student test"], scores["teacher test"]
+    untrained = scores["untrained test"]
+    return Result(
+        run_id=experiment.run_id,
+        task=experiment.task,
+        model=experiment.model,
+        metric=student.metric,
+        score=student.value,
+        score_standard_error=student.standard_error,
+        teacher_score=teacher.value,
+        teacher_standard_error=teacher.standard_error,
+        untrained_score=untrained.value,
+        untrained_standard_error=untrained.standard_error,
+        test_examples=student.examples,
+        dev_score=scores["student dev"].value,
+        teacher_dev_score=scores["teacher dev"].value,
+        size_bytes_float32=4 * sum(p.numel() for p in lesson.teacher.parameters()),
+        size_bytes_packed=size_bytes_packed,
+        steps=experiment.train.steps,
+        train_seconds=seconds[0],
+        total_seconds=seconds[1],
+        machine=describe(torch.get_num_threads()),
+        layers=layer_reports(lesson.student),
     )
 
 
-def _prepare(experiment: Experiment) -> Generator[Preparing, None, Lesson]:
+def prepare_lesson(experiment: Experiment) -> Generator[Preparing, None, Lesson]:
+    """Load teacher, student and text; the lesson is the generator's return value."""
     if experiment.train.precision == "bf16" and not has_bf16():
         raise InputError("This processor has no native bfloat16. Choose the precision fp32.")
     task = find_task(experiment.task)
@@ -158,30 +170,40 @@ def _steps(
     batches = training_batches(lesson.train, recipe.batch_size, experiment.seed)
     dev = None
     for step in range(1, recipe.steps + 1):
-        began = time.perf_counter()
-        lesson.student.train()
-        batch = next(batches)
-        parts = batch_losses(experiment, lesson, batch)
-        loss = parts.total(experiment.distill)
-        rate = descend(optimizer, loss, step, recipe)
-        hand_over_second_moments(lesson.student, second_moments(optimizer))
-        yield StepDone(
-            step=step,
-            total_steps=recipe.steps,
-            loss=float(loss.detach()),
-            hidden=float(parts.hidden.detach()),
-            attention=float(parts.attention.detach()),
-            logits=float(parts.logits.detach()),
-            labels=float(parts.labels.detach()),
-            learning_rate=rate,
-            tokens=int(batch.attention_mask.sum()),
-            seconds=time.perf_counter() - began,
-        )
+        yield training_step(experiment, lesson, optimizer, next(batches), step)
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
             dev = yield from _score(lesson, "student", "dev", gathered)
             yield Evaluated(step=step, split="dev", score=dev)
     assert dev is not None
     return dev
+
+
+def training_step(
+    experiment: Experiment,
+    lesson: Lesson,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    step: int,
+) -> StepDone:
+    """One step of algorithm 1 on one batch; `step` counts from 1."""
+    began = time.perf_counter()
+    lesson.student.train()
+    parts = batch_losses(experiment, lesson, batch)
+    loss = parts.total(experiment.distill)
+    rate = descend(optimizer, loss, step, experiment.train)
+    hand_over_second_moments(lesson.student, second_moments(optimizer))
+    return StepDone(
+        step=step,
+        total_steps=experiment.train.steps,
+        loss=float(loss.detach()),
+        hidden=float(parts.hidden.detach()),
+        attention=float(parts.attention.detach()),
+        logits=float(parts.logits.detach()),
+        labels=float(parts.labels.detach()),
+        learning_rate=rate,
+        tokens=int(batch.attention_mask.sum()),
+        seconds=time.perf_counter() - began,
+    )
 
 
 def batch_losses(experiment: Experiment, lesson: Lesson, batch: Batch) -> Losses:
@@ -193,29 +215,6 @@ def batch_losses(experiment: Experiment, lesson: Lesson, batch: Batch) -> Losses
         student = run_with_outputs(lesson.student, batch.inputs)
     temperature = experiment.distill.temperature
     return losses(student, teacher, batch.attention_mask, batch.labels, temperature)
-
-
-def layer_reports(student: PreTrainedModel, experiment: Experiment) -> tuple[LayerReport, ...]:
-    """What quantizing did to each matrix of a student in eval mode."""
-    weights = quantized_weights(student)
-    reports = []
-    for name, latent, quantizer in weight_quantizers(student):
-        error = quantization_error(latent, weights[name])
-        reports.append(
-            LayerReport(
-                name=name,
-                part=part_of(name) or "",
-                rows=latent.shape[0],
-                cols=latent.shape[1],
-                bits=quantizer.bits,
-                granularity=quantizer.granularity,
-                zeros=error.zeros,
-                mse=error.mse,
-                sqnr_db=error.sqnr_db,
-                cosine=error.cosine,
-            )
-        )
-    return tuple(reports)
 
 
 def _write(

@@ -28,7 +28,7 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "seed": run.experiment.seed,
                 "score": 100 * result.score,
                 "standard error": 100 * result.score_standard_error,
-                "of teacher": 100 * result.score / result.teacher_score,
+                "of teacher": 100 * result.of_teacher(result.score),
                 "MiB": result.size_bytes_packed / 2**20,
                 "times smaller": result.compression,
                 "seconds": result.train_seconds,
@@ -50,7 +50,7 @@ def _untrained_row(student: dict, run: Run) -> dict:
         "steps": 0,
         "score": 100 * result.untrained_score,
         "standard error": 100 * result.untrained_standard_error,
-        "of teacher": 100 * result.untrained_score / result.teacher_score,
+        "of teacher": 100 * result.of_teacher(result.untrained_score),
         "seconds": 0.0,
     }
 

@@ -133,7 +133,7 @@ def outcome(result: Result) -> None:
     )
     st.caption(
         f"On {result.test_examples} test sentences that nothing was selected on. "
-        f"{100 * result.score / result.teacher_score:.1f} % of the teacher's {result.metric}, "
+        f"{percent(result.of_teacher(result.score))} of the teacher's {result.metric}, "
         f"{duration(result.train_seconds)} of training on {result.machine.threads} threads "
         f"({result.machine.processor}). Float32 size means 4 bytes a weight."
     )

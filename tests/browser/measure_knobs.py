@@ -9,6 +9,7 @@ method. The first visit of a setting computes it; nothing is warmed up but the m
 
 import sys
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
@@ -16,8 +17,15 @@ from playwright.sync_api import Page, sync_playwright
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 IDLE = '[data-test-script-state="notRunning"]'
-METHODS = ("TWN (approximation)", "LAT (loss-aware)", "LAT, exact solver", "LSQ (learned step)",
-           "Exact optimum (least squares)", "Uniform (max-abs)", "absmean (BitNet b1.58)")  # fmt: skip
+METHODS = (
+    "TWN (approximation)",
+    "LAT (loss-aware)",
+    "LAT, exact solver",
+    "LSQ (learned step)",
+    "Exact optimum (least squares)",
+    "Uniform (max-abs)",
+    "absmean (BitNet b1.58)",
+)
 
 WATCH = """() => new Promise((resolve) => {
   const app = document.querySelector('[data-test-script-state]');
@@ -46,7 +54,7 @@ def timed_click(page: Page, locator) -> float:
 
 def choose_method(page: Page, title: str) -> float:
     """Pick a method in the first column; milliseconds of the redraw."""
-    page.locator('[data-testid="stMain"] [data-testid="stSelectbox"] input').first.click()
+    page.locator('[data-testid="stMain"] [role="combobox"]').first.click()
     return timed_click(page, page.get_by_role("option", name=title, exact=True))
 
 
@@ -56,26 +64,22 @@ def changes(page: Page) -> Iterator[tuple[str, float]]:
     for method in METHODS:
         yield method, choose_method(page, method)
         for granularity in ("row", "layer"):
-            button = column.get_by_role("radio", name=granularity, exact=True)
-            if not button.is_checked():
-                yield f"{method} {granularity}", timed_click(page, button)
-            bits = column.get_by_role("radio").all_inner_texts()
-            for number in (b for b in bits if b.isdigit()):
-                button = column.get_by_role("radio", name=number, exact=True)
+            bits = [
+                text for text in column.get_by_role("radio").all_inner_texts() if text.isdigit()
+            ]
+            for name in (granularity, *bits):
+                button = column.get_by_role("radio", name=name, exact=True)
                 if not button.is_checked():
-                    yield f"{method} {granularity} {number}", timed_click(page, button)
+                    yield f"{method} {granularity} {name}", timed_click(page, button)
 
 
 def main(address: str) -> None:
     """Measure the word embedding and an ordinary matrix."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for matrix in (
-            "bert.embeddings.word_embeddings",
-            "bert.encoder.layer.2.intermediate.dense",
-        ):
+        for matrix in ("word embedding", "layer 2, feed-forward in"):
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.goto(f"{address}/weights?matrix={matrix}&columns=1")
+            page.goto(f"{address}/weights?matrix={quote(matrix)}&columns=1")
             page.wait_for_selector("h1")
             page.wait_for_timeout(3000)
             page.wait_for_selector(IDLE, timeout=60_000)

@@ -1,8 +1,10 @@
 """The command line does what the app does; every mistake ends with a sentence and exit code 2."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,27 @@ def test_runs_are_listed_for_people_and_for_programs(lab, finished_run, capsys):
 def test_without_runs_nothing_is_listed(lab, capsys):
     assert main(["runs"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_teach_makes_a_teacher_that_predicts(lab, capsys):
+    shutil.rmtree(lab.home / "teachers")
+    assert main(["predict", "--model", lab.model, "a good film"]) == 2
+    assert main(["teach", "--model", lab.model, "--steps", "3", "--seed", "7", "--json"]) == 0
+    events = lines_of(capsys.readouterr().out)
+    assert [event["step"] for event in events if event["type"] == "StepDone"] == [1, 2, 3]
+    assert events[-1]["type"] == "Taught"
+    assert events[-1]["teacher"]["seed"] == 7
+    assert events[-1]["teacher"]["dev"]["examples"] == 20
+    assert main(["predict", "--model", lab.model, "a good film"]) == 0
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_teach_refuses_a_damaged_model_folder(lab, capsys, tmp_path, file):
+    own = Path(shutil.copytree(lab.model, tmp_path / "own"))
+    for content in (b"", b"[]", b"{}", b'{"model_type": "bert", "hidden_size": "many"}'):
+        (own / file).write_bytes(content)
+        assert main(["teach", "--model", str(own), "--steps", "1"]) == 2, content
+        assert "could not be loaded" in capsys.readouterr().err
 
 
 def test_predict_with_the_teacher_and_with_a_run(lab, finished_run, capsys):

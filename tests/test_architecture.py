@@ -1,0 +1,160 @@
+"""The house rules that a machine can hold: who imports whom, how long things are, what is shut out.
+
+The order of the rooms is read from the docstring of `core/__init__.py`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import core
+
+PROJECT = Path(core.__file__).parent.parent
+CORE = sorted((PROJECT / "core").rglob("*.py"))
+PAGES = sorted((PROJECT / "pages").rglob("*.py"))
+APP = [PROJECT / "app.py", *PAGES]
+SOURCES = [*CORE, *APP]
+PAGES_MAY_IMPORT = {"api", "errors", "experiment", "options", "results", "events", "runs.store"}
+MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def each(paths):
+    return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker sees."""
+    for child in ast.iter_child_nodes(tree):
+        if not is_type_checking(child):
+            yield child
+            yield from nodes(child)
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, at its top or inside functions: "core.api", "torch"."""
+    found = set()
+    for node in nodes(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room_order() -> list[str]:
+    listed = re.search(r"in this list\):\s(.*?)\.\s", f"{core.__doc__} ", re.DOTALL)
+    assert listed
+    return re.findall(r"\w+", listed[1].replace("and the command line in", ""))
+
+
+def room_of(path: Path) -> str:
+    inside = path.relative_to(PROJECT / "core")
+    return inside.parts[0].removesuffix(".py")
+
+
+def test_every_room_is_listed():
+    assert {room_of(path) for path in CORE} == {*room_order(), "__init__"}
+    assert len(room_order()) == len(set(room_order()))
+
+
+@each(CORE)
+def test_a_room_imports_only_from_rooms_above_it(path):
+    order = [*room_order()]
+    here = order.index(room_of(path)) if room_of(path) in order else -1
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "core":
+            assert order.index(parts[1]) <= here, f"{name_of(path)} imports {name}"
+        assert parts[0] not in ("pages", "app", "tests"), f"{name_of(path)} imports {name}"
+
+
+@each(CORE)
+def test_the_engine_never_imports_streamlit(path):
+    assert not {name for name in imports(path) if name.split(".")[0] == "streamlit"}
+
+
+@each(APP)
+def test_pages_import_only_the_public_part_of_the_engine(path):
+    for name in imports(path):
+        if name.startswith("core."):
+            inside = name.removeprefix("core.")
+            known = any(f"{inside}.".startswith(f"{room}.") for room in PAGES_MAY_IMPORT)
+            assert known, f"{name_of(path)} imports {name}"
+
+
+@each(APP)
+def test_pages_leave_torch_to_the_engine(path):
+    heavy = {"torch", "transformers", "datasets", "safetensors"}
+    assert not {name.split(".")[0] for name in imports(path)} & heavy
+
+
+@each([path for path in APP if name_of(path) != "pages/ui/state.py"])
+def test_only_the_state_file_names_session_state(path):
+    for node in ast.walk(tree_of(path)):
+        assert getattr(node, "attr", None) not in ("session_state", "query_params")
+        if isinstance(node, ast.ImportFrom):
+            assert "session_state" not in {alias.name for alias in node.names}
+
+
+@each(SOURCES)
+def test_nothing_is_unpickled_and_no_foreign_code_runs(path):
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not roots & {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("torch.load", "eval", "exec")
+            remote = [k.value for k in node.keywords if k.arg == "trust_remote_code"]
+            assert all(isinstance(v, ast.Constant) and v.value is False for v in remote)
+
+
+@each(SOURCES)
+def test_every_module_says_what_it_is(path):
+    if path.stat().st_size:
+        assert ast.get_docstring(tree_of(path))
+
+
+def body_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function without its signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+@each(SOURCES)
+def test_functions_and_files_are_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= (MAX_PAGE_LINES if path.parent.name == "pages" else MAX_FILE_LINES)
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert body_lines(node) <= MAX_FUNCTION_LINES, f"{node.name}: {body_lines(node)} lines"
+
+
+@each(sorted((PROJECT / "tests").rglob("*.py")))
+def test_every_test_file_says_what_it_holds(path):
+    if path.name.startswith("test_"):
+        assert ast.get_docstring(tree_of(path))
+
+
+def test_no_file_names_a_place_on_the_computer_it_was_made_on():
+    kept = [path for kind in ("*.py", "*.md", "*.toml", "*.json") for path in PROJECT.rglob(kind)]
+    kept = [path for path in kept if "local" not in path.parts and ".git" not in path.parts]
+    for path in kept:
+        text = path.read_text(encoding="utf-8")
+        for place in (str(PROJECT), str(Path.home())):
+            assert place not in text, f"{name_of(path)} names {place}"

@@ -1,0 +1,110 @@
+"""The real server, its real workers, and nothing lost when it is gone.
+
+Driven over HTTP through Streamlit's agent interface, which runs the pages as for a browser.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.runs import runner, store
+from core.runs.store import read_folder, run_folder
+from tests.conftest import is_running, wait_for
+
+TITLES = ["Start", "Weights", "Train", "Compare", "Predict"]
+
+
+class Visitor:
+    """One session of the app: what is on its page, and what can be done there."""
+
+    def __init__(self, port: int, page: str, **parameters: str) -> None:
+        self.port, self.session = port, {}
+        self.shown = self.ask(page=page, query_params={k: [v] for k, v in parameters.items()})
+
+    def ask(self, **request) -> dict:
+        address = f"http://127.0.0.1:{self.port}/_stcore/agent/interact"
+        body = json.dumps({**self.session, **request}).encode()
+        headers = {"Content-Type": "application/json"}
+        sent = urllib.request.Request(address, data=body, headers=headers)
+        with urllib.request.urlopen(sent, timeout=60) as answer:
+            self.shown = json.load(answer)
+        assert self.shown["status"] == "ready", self.text
+        self.session = {"session_id": self.shown["session_id"]}
+        return self.shown
+
+    @property
+    def text(self) -> str:
+        """All that the page says."""
+        return json.dumps(self.shown["tree"], ensure_ascii=False)
+
+    def press(self, label: str) -> None:
+        keys = [a["key"] for a in self.shown["actions"] if a.get("label") == label]
+        assert len(keys) == 1, f"{label} is there {len(keys)} times"
+        self.ask(trigger={"key": keys[0]})
+
+    def wait_for(self, words: str) -> None:
+        wait_for(lambda: words in json.dumps(self.ask()["tree"], ensure_ascii=False), every=0.3)
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """A server on a free port; afterwards it is killed, not asked to stop."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
+    options += ["--server.enableAgentApi=true", "--server.fileWatcherType=none"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+    server = subprocess.Popen(command, cwd=runner.PROJECT, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: is_healthy(port))
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+            return answer.read() == b"ok"
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test_train_stop_and_read_after_a_restart(lab):
+    with served() as port:
+        visitor = Visitor(port, "train", steps="10", seed="1")
+        assert [page["title"] for page in visitor.shown["pages"]] == TITLES  # also the very first
+        visitor.press("Start")
+        (run_id,) = visitor.shown["query_params"]["run"]
+        visitor.wait_for(":material/check: finished")
+        assert "trained student" in visitor.text.lower()
+        assert read_folder(run_folder(run_id)).result.steps == 10
+
+        other = Visitor(port, "train", steps="2000", seed="2")
+        other.press("Start")
+        (other_id,) = other.shown["query_params"]["run"]
+        other.wait_for("s a step")
+        worker = int((run_folder(other_id) / "worker.pid").read_text())
+
+    assert is_running(worker)  # it does not need the server
+    with served() as port:
+        visitor = Visitor(port, "train", run=run_id)
+        assert ":material/check: finished" in visitor.text
+        assert "Also on this server" in visitor.text
+        visitor.press("Watch")
+        assert visitor.shown["query_params"]["run"] == [other_id]
+        visitor.press("Stop")
+        assert ":material/stop: stopped" in visitor.text
+        wait_for(lambda: not is_running(worker), seconds=2.0)
+        assert run_id in Visitor(port, "compare").text
+    assert {run.run_id: run.state for run in store.list_runs()} == {
+        run_id: "finished",
+        other_id: "stopped",
+    }
