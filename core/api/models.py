@@ -37,13 +37,21 @@ class OpenModel:
 
 
 def open_model(source: Source) -> OpenModel:
-    """Load a model; raises InputError when it is not there or damaged."""
+    """Load a model; raises InputError when it is not there or damaged.
+
+    From then on this process computes with one thread: sessions are many, a training beside them
+    wants every core, and two teams of threads on the same cores wait for each other (a second of
+    work was seen to take ten).
+    """
+    import torch
+
     from core.models.backbones import load_tokenizer
     from core.models.student import build_student
     from core.models.teachers import load_teacher
     from core.packed import file
     from core.tasks.base import find_task
 
+    torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
     if source.kind == "run":
         packed = file.read(find_run(source.run_id).folder / "model.safetensors")
