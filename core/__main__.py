@@ -148,14 +148,12 @@ def _run_record(run: "Run") -> dict:
 
 
 def _predict(parsed: argparse.Namespace) -> None:
-    source = api.Source(kind="teacher", task=parsed.task, model=parsed.model)
+    source = api.source_of_teacher(parsed.task, parsed.model)
     if parsed.run:
         run = api.find_run(parsed.run)
         if run.experiment is None or run.state != "finished":
             raise InputError(f"Run {parsed.run} is {run.state}; only a finished run can predict.")
-        source = api.Source(
-            kind="run", task=run.experiment.task, model=run.experiment.model, run_id=run.run_id
-        )
+        source = api.source_of_run(run)
     prediction = api.predict(api.open_model(source), *parsed.text)
     shares = zip(prediction.labels, prediction.probabilities, strict=True)
     print(prediction.label, " ".join(f"{label}={share:.4f}" for label, share in shares))

@@ -15,10 +15,7 @@ if not names:
     st.stop()
 
 with st.sidebar:
-    titles = {name: task.title for name, task in api.tasks().items()}
-    task = st.selectbox(
-        "Task", names, format_func=lambda name: str(titles.get(name, name)), **state.bound("task")
-    )
+    task = st.selectbox("Task", names, **state.bound("task"))
 
 runs = [run for run in finished if run.result and run.result.task == task]
 table = compare_charts.runs_table(runs)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, forms, loaded, state
+from pages.ui import answers, forms, state
 
 st.title("Where do they disagree?")
 
@@ -35,7 +35,7 @@ assert chosen.experiment is not None
 task = api.tasks()[chosen.experiment.task]
 text = st.text_area(task.description, task.examples[0], height=80, **state.kept("sentence"))
 models = answers.models_of(chosen)
-models += [(forms.run_title(runs[run_id]), loaded.student(runs[run_id])) for run_id in more]
+models += [(forms.run_title(runs[run_id]), api.source_of_run(runs[run_id])) for run_id in more]
 with state.explained():
     answers.table(text, models)
 st.caption(

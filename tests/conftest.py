@@ -5,12 +5,15 @@ computer made, and puts there: a tiny teacher, the cached text of movie-sentimen
 and nothing else.
 """
 
+import os
 import random
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported
 
 import pytest
 import torch

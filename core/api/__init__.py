@@ -10,6 +10,8 @@ from core.api.models import (
     Source,
     has_latent,
     open_model,
+    source_of_run,
+    source_of_teacher,
 )
 from core.api.predictions import (
     Disagreement,
@@ -72,6 +74,8 @@ __all__ = [
     "rules",
     "runs",
     "shown_run",
+    "source_of_run",
+    "source_of_teacher",
     "stop",
     "submit",
     "tasks",

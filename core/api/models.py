@@ -16,13 +16,39 @@ if TYPE_CHECKING:
 class Source:
     """Where a model comes from. kind: "teacher", "untrained" (the teacher quantized by `quant`,
     not trained), "run" (the packed student of `run_id`), or "latent" (the full-precision weights
-    that training `run_id` ended with)."""
+    that training `run_id` ended with). `stamp` is the time of its files: what is loaded and kept
+    under a Source is loaded again when they change (see `source_of_teacher`)."""
 
     kind: str
     task: str
     model: str
     quant: QuantRecipe | None = None
     run_id: str = ""
+    stamp: float = 0.0
+
+
+def source_of_teacher(task: str, model: str, quant: QuantRecipe | None = None) -> Source:
+    """The teacher of (task, model), or with `quant` the teacher quantized without training."""
+    from core.models.teachers import teacher_folder
+    from core.places import find
+
+    folder = find("teachers", teacher_folder(task, model), "model.safetensors")
+    stamp = folder.stat().st_mtime if folder else 0.0
+    kind = "untrained" if quant else "teacher"
+    return Source(kind=kind, task=task, model=model, quant=quant, stamp=stamp)
+
+
+def source_of_run(run: Run, kind: str = "run") -> Source:
+    """The packed student of a finished run, or with kind "latent" its latent weights."""
+    assert run.experiment is not None
+    file = run.folder / "model.safetensors"
+    return Source(
+        kind=kind,
+        task=run.experiment.task,
+        model=run.experiment.model,
+        run_id=run.run_id,
+        stamp=file.stat().st_mtime if file.exists() else 0.0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.models.attention import NAME, AttentionQuantizers
 from core.models.backbones import is_attention, layer_of, part_of
@@ -22,10 +23,16 @@ from core.quantizers.registry import check
 def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
     """A quantized copy of `teacher` in eval mode, without dropout; the teacher is untouched.
 
-    Raises InputError when the recipe names an unknown method or bits the method lacks.
+    Raises InputError when the recipe names an unknown method, bits the method lacks, or a layer
+    that the model lacks.
     """
     check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
     check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
+    depth = teacher.config.num_hidden_layers
+    if recipe.layers and max(recipe.layers) >= depth:
+        raise InputError(
+            f"There is no layer {max(recipe.layers)}: this model's layers are 0 to {depth - 1}."
+        )
     student = copy.deepcopy(teacher)
     student.set_attn_implementation(NAME)
     for name, module in list(student.named_modules()):

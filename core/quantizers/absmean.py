@@ -7,8 +7,8 @@ afford it because it trains from scratch with it (Ma et al., arXiv 2402.17764, e
 
 from torch import Tensor
 
+from core.quantizers.base import mean_magnitude
 from core.quantizers.registry import Levels, rule
-from core.quantizers.twn import mean_magnitude
 
 
 @rule(

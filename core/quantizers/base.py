@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.quantizers.blocks import row_blocks
+from core.quantizers.blocks import row_blocks, sum_over_columns
 from core.quantizers.registry import Levels, Rule, check
 
 
@@ -150,6 +150,12 @@ def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
     if answer.threshold is None:
         return nearest_codes(shown, answer.scale, bits).to(torch.int8)
     return torch.sign(shown).mul_(above(shown.abs(), answer.threshold)).to(torch.int8)
+
+
+def mean_magnitude(weight: Tensor) -> Tensor:
+    """mean|w| of each row, (rows, 1)."""
+    (total,) = sum_over_columns(lambda w: (w.abs().sum(dim=1, keepdim=True),), weight)
+    return total / weight.shape[1]
 
 
 def above(magnitude: Tensor, border: Tensor) -> Tensor:

@@ -14,9 +14,8 @@ import math
 import torch
 from torch import Tensor
 
-from core.quantizers.base import levels, with_scale
+from core.quantizers.base import levels, mean_magnitude, with_scale
 from core.quantizers.registry import Levels, rule
-from core.quantizers.twn import mean_magnitude
 
 
 @rule(

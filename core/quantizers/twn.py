@@ -9,23 +9,19 @@ to optimal for weights that are normally distributed:
 
 Example: [0.1, -0.9, 1.1, 0.3] has mean magnitude 0.6, threshold 0.42, codes [0, -1, 1, 0] and
 scale 1.0. Above 2 bits the same objective is met by alternation (see `alternate`), started from
-the max-abs scale, so that it is never worse than `uniform`.
+the max-abs scale or from LSQ's first step, whichever is nearer to the weights: so it is never worse
+than `uniform`, nor caught in the bad minimum where one outlier dictates the scale.
 """
 
 from torch import Tensor
 
-from core.quantizers.alternate import alternate, moments, ratio
-from core.quantizers.blocks import sum_over_columns
+from core.quantizers.alternate import alternate, better, moments, ratio
+from core.quantizers.base import mean_magnitude
+from core.quantizers.lsq import lsq
 from core.quantizers.registry import Levels, rule
 from core.quantizers.uniform import uniform
 
 THRESHOLD_FACTOR = 0.7
-
-
-def mean_magnitude(weight: Tensor) -> Tensor:
-    """mean|w| of each row, (rows, 1)."""
-    (total,) = sum_over_columns(lambda w: (w.abs().sum(dim=1, keepdim=True),), weight)
-    return total / weight.shape[1]
 
 
 @rule(
@@ -43,7 +39,8 @@ def twn(
 ) -> Levels:
     """Ternary by threshold; above 2 bits the alternation. Arguments as in `base.rule`."""
     if bits > 2:
-        return alternate(weight, uniform(weight, bits), bits, None)
+        start = better(weight, uniform(weight, bits), lsq(weight, bits), bits, None)
+        return alternate(weight, start, bits, None)
     threshold = THRESHOLD_FACTOR * mean_magnitude(weight)
     cut = Levels(scale=threshold, threshold=threshold)
     return Levels(scale=ratio(*moments(weight, cut, bits, None)), threshold=threshold)

@@ -85,7 +85,9 @@ def list_runs() -> list[Run]:
 def find_run(run_id: str) -> Run | None:
     """The run of that id, on this computer or shipped; None if there is none."""
     if (run_folder(run_id) / "experiment.json").exists():
-        return read_folder(run_folder(run_id))
+        run = read_folder(run_folder(run_id))
+        if run.run_id == run_id:
+            return run
     return next((run for run in list_runs() if run.run_id == run_id), None)
 
 
@@ -96,7 +98,8 @@ def read_folder(folder: Path) -> Run:
     try:
         text = (folder / "experiment.json").read_text(encoding="utf-8")
         experiment = _parsed(Experiment, text)
-        if experiment.run_id != run_id and not is_shipped:
+        # A finished run of an older version keeps its folder; new options gave it a new run id.
+        if experiment.run_id != run_id and not (folder / "result.json").exists():
             raise InputError("its experiment belongs to another run id")
         run_id = experiment.run_id
         if (folder / "result.json").exists():

@@ -49,9 +49,12 @@ def models_of(run: Run) -> list[tuple[str, api.Source]]:
     experiment = run.experiment
     assert experiment is not None
     return [
-        (WHO["teacher"], loaded.teacher(experiment.task, experiment.model)),
-        (WHO["untrained"], loaded.untrained(experiment.task, experiment.model, experiment.quant)),
-        (WHO["student"], loaded.student(run)),
+        (WHO["teacher"], api.source_of_teacher(experiment.task, experiment.model)),
+        (
+            WHO["untrained"],
+            api.source_of_teacher(experiment.task, experiment.model, experiment.quant),
+        ),
+        (WHO["student"], api.source_of_run(run)),
     ]
 
 

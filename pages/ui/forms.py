@@ -26,30 +26,27 @@ def teacher() -> TeacherCard:
         st.stop()
     tasks = api.tasks()
     names = list(dict.fromkeys(card.task for card in cards))
-    task = st.selectbox(
-        "Task", names, format_func=lambda name: _title(tasks, name), **state.bound("task")
-    )
+    task = st.selectbox("Task", names, **state.bound("task"))
+    if task in tasks:
+        st.caption(tasks[task].description)
     models = [card.model for card in cards if card.task == task]
     model = st.selectbox("Model", models, **state.bound("model"))
     return next(card for card in cards if (card.task, card.model) == (task, model))
-
-
-def _title(tasks: dict, name: str) -> str:
-    return tasks[name].title if name in tasks else name
 
 
 def method(option: str = "method", usual: str = "twn") -> str:
     """Choose a quantization rule; `option` names it in the URL."""
     rules = api.rules()
     names = sorted(rules, key=lambda name: (name != "twn", name != "lat", name))
-    return st.selectbox(
+    chosen = st.selectbox(
         "Method",
         names,
         index=names.index(usual),
-        format_func=lambda name: rules[name].title,
         help=TERMS["method"],
         **state.bound(option),
     )
+    st.caption(rules[chosen].title)
+    return chosen
 
 
 def bits(label: str, option: str, allowed: tuple[int, ...], usual: int = 2) -> int:

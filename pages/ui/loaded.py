@@ -13,8 +13,6 @@ import streamlit as st
 
 from core import api
 from core.events import Preparing
-from core.experiment import QuantRecipe
-from core.runs.store import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,21 +99,3 @@ def last(computing: Generator[Preparing, None, Answer]) -> Answer:
             next(computing)
     except StopIteration as end:
         return end.value
-
-
-def teacher(task: str, model_name: str) -> api.Source:
-    """The teacher of (task, model)."""
-    return api.Source(kind="teacher", task=task, model=model_name)
-
-
-def untrained(task: str, model_name: str, quant: QuantRecipe) -> api.Source:
-    """That teacher, quantized without training."""
-    return api.Source(kind="untrained", task=task, model=model_name, quant=quant)
-
-
-def student(run: Run, kind: str = "run") -> api.Source:
-    """The packed student of a finished run, or with kind "latent" its latent weights."""
-    assert run.experiment is not None
-    return api.Source(
-        kind=kind, task=run.experiment.task, model=run.experiment.model, run_id=run.run_id
-    )

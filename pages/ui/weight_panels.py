@@ -52,10 +52,10 @@ def choose_matrix() -> Matrix:
     chosen = st.selectbox(
         "Weights of", list(whose), format_func=whose.__getitem__, **state.bound("of")
     )
-    source = loaded.teacher(card.task, card.model)
+    source = api.source_of_teacher(card.task, card.model)
     if chosen:
         run = next(run for run in latent if run.run_id == chosen)
-        source = loaded.student(run, kind="latent")
+        source = api.source_of_run(run, kind="latent")
     names = list(api.matrix_shapes(loaded.model(source)))
     name = st.selectbox(
         "Matrix", names, index=1, format_func=api.matrix_title, **state.bound("matrix")

@@ -85,6 +85,11 @@ def test_parts_and_layers_can_be_switched_off(change, count):
     assert len(quantized_weights(student)) == count
 
 
+def test_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match=r"no layer 2: .* 0 to 1"):
+        build_student(tiny_model(), QuantRecipe(layers=(2,)))
+
+
 @pytest.mark.parametrize("activation", ["minmax", "symmetric", "lsq"])
 @pytest.mark.parametrize("bits", [4, 8])
 def test_activation_bits_change_the_answer_a_little(activation, bits):

@@ -94,7 +94,7 @@ def test_a_finished_run_has_its_result_whatever_else_is_there(finished_run):
 
 @pytest.mark.parametrize("name", ["experiment.json", "result.json"])
 def test_a_damaged_folder_is_listed_with_a_sentence(finished_run, name):
-    for text in (b"", b"{", b"[]", b"\xff\xfe", b'{"seed": 99}', b"[" * 10_000):
+    for text in (b"", b"{", b"[]", b"\xff\xfe", b'{"seed": -1}', b"[" * 10_000):
         (finished_run.folder / name).write_bytes(text)
         run = find_run(finished_run.run_id)
         assert run.state == "damaged", text

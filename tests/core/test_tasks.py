@@ -240,7 +240,9 @@ def test_a_member_with_an_evil_name_is_never_written(empty_cache, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\3\4 no zip", b"no tar", TAR[:60]])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\3\4 no zip", b"no tar", TAR[:60]], ids=["empty", "zip", "text", "cut off"]
+)
 def test_an_unreadable_archive_is_a_sentence(empty_cache, data):
     archive = archive_of(data)
     keep(archive, data)

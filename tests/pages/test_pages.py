@@ -238,8 +238,7 @@ def test_start_submits_what_was_chosen_and_watches_it(lab, submitted):
 
 
 def test_settings_come_from_the_address_and_wrong_ones_are_dropped(lab, submitted):
-    wanted = {"weight_bits": "4", "activation": "symmetric", "steps": "10"}
-    wanted["method"] = api.rules()["lat"].title
+    wanted = {"weight_bits": "4", "activation": "symmetric", "steps": "10", "method": "lat"}
     press(open_page("train", **wanted, embedding_bits="5", labels="many", seed="-3"), "Start")
     (experiment,) = submitted
     quant = experiment.quant
@@ -360,7 +359,7 @@ def test_predict_lists_the_sentences_on_which_models_disagree(finished_run):
 
 @pytest.mark.parametrize("method", api.rules())
 def test_weights_redraws_for_each_method(lab, method):
-    app = open_page("weights", method=api.rules()[method].title)
+    app = open_page("weights", method=method)
     table = app.dataframe[0].value
     assert table["quantized by"][0].startswith(f"{method}, ")
     assert 0 <= table["zeros"][0] <= 100
