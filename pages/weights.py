@@ -31,8 +31,6 @@ st.caption(
 with st.expander("Histogram as a table"):
     st.dataframe(weight_charts.histogram_table(view.histogram), hide_index=True, height=260)
 
-st.subheader("A corner, number by number", divider="gray")
-st.markdown("Hover over a number to see what it becomes.")
 weight_panels.closer(shown)
 
 st.subheader("The whole model, quantized like the first column", divider="gray")

@@ -94,13 +94,12 @@ def weight_view(
     weight: Tensor,
     quantized: Quantized,
     latent: tuple[np.ndarray, np.ndarray],
+    optimum: tuple[float, ...],
     importance: Tensor | None,
 ) -> WeightView:
-    """All that the Weights page shows of one matrix (rows, cols); `latent` as from
-    `latent_histogram`, importance (rows, cols) or None."""
+    """All that the Weights page shows of one matrix (rows, cols); `latent` and `optimum` as from
+    `latent_histogram` and `optimum_lines`, importance (rows, cols) or None."""
     edges, counts = latent
-    blocks = quantized_blocks(weight, quantized)
-    values = sum(_counts(value, float(edges[-1])) for _, value in blocks)
     levels, thresholds = level_lines(quantized)
     corner = quantized.rows(slice(0, BLOCK))
     return WeightView(
@@ -110,10 +109,10 @@ def weight_view(
         histogram=Histogram(
             edges=edges,
             latent=counts,
-            quantized=np.asarray(values),
+            quantized=_quantized_counts(weight, quantized, edges),
             levels=levels,
             thresholds=thresholds,
-            optimum=optimum_lines(weight, quantized),
+            optimum=optimum,
         ),
         error=quantization_error(weight, quantized, importance),
         scales=quantized.scale.reshape(-1).numpy(),
@@ -122,6 +121,23 @@ def weight_view(
         block_values=corner.dequantize()[:, :BLOCK].numpy(),
         numbers=dict(formula_numbers(weight, quantized)),
     )
+
+
+def _quantized_counts(weight: Tensor, quantized: Quantized, edges: np.ndarray) -> np.ndarray:
+    """Counts of the quantized values on the bins of `edges`.
+
+    One scale for all means few values: then the codes are counted, not every weight placed.
+    """
+    top, limit = top_level(quantized.bits), float(edges[-1])
+    if quantized.scale.shape[0] > 1:
+        blocks = quantized_blocks(weight, quantized)
+        return np.asarray(sum(_counts(value, limit) for _, value in blocks))
+    counts = torch.zeros(2 * top + 1, dtype=torch.long)
+    for rows in row_blocks(*weight.shape):
+        shifted = quantized.codes[rows].reshape(-1).to(torch.int32).add_(top)
+        counts += torch.bincount(shifted, minlength=2 * top + 1)
+    values = float(quantized.scale) * np.arange(-top, top + 1)
+    return np.histogram(np.clip(values, -limit, limit), bins=edges, weights=counts.numpy())[0]
 
 
 def level_lines(quantized: Quantized) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -137,18 +153,17 @@ def level_lines(quantized: Quantized) -> tuple[tuple[float, ...], tuple[float, .
     return levels, tuple((low + high) / 2 for low, high in pairwise(levels))
 
 
-def optimum_lines(weight: Tensor, quantized: Quantized) -> tuple[float, ...]:
-    """The outermost levels of the least-squares optimum at the same bits and granularity.
+def optimum_lines(weight: Tensor, bits: int, granularity: str) -> tuple[float, ...]:
+    """The outermost levels of the least-squares optimum; none at 8 bits.
 
     Row by row only 512 evenly spaced rows are solved: their mean scale is all that is drawn.
     """
-    if top_level(quantized.bits) > 7:
+    if top_level(bits) > 7:
         return ()
-    granularity = "row" if quantized.scale.shape[0] > 1 else "layer"
     if granularity == "row":
         weight = weight[:: max(1, weight.shape[0] // SAMPLED_ROWS)]
-    best = quantize(weight, method="optimal", bits=quantized.bits, granularity=granularity)
-    edge = float(best.scale.mean()) * top_level(quantized.bits)
+    best = quantize(weight, method="optimal", bits=bits, granularity=granularity)
+    edge = float(best.scale.mean()) * top_level(bits)
     return (-edge, edge)
 
 

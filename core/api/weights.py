@@ -49,17 +49,25 @@ def latent_histogram(opened: OpenModel, name: str) -> Latent:
     return weights.latent_histogram(_matrix(opened, name))
 
 
+def optimum_lines(opened: OpenModel, name: str, bits: int, granularity: str) -> tuple[float, ...]:
+    """The outermost levels of a matrix's least-squares optimum; no method changes them."""
+    from core.analysis import weights
+
+    return weights.optimum_lines(_matrix(opened, name), bits, granularity)
+
+
 def view_weight(
     opened: OpenModel,
     name: str,
     quant: tuple[str, int, str],
     latent: Latent,
+    optimum: tuple[float, ...] = (),
     importance: "Tensor | None" = None,
 ) -> "WeightView":
     """One matrix of a full-precision model under (method, bits, granularity).
 
-    `latent` is its `latent_histogram`; `importance` (rows, cols) is for rules that use it, and
-    for the weighted error of every rule.
+    `latent` and `optimum` are its `latent_histogram` and `optimum_lines`; `importance`
+    (rows, cols) is for rules that use it, and for the weighted error of every rule.
     """
     from core.analysis.weights import weight_view
     from core.quantizers import quantize
@@ -74,7 +82,7 @@ def view_weight(
         importance=importance,
         name=name,
     )
-    return weight_view(name, weight, quantized, latent, importance)
+    return weight_view(name, weight, quantized, latent, optimum, importance)
 
 
 def _matrix(opened: OpenModel, name: str) -> "Tensor":

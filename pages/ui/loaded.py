@@ -4,6 +4,7 @@
 few, because each is some 80 MB of memory; answers are small and many.
 """
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
@@ -26,7 +27,12 @@ MAX_ANSWERS = 64
 @st.cache_resource(max_entries=6, show_spinner="Loading the model ...")
 def model(source: api.Source) -> api.OpenModel:
     """The model of a source; shared, read-only."""
-    return api.open_model(source)
+    opened = api.open_model(source)
+    # Streamlit collects all garbage after every redraw, and torch and transformers bring a million
+    # objects to look through: 300 ms each time. What is here now is here to stay.
+    gc.collect()
+    gc.freeze()
+    return opened
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -39,6 +45,12 @@ def prediction(source: api.Source, *texts: str) -> api.Prediction:
 def latent_histogram(source: api.Source, name: str):
     """Edges and counts of a matrix's latent weights."""
     return api.latent_histogram(model(source), name)
+
+
+@st.cache_resource(max_entries=500, show_spinner=False)
+def optimum_lines(source: api.Source, name: str, bits: int, granularity: str):
+    """Where the exact optimum's outermost levels lie."""
+    return api.optimum_lines(model(source), name, bits, granularity)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")
@@ -54,7 +66,8 @@ def weight_view(
     """One matrix under (method, bits, granularity), with the importance if `weighted`."""
     importance = importances(source)[name] if weighted else None
     latent = latent_histogram(source, name)
-    return api.view_weight(model(source), name, quant, latent, importance)
+    optimum = optimum_lines(source, name, *quant[1:])
+    return api.view_weight(model(source), name, quant, latent, optimum, importance)
 
 
 @st.cache_resource

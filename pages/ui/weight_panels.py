@@ -137,7 +137,20 @@ def numbers(shown: list[Shown]) -> None:
 
 
 def closer(shown: list[Shown]) -> None:
-    """One column in detail: a corner number by number, and the scales of its rows."""
+    """One column in detail: a corner number by number, and the scales of its rows.
+
+    Drawn only while it is open: its 12,288 numbers would double the time of every knob.
+    """
+    corner = st.expander(
+        "A corner, number by number, and the scales of the rows", key="corner", on_change="rerun"
+    )
+    if corner.open:
+        with corner:
+            _corner(shown)
+
+
+def _corner(shown: list[Shown]) -> None:
+    st.markdown("Hover over a number to see what it becomes.")
     numbers = range(len(shown))
     picked = st.segmented_control(
         "Look closer at",
