@@ -16,7 +16,7 @@ st.markdown(
 )
 
 finished = api.finished_runs()
-shown = next((run for run in finished if run.shipped), finished[0] if finished else None)
+shown = api.showcase(finished)
 if shown is None or shown.result is None:
     st.info("There is no finished run yet. Train one: it takes about two minutes.")
 else:

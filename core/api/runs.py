@@ -61,6 +61,16 @@ def shown_run(experiment: Experiment | None) -> Run | None:
     return run or next(iter(finished_runs()), None)
 
 
+def showcase(finished: list[Run]) -> Run | None:
+    """The run that the Start page tells of: the largest shipped model, else the newest run."""
+    shipped = [run for run in finished if run.shipped]
+    return max(shipped, key=_size_bytes) if shipped else next(iter(finished), None)
+
+
+def _size_bytes(run: Run) -> int:
+    return run.result.size_bytes_float32 if run.result else 0
+
+
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
     return store.read_events(run.folder)
