@@ -18,7 +18,9 @@ from collections.abc import Iterator
 import numpy as np
 
 METHODS = ("twn", "lat", "lat-exact", "lsq", "optimal", "uniform", "absmean")
-MATRICES = (("word embedding", "embedding"), ("layer 2, feed-forward in", "weight"))
+INSIDE = ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out")
+ENCODER = [f"layer {layer}, {name}" for layer in range(3) for name in INSIDE]
+MATRICES = [("word embedding", "embedding"), *((name, "weight") for name in [*ENCODER, "pooler"])]
 
 
 class Session:
@@ -55,7 +57,7 @@ def changes(session: Session, part: str) -> Iterator[tuple[str, float]]:
 
 
 def main(address: str) -> None:
-    """Measure the word embedding and an ordinary matrix."""
+    """Measure every matrix of the default model, the embedding first."""
     everything: list[float] = []
     for title, part in MATRICES:
         session = Session(address, title)
@@ -64,8 +66,10 @@ def main(address: str) -> None:
         everything += values
         slowest = sorted(times, key=lambda item: -item[1])[:6]
         named = ", ".join(f"{name} {passed:.0f}" for name, passed in slowest)
-        print(f"{title}: {report(values)}; slowest: {named}")
-    print(f"together: {report(everything)}")
+        if part == "embedding":
+            print(f"{title}: {report(values)}; slowest: {named}")
+    print(f"without the word embedding: {report(everything[len(times) :])}")
+    print(f"all {len(MATRICES)} matrices: {report(everything)}")
 
 
 def report(values: list[float]) -> str:

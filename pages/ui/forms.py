@@ -8,13 +8,22 @@ from dataclasses import replace
 import streamlit as st
 
 from core import api
-from core.experiment import ACTIVATION_BITS, ACTIVATIONS, GRANULARITIES, Experiment, QuantRecipe
-from core.options import build
+from core.experiment import (
+    ACTIVATION_BITS,
+    ACTIVATIONS,
+    GRANULARITIES,
+    PARTS,
+    Experiment,
+    QuantRecipe,
+)
+from core.options import build, options
 from core.results import TeacherCard
 from core.runs.store import Run
 from pages.ui import state
 from pages.ui.words import TERMS
 
+# The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
+PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
 STEPS = (10, 50, 100, 300, 1000, 2000)
 
 
@@ -107,6 +116,19 @@ def experiment() -> Experiment | None:
     """The whole experiment; None (and a sentence on the page) when the engine refuses it."""
     card = teacher()
     recipe = quant()
+    with st.expander("What is quantized"):
+        parts = st.multiselect("Parts", PARTS, default=PARTS, **state.bound("parts"))
+        layers = st.text_input(
+            "Encoder layers",
+            help="Numbers from 0, with commas; empty for all.",
+            **state.bound("layers"),
+        )
+    st.button(
+        "Back to the paper's recipe",
+        on_click=state.set_all,
+        args=(PAPER,),
+        help="TWN, 2-2-8 bits, weights per layer, embedding per row, min-max, everything.",
+    )
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
         losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
@@ -128,6 +150,8 @@ def experiment() -> Experiment | None:
                 "steps": steps,
                 "learning_rate": rate,
                 "seed": int(seed),
+                "parts": ",".join(parts),
+                "layers": layers,
                 **losses,
             },
             base=replace(api.default_experiment(), quant=recipe),

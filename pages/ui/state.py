@@ -5,7 +5,7 @@ can be shared by its address, and a refresh loses nothing. Invalid values are dr
 what the engine refuses is said by the page.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +28,12 @@ def bound(name: str) -> dict[str, Any]:
 def kept(name: str) -> dict[str, Any]:
     """Widget arguments that keep its value for the session, across pages."""
     return {"key": f"kept-{name}", "persist_state": "session"}
+
+
+def set_all(values: Mapping[str, Any]) -> None:
+    """Set bound widgets to these values (from a button's callback, before they are drawn)."""
+    for name, value in values.items():
+        st.session_state[name] = list(value) if isinstance(value, tuple) else value
 
 
 def watch(run: Run) -> None:

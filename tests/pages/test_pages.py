@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.errors import InputError
+from core.experiment import QuantRecipe
 from core.records import canonical_json
 from core.runs import runner, store
 from tests.conftest import compute, with_quant, with_train
@@ -382,3 +383,22 @@ def test_weights_of_one_two_and_three_columns(lab):
     for count in (1, 2, 3):
         app.segmented_control(key="columns").set_value(count).run()
         assert len(whole(app).dataframe[0].value) == count
+
+
+def test_parts_and_layers_reach_the_experiment_and_one_click_brings_the_paper_back(lab, submitted):
+    app = open_page("train", method="lat", weight_bits="8", activation="symmetric")
+    app.multiselect(key="parts").set_value(["attention"])
+    app.text_input(key="layers").set_value("1, 0")
+    press(app, "Start")
+    assert submitted[0].quant.parts == ("attention",)
+    assert submitted[0].quant.layers == (0, 1)
+    press(press(app, "Back to the paper's recipe"), "Start")
+    assert submitted[1].quant == QuantRecipe()
+
+
+def test_layers_that_are_no_numbers_are_refused_in_a_sentence(lab, submitted):
+    app = open_page("train")
+    app.text_input(key="layers").set_value("first")
+    press(app, "Start")
+    assert "layers must be a comma separated list" in errors_of(app)
+    assert submitted == []
