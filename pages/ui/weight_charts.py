@@ -13,6 +13,7 @@ from pages.ui.palette import BLUE, GREY, VERMILION, Layered, ink, student_blue
 if TYPE_CHECKING:
     from core.analysis.weights import Histogram, WeightView
 
+_EVERY_NAME = alt.Axis(labelLimit=200, labelOverlap=False)
 LINES = ("level", "threshold", "exact optimum")
 
 
@@ -149,10 +150,10 @@ def isolated(table: pd.DataFrame, dark: bool) -> alt.Chart:
         .mark_bar(color=student_blue(dark))
         .encode(
             x=alt.X("isolated:Q", title="error of the last hidden states (%)"),
-            y=alt.Y("matrix:N", sort="-x", title=None, axis=alt.Axis(labelLimit=200)),
+            y=alt.Y("matrix:N", sort="-x", title=None, axis=_EVERY_NAME),
             tooltip=["matrix:N", alt.Tooltip("isolated:Q", format=".2f")],
         )
-        .properties(height={"step": 16})
+        .properties(height={"step": 18})
     )
 
 
@@ -163,9 +164,9 @@ def accumulated(table: pd.DataFrame, dark: bool) -> alt.Chart:
         .mark_line(color=student_blue(dark), point={"color": student_blue(dark)})
         .encode(
             x=alt.X("accumulated:Q", title="error of the last hidden states (%)"),
-            y=alt.Y("matrix:N", sort=None, title=None, axis=alt.Axis(labelLimit=200)),
+            y=alt.Y("matrix:N", sort=None, title=None, axis=_EVERY_NAME),
             order=alt.value(0),
             tooltip=["matrix:N", alt.Tooltip("accumulated:Q", format=".2f")],
         )
-        .properties(height={"step": 16})
+        .properties(height={"step": 18})
     )
