@@ -112,10 +112,8 @@ def quant() -> QuantRecipe:
     )
 
 
-def experiment() -> Experiment | None:
-    """The whole experiment; None (and a sentence on the page) when the engine refuses it."""
-    card = teacher()
-    recipe = quant()
+def _parts() -> dict[str, str]:
+    """Which parts and layers are quantized, as options; and the way back to the paper's recipe."""
     with st.expander("What is quantized"):
         parts = st.multiselect("Parts", PARTS, default=PARTS, **state.bound("parts"))
         layers = st.text_input(
@@ -129,6 +127,14 @@ def experiment() -> Experiment | None:
         args=(PAPER,),
         help="TWN, 2-2-8 bits, weights per layer, embedding per row, min-max, everything.",
     )
+    return {"parts": ",".join(parts), "layers": layers or ""}
+
+
+def experiment() -> Experiment | None:
+    """The whole experiment; None (and a sentence on the page) when the engine refuses it."""
+    card = teacher()
+    recipe = quant()
+    chosen_parts = _parts()
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
         losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
@@ -150,8 +156,7 @@ def experiment() -> Experiment | None:
                 "steps": steps,
                 "learning_rate": rate,
                 "seed": int(seed),
-                "parts": ",".join(parts),
-                "layers": layers,
+                **chosen_parts,
                 **losses,
             },
             base=replace(api.default_experiment(), quant=recipe),
