@@ -22,5 +22,5 @@ from core.quantizers.registry import Levels, rule
 def absmean(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """Scale mean|w| of each row. Arguments as in `base.rule`."""
+    """Scale mean|w| of each row. Arguments as in `registry`."""
     return Levels(scale=mean_magnitude(weight))

@@ -38,7 +38,7 @@ STARTS = 16
 def optimal(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """The least-squares optimum of each row. Arguments as in `base.rule`."""
+    """The least-squares optimum of each row. Arguments as in `registry`."""
     return _solve(weight, bits, None)
 
 
@@ -52,7 +52,7 @@ def optimal(
 def lat_exact(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """The optimum of each row under the importance. Arguments as in `base.rule`."""
+    """The optimum of each row under the importance. Arguments as in `registry`."""
     return _solve(weight, bits, importance)
 
 

@@ -34,7 +34,7 @@ from core.quantizers.uniform import uniform
 def lat(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """Alternate under the importance. Arguments as in `base.rule`."""
+    """Alternate under the importance. Arguments as in `registry`."""
     if start_scale is not None:
         start = Levels(scale=start_scale)
     else:

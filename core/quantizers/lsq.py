@@ -33,7 +33,7 @@ from core.quantizers.registry import Levels, rule
 def lsq(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """The first value of the step of each row, or the learned one. Arguments as in `base.rule`."""
+    """The first value of the step of each row, or the learned one. Arguments as in `registry`."""
     if start_scale is not None:
         return Levels(scale=start_scale)
     return Levels(scale=2 * mean_magnitude(weight) / math.sqrt(levels(bits)))

@@ -37,7 +37,7 @@ THRESHOLD_FACTOR = 0.7
 def twn(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """Ternary by threshold; above 2 bits the alternation. Arguments as in `base.rule`."""
+    """Ternary by threshold; above 2 bits the alternation. Arguments as in `registry`."""
     if bits > 2:
         start = better(weight, uniform(weight, bits), lsq(weight, bits), bits, None)
         return alternate(weight, start, bits, None)

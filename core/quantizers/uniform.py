@@ -21,5 +21,5 @@ from core.quantizers.registry import Levels, rule
 def uniform(
     weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
-    """Scale max|w| / levels of each row; arguments as in `base.rule`."""
+    """Scale max|w| / levels of each row; arguments as in `registry`."""
     return Levels(scale=largest_magnitude(weight) / levels(bits))

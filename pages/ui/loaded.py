@@ -105,6 +105,13 @@ def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answe
     return found
 
 
+def on_demand(
+    asked: bool, key: Hashable, compute: Callable[[], Generator[Preparing, None, Answer]]
+) -> Answer | None:
+    """A slow answer, when it is asked for or already known; else None."""
+    return answer(key, compute) if asked or known(key) is not None else None
+
+
 def last(computing: Generator[Preparing, None, Answer]) -> Answer:
     """Run a generator to its end, without showing its progress; its return value."""
     try:

@@ -192,19 +192,23 @@ def recipe(quant: Quant) -> QuantRecipe:
 def whole_model(matrix: Matrix, quant: QuantRecipe) -> None:
     """The model quantized like this, without training: its score, and which matrix hurts most."""
     left, right = st.columns(2)
-    asked = left.button("Score on 200 dev sentences", icon=":material/speed:")
-    key = ("score", matrix.source, quant)
     with state.explained():
-        if asked or loaded.known(key):
-            opened = loaded.model(matrix.source)
-            score = loaded.answer(key, lambda: api.untrained_score(opened, quant))
+        asked = left.button("Score on 200 dev sentences", icon=":material/speed:")
+        score = loaded.on_demand(
+            asked,
+            ("score", matrix.source, quant),
+            lambda: api.untrained_score(loaded.model(matrix.source), quant),
+        )
+        if score is not None:
             st.metric("Without training", percent(score.value, score.standard_error))
-    asked = right.button("Rank all matrices", icon=":material/sort:")
-    key = ("ranking", matrix.source, quant)
     with state.explained():
-        if asked or loaded.known(key):
-            opened = loaded.model(matrix.source)
-            errors = loaded.answer(key, lambda: api.rank_matrices(opened, quant))
+        asked = right.button("Rank all matrices", icon=":material/sort:")
+        errors = loaded.on_demand(
+            asked,
+            ("ranking", matrix.source, quant),
+            lambda: api.rank_matrices(loaded.model(matrix.source), quant),
+        )
+        if errors is not None:
             draw_ranking(weight_charts.ranking_table(errors, api.matrix_title))
 
 
