@@ -8,6 +8,7 @@ PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
     st.Page("pages/weights.py", title="Weights", icon=":material/bar_chart:"),
     st.Page("pages/train.py", title="Train", icon=":material/school:"),
+    st.Page("pages/data.py", title="Data", icon=":material/table_rows:"),
     st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
     st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
 ]

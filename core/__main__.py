@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import api
+from core.commands import data
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.options import build, options
@@ -64,20 +65,31 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--task", default="movie-sentiment")
     predict.add_argument("--model", default="minilm-l3")
     _add(commands, "tasks", _tasks, "list the tasks")
-    teach = _add(commands, "teach", _teach, "fine-tune a full-precision teacher")
-    teach.add_argument("--task", default="movie-sentiment")
-    teach.add_argument("--model", default="minilm-l3")
-    teach.add_argument("--steps", type=int)
-    teach.add_argument("--learning-rate", type=float)
-    teach.add_argument("--seed", type=int, default=0)
-    teach.add_argument("--ship", action="store_true", help="write it where shipped teachers are")
-    teach.add_argument("--json", action="store_true", help="print one event per line as JSON")
+    _add_teach(commands)
+    data.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")
     _add_bench(commands)
     _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
     return parser
+
+
+def _add_teach(commands) -> None:
+    teach = _add(commands, "teach", _teach, "fine-tune a full-precision teacher")
+    teach.add_argument("--task", default="movie-sentiment")
+    teach.add_argument("--model", default="minilm-l3", help="embedded name, folder or hub id")
+    teach.add_argument("--steps", type=int, help="without it three epochs")
+    teach.add_argument("--learning-rate", type=float)
+    teach.add_argument("--batch-size", type=int, help="without it the task's")
+    teach.add_argument("--max-tokens", type=int, help="without it the task's")
+    teach.add_argument("--precision", help="fp32 or bf16; without it the faster one")
+    teach.add_argument("--seed", type=int, default=0)
+    teach.add_argument(
+        "--as-it-is", action="store_true", help="take a fine-tuned checkpoint without training"
+    )
+    teach.add_argument("--ship", action="store_true", help="write it where shipped teachers are")
+    teach.add_argument("--json", action="store_true", help="print one event per line as JSON")
 
 
 def _add_bench(commands) -> None:
@@ -106,7 +118,7 @@ def _run(parsed: argparse.Namespace) -> None:
         runner.work(Path(parsed.run_dir).resolve())
         return
     given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
-    experiment = build(given, api.default_experiment())
+    experiment = build(given, api.default_experiment(parsed.task or ""))
     api.check(experiment)
     run = store.find_run(experiment.run_id)
     if run is not None and run.state == "finished" and not parsed.fresh:
@@ -131,9 +143,14 @@ def _runs(parsed: argparse.Namespace) -> None:
         if parsed.json:
             print(json.dumps(_run_record(run)))
             continue
-        title = run.experiment.title if run.experiment else run.message
-        outcome = percent(run.result.score) if run.result else ""
-        print(f"{run.run_id}  {run.state:<11}  {outcome:>7}  {title}")
+        title = run.message if run.state == "damaged" else run.title
+        print(f"{run.run_id}  {run.state:<11}  {_outcome(run):>7}  {title}")
+
+
+def _outcome(run: "Run") -> str:
+    if run.card:
+        return percent(run.card.test.value)
+    return percent(run.result.score) if run.result else ""
 
 
 def _run_record(run: "Run") -> dict:
@@ -144,6 +161,8 @@ def _run_record(run: "Run") -> dict:
         "message": run.message,
         "experiment": to_plain(run.experiment) if run.experiment else None,
         "result": to_plain(run.result) if run.result else None,
+        "teaching": to_plain(run.teaching) if run.teaching else None,
+        "teacher": to_plain(run.card) if run.card else None,
     }
 
 
@@ -151,21 +170,21 @@ def _predict(parsed: argparse.Namespace) -> None:
     source = api.source_of_teacher(parsed.task, parsed.model)
     if parsed.run:
         run = api.find_run(parsed.run)
-        if run.experiment is None or run.state != "finished":
+        if run.state != "finished":
             raise InputError(f"Run {parsed.run} is {run.state}; only a finished run can predict.")
-        source = api.source_of_run(run)
+        if run.teaching:
+            source = api.source_of_teacher(run.teaching.task, run.teaching.model)
+        else:
+            source = api.source_of_run(run)
     prediction = api.predict(api.open_model(source), *parsed.text)
     shares = zip(prediction.labels, prediction.probabilities, strict=True)
-    print(prediction.label, " ".join(f"{label}={share:.4f}" for label, share in shares))
+    print(prediction.answer, *(f"{label}={share:.4f}" for label, share in shares))
 
 
 def _tasks(parsed: argparse.Namespace) -> None:
     for task in api.tasks().values():
-        here = (
-            "here"
-            if api.is_prepared(task.name)
-            else f"{task.archive.size_bytes / 2**20:.1f} MiB to fetch"
-        )
+        size = f"{task.source.size_bytes / 2**20:.1f} MiB to fetch"
+        here = "here" if api.is_prepared(task.name) else size
         print(f"{task.name:<20} {task.metric:<10} {here:<18} {task.description}")
 
 
@@ -173,13 +192,15 @@ def _teach(parsed: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from core.places import shipped
-    from core.training.teach import TEACH_RECIPE, teach
+    from core.training.teach import teach
 
-    changes = {"steps": parsed.steps, "learning_rate": parsed.learning_rate}
-    recipe = replace(TEACH_RECIPE, **{k: v for k, v in changes.items() if v is not None})
-    root = shipped() if parsed.ship else None
+    teaching = api.default_teaching(parsed.task, parsed.model, not parsed.as_it_is)
+    names = ("steps", "learning_rate", "batch_size", "max_tokens", "precision")
+    changes = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    train = replace(teaching.train, **changes)
+    teaching = replace(teaching, train=train, seed=parsed.seed)
     show = print_json if parsed.json else print_line
-    for event in teach(parsed.task, parsed.model, recipe, parsed.seed, root):
+    for event in teach(teaching, shipped() if parsed.ship else None):
         show(event)
 
 

@@ -42,10 +42,19 @@ def examine() -> list[Finding]:
     pip = importlib.util.find_spec("pip") is not None
     detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"
     found.append(Finding(what="pip", ok=pip, needed=False, detail=detail))
-    for task in api.tasks().values():
-        here = api.is_prepared(task.name)
-        detail = "on this computer" if here else f"run: python -m core prefetch {task.name}"
-        found.append(Finding(what=f"text of {task.name}", ok=here, needed=False, detail=detail))
+    return [*found, *_texts()]
+
+
+def _texts() -> list[Finding]:
+    """Which tasks can be trained without a network."""
+    names = {True: [], False: []}
+    for name in api.tasks():
+        names[api.is_prepared(name)].append(name)
+    here, missing = ", ".join(names[True]), ", ".join(names[False])
+    found = [Finding(what="text here", ok=bool(here), needed=False, detail=here or "none yet")]
+    if missing:
+        detail = f"{missing}; bring it here with: python -m core prefetch TASK"
+        found.append(Finding(what="text to fetch", ok=True, needed=False, detail=detail))
     return found
 
 

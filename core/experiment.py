@@ -83,7 +83,13 @@ class DistillRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRecipe:
-    """How long and how fast: AdamW, linear warm-up over `warmup` of the steps, linear decay."""
+    """How long and how fast: AdamW, linear warm-up over `warmup` of the steps, linear decay.
+
+    With `augment`, training draws from the examples and `augment_copies` changed copies of each
+    (PAPER 3): every word is replaced with `augment_probability` by one of `augment_candidates`
+    words that the masked language model `augment_model` expects in its place (a folder or a hub
+    id), or, with "", that lie nearest in the word embedding.
+    """
 
     steps: int = 300
     batch_size: int = 32
@@ -95,6 +101,10 @@ class TrainRecipe:
     max_tokens: int = 64
     precision: str = "fp32"
     augment: bool = False
+    augment_model: str = ""
+    augment_probability: float = 0.4
+    augment_candidates: int = 15
+    augment_copies: int = 20
 
     def __post_init__(self) -> None:
         settle(self)
@@ -107,8 +117,9 @@ class TrainRecipe:
         within("Steps between evaluations", self.evaluate_every, 1, 1_000_000)
         within("Tokens per text", self.max_tokens, 8, 512)
         one_of("Precision", self.precision, PRECISIONS)
-        if self.augment:
-            raise InputError("Data augmentation is not built yet. Leave `augment` off.")
+        within("The share of replaced words", self.augment_probability, 0.0, 1.0)
+        within("Candidates per word", self.augment_candidates, 1, 100)
+        within("Copies per example", self.augment_copies, 1, 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +135,59 @@ class Experiment:
 
     def __post_init__(self) -> None:
         settle(self)
-        within("Seed", self.seed, 0, 2**31 - 1)
-        for what, value in (("task", self.task), ("model", self.model)):
-            if not value.strip() or len(value) > 500 or "\0" in value:
-                raise InputError(f"The {what} needs a name of 1 to 500 characters.")
+        _check_names(self.task, self.model, self.seed)
 
     @property
     def run_id(self) -> str:
         """First 12 hex digits of the SHA-256 of the canonical JSON."""
-        return hashlib.sha256(canonical_json(self).encode()).hexdigest()[:12]
+        return _digest(self)
 
     @property
     def title(self) -> str:
-        """A short human name, e.g. "minilm-l3, twn 2-2-8 layer, 300 steps, seed 0"."""
+        """A short human name, e.g. "movie-sentiment, minilm-l3, twn 2-2-8 layer, 300 steps, seed
+        0"."""
         quant = self.quant
         return (
-            f"{self.model}, {quant.method} {quant.label} {quant.weight_granularity}, "
+            f"{self.task}, {self.model}, {quant.method} {quant.label} {quant.weight_granularity}, "
             f"{self.train.steps} steps, seed {self.seed}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """Make a teacher: fine-tune `model` on `task` in full precision, or, without `fine_tune`, take
+    a checkpoint that was fine-tuned elsewhere as it is and only score it."""
+
+    task: str
+    model: str
+    fine_tune: bool = True
+    train: TrainRecipe = field(
+        default_factory=lambda: TrainRecipe(steps=760, learning_rate=5e-5, evaluate_every=200)
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(self)
+        _check_names(self.task, self.model, self.seed)
+
+    @property
+    def run_id(self) -> str:
+        """First 12 hex digits of the SHA-256 of the canonical JSON, as for an experiment."""
+        return _digest(self)
+
+    @property
+    def title(self) -> str:
+        """A short human name, e.g. "teacher minilm-l3 for movie-sentiment, 760 steps"."""
+        how = f"{self.train.steps} steps, seed {self.seed}" if self.fine_tune else "as it is"
+        return f"teacher {self.model} for {self.task}, {how}"
+
+
+def _check_names(task: str, model: str, seed: int) -> None:
+    within("Seed", seed, 0, 2**31 - 1)
+    for what, value in (("task", task), ("model", model)):
+        if not value.strip() or len(value) > 500 or "\0" in value:
+            raise InputError(f"The {what} needs a name of 1 to 500 characters.")
+
+
+def _digest(order: Experiment | Teaching) -> str:
+    return hashlib.sha256(canonical_json(order).encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from core.errors import InputError
 from core.results import Machine
 
 
@@ -58,6 +59,12 @@ def fastest_precision() -> str:
             if attempt:  # the first is a warm-up
                 seconds[kind] = min(passed, seconds.get(kind, passed))
     return "bf16" if seconds[torch.float32] > 1.2 * seconds[torch.bfloat16] else "fp32"
+
+
+def check_precision(precision: str) -> None:
+    """Raise InputError when this processor cannot compute in that precision."""
+    if precision == "bf16" and not has_bf16():
+        raise InputError("This processor has no native bfloat16. Choose the precision fp32.")
 
 
 def has_bf16() -> bool:

@@ -38,7 +38,12 @@ HELP = {
     "evaluate_every": "steps between scores on dev",
     "max_tokens": "longer texts are cut",
     "precision": "fp32 or bf16; without it the one that is faster on this machine",
-    "augment": "train on augmented data",
+    "augment": "train on changed copies of the examples too: true or false",
+    "augment_model": "masked language model that proposes words: a folder or a hub id; without "
+    "it the nearest words of the embedding",
+    "augment_probability": "share of the words that a copy replaces",
+    "augment_candidates": "words to choose from",
+    "augment_copies": "copies of each example",
     "seed": "seed of the order of the batches",
 }
 

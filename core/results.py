@@ -21,6 +21,15 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A score with its owner ("teacher", "untrained", "student") and its split."""
+
+    who: str
+    split: str
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReport:
     """What quantizing did to one matrix: `zeros` is a share, `sqnr_db` 10 log10(signal/noise)."""
 
@@ -52,6 +61,9 @@ class Result:
     """The outcome of a run. `score` and its companions are on the test split, which nothing
     selected on; `dev_score` is the last dev score of the same weights. The student is the one
     of the last step: no checkpoint was picked.
+
+    `scores` holds every metric of the task on every split. `threshold` is the student's for "no
+    answer" (chosen on dev); revisions are those of the hub's data and model ("": no hub).
     """
 
     run_id: str
@@ -74,6 +86,10 @@ class Result:
     total_seconds: float
     machine: Machine
     layers: tuple[LayerReport, ...] = field(default=())
+    scores: tuple[Measured, ...] = field(default=())
+    threshold: float = 0.0
+    data_revision: str = ""
+    model_revision: str = ""
 
     def of_teacher(self, value: float) -> float:
         """A score as a share of the teacher's; NaN where the teacher's is 0."""
@@ -90,7 +106,8 @@ class TeacherCard:
     """What is known of a teacher; kept beside its weights as `teacher.json`.
 
     `shared_embedding` names the backbone folder whose word embedding it uses (it was frozen while
-    training), or is empty when the teacher's own file holds it.
+    training), or is empty when the teacher's own file holds it. `fine_tuned` is False for a
+    checkpoint that was taken as it is. `scores`, `threshold` and revisions are as in a Result.
     """
 
     task: str
@@ -104,3 +121,8 @@ class TeacherCard:
     shared_embedding: str
     train_seconds: float
     machine: Machine
+    fine_tuned: bool = True
+    scores: tuple[Measured, ...] = field(default=())
+    threshold: float = 0.0
+    data_revision: str = ""
+    model_revision: str = ""

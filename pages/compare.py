@@ -18,16 +18,17 @@ with st.sidebar:
     task = st.selectbox("Task", names, **state.bound("task"))
 
 runs = [run for run in finished if run.result and run.result.task == task]
+assert runs[0].result
 table = compare_charts.runs_table(runs)
 st.markdown("**Up is better, left is smaller.** Click a student to see its run.")
 event = st.altair_chart(
-    compare_charts.score_against_size(table, state.is_dark()),
+    compare_charts.score_against_size(table, runs[0].result.metric, state.is_dark()),
     on_select="rerun",
     alt="Test score against size of teachers, untrained and trained students.",
     key="score-against-size",
 )
 st.caption(
-    "Score on test sentences that nothing was selected on; bars are one standard error of the "
+    "Score on test examples that nothing was selected on; bars are one standard error of the "
     "test sample. Two scores whose bars overlap are not shown to differ. Size is that of the "
     "packed file; for a teacher, 4 bytes a weight."
 )

@@ -33,16 +33,18 @@ with st.sidebar:
 
 assert chosen.experiment is not None
 task = api.tasks()[chosen.experiment.task]
-text = st.text_area(task.description, task.examples[0], height=80, **state.kept("sentence"))
+if len(task.texts) > 1:
+    st.markdown(task.description)
+texts = answers.ask(task)
 models = answers.models_of(chosen)
 models += [(forms.run_title(runs[run_id]), api.source_of_run(runs[run_id])) for run_id in more]
 with state.explained():
-    answers.table(text, models)
+    answers.table(texts, models)
 st.caption(
-    "Every answer is computed from one text alone. Teachers are stored in half precision and "
+    "Every answer is computed from one example alone. Teachers are stored in half precision and "
     "computed in float32; students are read from their packed files."
 )
 
-st.subheader("On the dev sentences", divider="gray")
+st.subheader("On the dev examples", divider="gray")
 with state.explained():
     answers.disagreements(chosen)

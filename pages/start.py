@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, live, state
+from pages.ui import answers, outcomes, state
 from pages.ui.forms import run_title
-from pages.ui.words import size
+from pages.ui.words import plain, size
 
 st.title("How small can a language model get?")
 st.markdown(
@@ -22,15 +22,13 @@ if shown is None or shown.result is None:
 else:
     st.subheader("What came out", divider="gray")
     before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
-    st.markdown(
-        f"A model of {size(before)} became a file of {size(after, before)} ({run_title(shown)})."
-    )
-    live.outcome(shown.result)
+    title = plain(run_title(shown))
+    st.markdown(f"A model of {size(before)} became a file of {size(after, before)} ({title}).")
+    outcomes.outcome(shown.result)
     st.subheader("Try it", divider="gray")
-    examples = api.tasks()[shown.result.task].examples
-    text = st.text_input("A sentence from a film review", examples[0], **state.kept("sentence"))
+    texts = answers.ask(api.tasks()[shown.result.task])
     with state.explained():
-        answers.table(text, answers.models_of(shown))
+        answers.table(texts, answers.models_of(shown))
     st.caption(
         "The same sentence through the full-precision teacher, through the teacher quantized "
         "without training, and through the trained student, read from its packed file. Teachers "
@@ -41,10 +39,11 @@ st.subheader("The way through", divider="gray")
 ways = (
     ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),
     ("pages/train.py", "Train", "Can a ternary student learn from its teacher?"),
+    ("pages/data.py", "Data", "What should it learn?"),
     ("pages/compare.py", "Compare", "What does each bit cost?"),
     ("pages/predict.py", "Predict", "Where do they disagree?"),
 )
-for column, (page, title, question) in zip(st.columns(4), ways, strict=True):
+for column, (page, title, question) in zip(st.columns(len(ways)), ways, strict=True):
     with column.container(border=True):
         st.page_link(page, label=f"**{title}**")
         st.caption(question)

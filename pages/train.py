@@ -3,19 +3,27 @@
 import streamlit as st
 
 from core import api
-from pages.ui import forms, live, state
+from pages.ui import augmentation, forms, live, state
+from pages.ui.words import plain
 
 st.title("Can a ternary student learn from its teacher?")
 
 with st.sidebar:
-    experiment = forms.experiment()
-    start = st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch")
+    order = forms.order()
+    start = st.button(
+        "Start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=order is None,
+    )
 
-if start and experiment is not None:
+if start and order is not None:
     with state.explained():
-        state.watch(api.submit(experiment))
+        state.watch(api.submit(order))
 
-run = state.watched_run() or api.shown_run(experiment)
+augmentation.preview(order)
+run = state.watched_run() or api.shown_run(order)
 if run is None:
     st.info("Choose the settings at the left and press Start.", icon=":material/arrow_back:")
 else:
@@ -26,7 +34,7 @@ if others:
     st.subheader("Also on this server", divider="gray")
     for other in others:
         left, right = st.columns([4, 1])
-        left.markdown(f"{live.WORDS[other.state]} · {forms.run_title(other)}")
+        left.markdown(f"{live.WORDS[other.state]} · {plain(forms.run_title(other))}")
         if right.button("Watch", key=f"watch-{other.run_id}"):
             state.watch(other)
             st.rerun()

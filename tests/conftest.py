@@ -17,17 +17,21 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported
 
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import BertConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from core.experiment import Experiment, TrainRecipe
+from core.experiment import Experiment, Teaching, TrainRecipe
 from core.machine import cores, describe
+from core.models.heads import HEADS, output_names
 from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner
 from core.runs.store import Run, read_folder, run_folder
-from core.tasks.base import Row, find_task, save_splits
+from core.tasks.base import find_task, folder
+from core.tasks.sources import Row
+from core.tasks.splits import save_splits
 
 torch.set_num_threads(1)  # the models are tiny, and tests run side by side
 # The same examples on every machine, and no examples lost to a computer that is busy.
@@ -67,9 +71,12 @@ def tiny_config(**changes) -> BertConfig:
     return config
 
 
-def tiny_model(seed: int = 0, **changes) -> BertForSequenceClassification:
+def tiny_model(seed: int = 0, kind: str = "classes", **changes) -> PreTrainedModel:
+    config = tiny_config(**changes)
+    names = dict(enumerate(output_names(kind, tuple(config.id2label.values()))))
+    config.id2label, config.label2id = names, {name: i for i, name in names.items()}
     torch.manual_seed(seed)
-    return BertForSequenceClassification(tiny_config(**changes)).eval()
+    return HEADS[kind](config).eval()
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -80,7 +87,8 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     names = dict(zip(("pad", "unk", "cls", "sep", "mask"), SPECIAL, strict=True))
     tokens = {f"{name}_token": token for name, token in names.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **tokens)
 
 
 def made_up_rows(count: int, seed: int) -> list[Row]:
@@ -95,7 +103,7 @@ def made_up_rows(count: int, seed: int) -> list[Row]:
     return rows
 
 
-def save_tiny_model(folder: Path, model: BertForSequenceClassification) -> None:
+def save_tiny_model(folder: Path, model: PreTrainedModel) -> None:
     model.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
 
@@ -118,7 +126,11 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Lab:
         move_to(root, patch)
         task = find_task("movie-sentiment")
         splits = zip(("train", "dev", "test"), (96, 20, 20), strict=True)
-        save_splits(task, {split: made_up_rows(n, seed) for seed, (split, n) in enumerate(splits)})
+        tables = {
+            split: Dataset.from_list(made_up_rows(n, seed))
+            for seed, (split, n) in enumerate(splits)
+        }
+        save_splits(folder(task), tables)
         network = tiny_model()
         save_tiny_model(model, network)
         save_teacher(network, card_of(network, str(model)))
@@ -128,10 +140,12 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return Lab(home=root / "home", cache=root / "cache", model=str(model), experiment=experiment)
 
 
-def card_of(network: BertForSequenceClassification, model: str) -> TeacherCard:
+def card_of(
+    network: PreTrainedModel, model: str, task: str = "movie-sentiment", **changes
+) -> TeacherCard:
     score = Score(metric="accuracy", value=0.5, standard_error=0.1, examples=20)
-    return TeacherCard(
-        task="movie-sentiment",
+    card = TeacherCard(
+        task=task,
         model=model,
         labels=("negative", "positive"),
         train=TrainRecipe(),
@@ -143,6 +157,7 @@ def card_of(network: BertForSequenceClassification, model: str) -> TeacherCard:
         train_seconds=0.0,
         machine=describe(1),
     )
+    return replace(card, **changes)
 
 
 @pytest.fixture
@@ -162,10 +177,10 @@ def finished_run(furnished: Lab, lab: Lab) -> Run:
     return read_folder(folder)
 
 
-def compute(experiment: Experiment) -> Run:
+def compute(order: Experiment | Teaching) -> Run:
     """Compute a run in this process, as its own process would."""
-    folder = run_folder(experiment.run_id)
-    runner.prepare_folder(folder, experiment)
+    folder = run_folder(order.run_id)
+    runner.prepare_folder(folder, order)
     return runner.work(folder)
 
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from core.analysis.weights import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
+from core.models.heads import logits_of
 from core.models.layers import IMPORTANCE_FLOOR
 from core.models.student import build_student, quantized_weights
 from core.training.batches import Batch
+from core.training.distill import label_loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def _add_squares(model, tracked: dict, batch: Batch, squares: dict[str, Tensor])
     }
     with torch.enable_grad():
         out = torch.func.functional_call(model, stand_ins, (), batch.inputs)
-        loss = F.cross_entropy(out.logits, batch.labels)
+        loss = label_loss(logits_of(out, batch.attention_mask), batch.labels)
         gradients = torch.autograd.grad(loss, list(stand_ins.values()))
     for name, gradient in zip(squares, gradients, strict=True):
         squares[name] += gradient.square()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.models.backbones import part_of
+from core.models.anatomy import part_of
 from core.quantizers.base import Quantized, quantize
 from core.quantizers.base import levels as top_level
 from core.quantizers.blocks import row_blocks

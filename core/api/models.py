@@ -53,13 +53,15 @@ def source_of_run(run: Run, kind: str = "run") -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenModel:
-    """A loaded model, ready to predict; shared by all sessions, so never changed."""
+    """A loaded model, ready to predict; shared by all sessions, so never changed. `threshold` is
+    its own for "no answer"."""
 
     source: Source
     task: "Task"
     model: Any
     tokenizer: Any
     size_bytes: int
+    threshold: float
 
 
 def open_model(source: Source) -> OpenModel:
@@ -71,17 +73,20 @@ def open_model(source: Source) -> OpenModel:
     """
     import torch
 
-    from core.models.backbones import load_tokenizer
     from core.models.student import build_student
-    from core.models.teachers import load_teacher
+    from core.models.teachers import load_card, load_teacher, teacher_tokenizer
     from core.packed import file
     from core.tasks.base import find_task
 
     torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
+    card = load_card(source.task, source.model)
+    threshold = card.threshold
     if source.kind == "run":
-        packed = file.read(find_run(source.run_id).folder / "model.safetensors")
+        run = find_run(source.run_id)
+        packed = file.read(run.folder / "model.safetensors")
         model, size_bytes = packed.model, packed.size_bytes
+        threshold = run.result.threshold if run.result else threshold
     elif source.kind == "latent":
         model = load_latent(find_run(source.run_id))
         size_bytes = 4 * sum(p.numel() for p in model.parameters())
@@ -98,8 +103,9 @@ def open_model(source: Source) -> OpenModel:
         source=source,
         task=find_task(source.task),
         model=model,
-        tokenizer=load_tokenizer(source.model),
+        tokenizer=teacher_tokenizer(source.task, source.model),
         size_bytes=size_bytes,
+        threshold=threshold,
     )
 
 

@@ -1,48 +1,56 @@
-"""Answers: one text through one model, and the dev examples on which two models differ."""
+"""Answers: one text (a pair, a question with its passage) through one model."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.api.models import OpenModel
 from core.errors import InputError
-from core.runs.store import Run
+
+if TYPE_CHECKING:
+    from core.training.batches import Encoded
 
 MAX_CHARACTERS = 20_000
+NO_ANSWER = "(no answer)"
+SHOWN_SPANS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A piece of the passage, characters `start` to `end` (not included); `share` is its
+    probability among the candidates."""
+
+    text: str
+    start: int
+    end: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """probabilities: one per label of the task; `milliseconds` of the second of two
-    forward passes."""
+    """What a model says to one text; `answer` in words.
 
-    labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
+    labels and probabilities: of a task with classes. value: of a task with a value. spans: of a
+    question, the best first, in the passage without outer blanks (`answer` is NO_ANSWER where the
+    model finds none). `milliseconds` is the second of two forward passes.
+    """
+
+    answer: str
     milliseconds: float
     tokens: int
-
-    @property
-    def label(self) -> str:
-        """The most probable label."""
-        return self.labels[int(np.argmax(self.probabilities))]
+    labels: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    value: float | None = None
+    spans: tuple[Span, ...] = field(default=())
 
     @property
     def margin(self) -> float:
-        """Probability of the first label less that of the second."""
-        first, second = sorted(self.probabilities, reverse=True)[:2]
+        """Probability of the first label (or span) less that of the second."""
+        shares = self.probabilities or tuple(span.share for span in self.spans)
+        first, second = sorted((*shares, 0.0, 0.0), reverse=True)[:2]
         return first - second
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
-    """A dev example that two models answer differently; answers are label names."""
-
-    text: str
-    truth: str
-    teacher: str
-    untrained: str
-    student: str
 
 
 def check_text(text: str) -> str:
@@ -58,65 +66,82 @@ def check_text(text: str) -> str:
 
 
 def predict(opened: OpenModel, *texts: str) -> Prediction:
-    """Classify one text (or a pair); raises InputError for an empty or far too long one."""
-    from core.training.batches import collate, encode
-    from core.training.evaluate import batch_logits
+    """Answer one text (or a pair, or question and passage); raises InputError for an empty or far
+    too long one, or for the wrong number of texts."""
+    from core.training.batches import evaluation_batches
 
     if len(texts) != len(opened.task.texts):
-        raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s).")
-    columns = [[check_text(text)] for text in texts]
-    limit = opened.model.config.max_position_embeddings
-    batch = collate(encode(opened.tokenizer, columns, [0], limit), np.array([0]))
-    batch_logits(opened.model, batch)  # the first pass of a new shape pays for its preparation
+        wanted = " and ".join(opened.task.texts)
+        raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s): {wanted}.")
+    encoded = _encode(opened, [[check_text(text)] for text in texts])
+    batches = list(evaluation_batches(encoded, batch_size=1))
+    _logits(opened, batches)  # the first pass of a new shape pays for its preparation
     began = time.perf_counter()
-    logits = batch_logits(opened.model, batch)[0].astype(np.float64)
+    logits = _logits(opened, batches)
     milliseconds = (time.perf_counter() - began) * 1000
-    shares = np.exp(logits - logits.max())
+    rows = [int(batch.examples[0]) for batch in batches]
+    answered = _answered(opened, encoded, dict(zip(rows, logits, strict=True)))
+    tokens = sum(len(ids) for ids in encoded.input_ids)
+    return replace(answered, milliseconds=milliseconds, tokens=tokens)
+
+
+def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
+    from core.training.batches import encode, encode_spans
+
+    longest = opened.model.config.max_position_embeddings
+    if opened.task.kind == "span":
+        limit = min(opened.task.max_tokens, longest)
+        return encode_spans(opened.tokenizer, columns, [[]], [[]], limit)
+    return encode(opened.tokenizer, columns, np.zeros(1, dtype=np.int64), longest)
+
+
+def _logits(opened: OpenModel, batches: list) -> list[np.ndarray]:
+    from core.training.evaluate import batch_logits
+
+    return [batch_logits(opened.model, batch)[0].astype(np.float64) for batch in batches]
+
+
+def _answered(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:
+    task = opened.task
+    if task.kind == "span":
+        return _best_spans(opened, encoded, logits)
+    if task.kind == "value":
+        value = float(logits[0][0])
+        return Prediction(answer=f"{value:.2f}", value=value, milliseconds=0.0, tokens=0)
+    shares = softmax(logits[0])
     return Prediction(
-        labels=opened.task.labels,
-        probabilities=tuple(float(p) for p in shares / shares.sum()),
-        milliseconds=milliseconds,
-        tokens=batch.input_ids.shape[1],
+        answer=task.labels[int(np.argmax(shares))],
+        labels=task.labels,
+        probabilities=tuple(float(share) for share in shares),
+        milliseconds=0.0,
+        tokens=0,
     )
 
 
-def predictions(run: Run) -> dict[str, np.ndarray]:
-    """Logits and labels of a finished run, keys like "dev.student" and "test.labels"."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        found = load_file(run.folder / "predictions.safetensors")
-        for name in ("teacher", "untrained", "student", "labels"):
-            _ = found[f"dev.{name}"], found[f"test.{name}"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"The predictions of run {run.run_id} cannot be read: {error}.") from error
-    return found
+def softmax(values: np.ndarray) -> np.ndarray:
+    """exp(v) / sum exp(v), (n,) to (n,)."""
+    shares = np.exp(values - values.max())
+    return shares / shares.sum()
 
 
-def disagreements(run: Run) -> list[Disagreement]:
-    """Dev examples on which teacher and trained student differ.
+def _best_spans(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:
+    from core.training.spans import spans_of_row
 
-    Raises InputError when the run has no predictions or the text is not on this computer.
-    """
-    from core.tasks.base import find_task, load
-
-    assert run.experiment is not None
-    task = find_task(run.experiment.task)
-    saved = predictions(run)
-    dev = load(task).dev
-    if len(dev) != len(saved["dev.labels"]):
-        raise InputError("The dev examples of this computer are not those of the run.")
-    answers = {
-        who: saved[f"dev.{who}"].argmax(axis=1) for who in ("teacher", "untrained", "student")
-    }
-    rows = np.flatnonzero(answers["teacher"] != answers["student"])
-    texts = [" / ".join(dev[int(i)][column] for column in task.texts) for i in rows]
-    return [
-        Disagreement(
-            text=text,
-            truth=task.labels[int(saved["dev.labels"][i])],
-            **{who: task.labels[int(answer[i])] for who, answer in answers.items()},
-        )
-        for i, text in zip(rows, texts, strict=True)
-    ]
+    windows = encoded.windows
+    assert windows is not None
+    tables = [spans_of_row(each, row, windows) for row, each in logits.items()]
+    null = min(float(table[0, 3]) for table in tables)
+    found: dict[tuple[int, int], float] = {}
+    for start, end, score, _ in np.concatenate(tables):
+        place = int(start), int(end)
+        found[place] = max(score, found.get(place, score))
+    ranked = sorted(found.items(), key=lambda item: -item[1])
+    shares = softmax(np.array([score for _, score in ranked]))
+    passage = windows.contexts[0]
+    spans = tuple(
+        Span(text=passage[start:end], start=start, end=end, share=float(share))
+        for ((start, end), _), share in zip(ranked[:SHOWN_SPANS], shares, strict=False)
+    )
+    refused = null - ranked[0][1] > opened.threshold
+    answer = NO_ANSWER if refused else spans[0].text or NO_ANSWER
+    return Prediction(answer=answer, spans=spans, milliseconds=0.0, tokens=0)

@@ -1,11 +1,12 @@
 """What there is (tasks, rules, teachers, runs), and starting and stopping runs."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
 from core.events import Event, Preparing
-from core.experiment import Experiment, TrainRecipe
+from core.experiment import Experiment, Teaching, TrainRecipe
 from core.results import TeacherCard
 from core.runs import runner, store
 from core.runs.store import Run
@@ -36,6 +37,13 @@ def teachers() -> list[TeacherCard]:
     return list_teachers()
 
 
+def embedded_models() -> list[str]:
+    """Names of the backbones that need no hub."""
+    from core.models.backbones import BACKBONES
+
+    return list(BACKBONES)
+
+
 def runs() -> list[Run]:
     """All runs, the newest first, shipped ones last."""
     return store.list_runs()
@@ -55,9 +63,9 @@ def find_run(run_id: str) -> Run:
     return run
 
 
-def shown_run(experiment: Experiment | None) -> Run | None:
+def shown_run(order: Experiment | Teaching | None) -> Run | None:
     """What to show before anything is started: the run of these settings, else any finished one."""
-    run = store.find_run(experiment.run_id) if experiment else None
+    run = store.find_run(order.run_id) if order else None
     return run or next(iter(finished_runs()), None)
 
 
@@ -81,11 +89,49 @@ def waiting_before(run: Run) -> int:
     return store.waiting_before(run)
 
 
-def default_experiment() -> Experiment:
-    """The paper's recipe on the quick model, in the precision that is faster on this machine."""
-    from core.machine import fastest_precision
+def default_experiment(task: str = "") -> Experiment:
+    """The paper's recipe on the quick model with the task's own lengths and batch, in the
+    precision that is faster on this machine."""
+    usual = Experiment()
+    task = task or usual.task
+    return replace(usual, task=task, train=_suited(usual.train, task))
 
-    return Experiment(train=TrainRecipe(precision=fastest_precision()))
+
+def default_teaching(task: str, model: str, fine_tune: bool = True) -> Teaching:
+    """Fine-tuning with the task's lengths and batch; three epochs where its text is here, but
+    at least 800 and at most 3,000 steps."""
+    from core.tasks.base import find_task, is_prepared, load
+
+    usual = Teaching(task=task, model=model, fine_tune=fine_tune)
+    train = _suited(usual.train, task)
+    if is_prepared(find_task(task)):
+        epochs = 3 * len(load(find_task(task)).train) / train.batch_size
+        train = replace(train, steps=min(3000, max(800, 10 * round(epochs / 10))))
+    return replace(usual, train=train)
+
+
+def has_trained_head(task: str, model: str) -> bool:
+    """Whether a folder holds a checkpoint that could be the task's teacher as it is."""
+    from core.models.loading import has_trained_head
+    from core.tasks.base import find_task
+
+    found = find_task(task)
+    return has_trained_head(model, found.kind, found.labels)
+
+
+def _suited(recipe: TrainRecipe, name: str) -> TrainRecipe:
+    """The recipe with the lengths, batch and copies of the task."""
+    from core.machine import fastest_precision
+    from core.tasks.base import find_task
+
+    task = find_task(name)
+    return replace(
+        recipe,
+        max_tokens=task.max_tokens,
+        batch_size=task.batch_size,
+        augment_copies=max(1, task.copies),
+        precision=fastest_precision(),
+    )
 
 
 def check(experiment: Experiment) -> None:
@@ -94,17 +140,35 @@ def check(experiment: Experiment) -> None:
     from core.quantizers.registry import check as check_rule
     from core.tasks.base import find_task
 
-    find_task(experiment.task)
+    task = find_task(experiment.task)
+    if experiment.train.augment and task.kind == "span":
+        raise InputError(
+            "Replacing words would move the answers of questions: turn augmentation off."
+        )
     quant = experiment.quant
     check_rule(quant.method, quant.weight_bits, quant.weight_granularity)
     check_rule(quant.method, quant.embedding_bits, quant.embedding_granularity)
     load_card(experiment.task, experiment.model)
 
 
-def submit(experiment: Experiment) -> Run:
-    """Start the run, or return the one that exists; raises InputError as `check` does."""
-    check(experiment)
-    return runner.submit(experiment)
+def submit(order: Experiment | Teaching) -> Run:
+    """Start the run, or return the one that exists; raises InputError as `check` does, and for a
+    teaching of an unknown task."""
+    if isinstance(order, Teaching):
+        return _submit_teaching(order)
+    check(order)
+    return runner.submit(order)
+
+
+def _submit_teaching(teaching: Teaching) -> Run:
+    """Start making a teacher, or return the run that does or did. One whose teacher was replaced
+    or deleted since is made again. Raises InputError for an unknown task."""
+    from core.tasks.base import find_task
+
+    find_task(teaching.task)
+    known = store.find_run(teaching.run_id)
+    again = known is not None and known.card is not None and known.card not in teachers()
+    return runner.submit(teaching, again=again)
 
 
 def stop(run_id: str) -> None:
@@ -120,12 +184,15 @@ def is_prepared(task: str) -> bool:
     return prepared(find_task(task))
 
 
-def prefetch(task: str, model: str = "") -> Iterator[Preparing]:
-    """Bring the text of a task (and the backbone of a model) to this computer."""
+def prefetch(task: str, model: str = "") -> Generator[Preparing]:
+    """Bring the text of a task, and the files of a model, to this computer."""
     from core.tasks.base import find_task, prepare
 
     yield from prepare(find_task(task))
     if model:
         from core.models.backbones import prepare_backbone
+        from core.models.loading import files_of
 
         yield from prepare_backbone(model)
+        yield Preparing(text=f"Asking for {model}")
+        files_of(model)

@@ -37,7 +37,7 @@ def matrix_shapes(opened: OpenModel) -> dict[str, tuple[int, int]]:
 
 def matrix_title(name: str) -> str:
     """What people call a matrix, e.g. "layer 2, query"."""
-    from core.models.backbones import title_of
+    from core.models.anatomy import title_of
 
     return title_of(name)
 
@@ -125,13 +125,12 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
     Raises InputError when the task's text is not on this computer.
     """
     from core.models.student import build_student
-    from core.tasks.metrics import score
-    from core.training.evaluate import split_logits
+    from core.training.evaluate import scores_of, split_predictions, threshold_for
 
     encoded = _sentences(opened, "dev", SCORE_EXAMPLES)
     student = build_student(opened.model, quant)
-    logits = yield from split_logits(student, encoded, "Scoring without training")
-    return score(opened.task.metric, logits, encoded.labels)
+    said = yield from split_predictions(student, encoded, "Scoring without training")
+    return scores_of(opened.task, said, encoded, threshold_for(opened.task, said, encoded))[0]
 
 
 def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
@@ -140,5 +139,5 @@ def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
 
     dataset = getattr(load(opened.task), split)
     chosen = dataset.select(range(min(count, len(dataset))))
-    limit = opened.model.config.max_position_embeddings
+    limit = min(opened.task.max_tokens, opened.model.config.max_position_embeddings)
     return encode_split(opened.tokenizer, chosen, opened.task, limit)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.analysis.weights import matrices
-from core.models.backbones import part_of
+from core.models.anatomy import part_of
 from core.models.teachers import load_teacher
 from core.quantizers import quantize, rules
 from core.quantizers.error import quantization_error

@@ -8,8 +8,8 @@ import numpy as np
 
 from core.experiment import Experiment
 from core.training.batches import training_batches
-from core.training.optimizer import build_optimizer
-from core.training.train import Lesson, prepare_lesson, training_step
+from core.training.optimizer import Optimizer
+from core.training.train import Pupils, prepare_pupils, training_step
 
 WARM_UP = 3
 METHODS = ("twn", "lat", "lsq")
@@ -30,18 +30,18 @@ def measure(experiment: Experiment, steps: int) -> list[StepCost]:
     arms = {}
     for method in METHODS:
         changed = replace(experiment, quant=replace(experiment.quant, method=method))
-        lesson = _last(prepare_lesson(changed))
-        arms[method] = changed, lesson, build_optimizer(lesson.student, changed.train)
-    text = next(iter(arms.values()))[1].train
+        pupils = _last(prepare_pupils(changed))
+        arms[method] = changed, pupils, Optimizer(pupils.student, changed.train)
+    text = next(iter(arms.values()))[1].lesson.train
     batches = training_batches(text, experiment.train.batch_size, experiment.seed)
     seconds: dict[str, list[float]] = {method: [] for method in METHODS}
     for step in range(1, WARM_UP + steps + 1):
         batch = next(batches)
         order = METHODS if step % 2 else METHODS[::-1]
         for method in order:
-            changed, lesson, optimizer = arms[method]
+            changed, pupils, optimizer = arms[method]
             began = time.perf_counter()
-            training_step(changed, lesson, optimizer, batch, step)
+            training_step(changed, pupils, optimizer, batch, step)
             if step > WARM_UP:
                 seconds[method].append(time.perf_counter() - began)
     twn = np.array(seconds["twn"])
@@ -56,7 +56,7 @@ def measure(experiment: Experiment, steps: int) -> list[StepCost]:
     ]
 
 
-def _last(preparing) -> Lesson:
+def _last(preparing) -> Pupils:
     try:
         while True:
             next(preparing)

@@ -9,6 +9,8 @@ Shapes: hidden states (batch, tokens, hidden); weights (rows, cols) = (out, in);
 (rows, cols) = (words, hidden).
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -102,9 +104,18 @@ class WeightQuantizer(nn.Module):
             first = self._solve(weight, None, None)
             self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
 
-    def forward(self, weight: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight."""
-        latent = weight if rows is None else F.embedding(rows, weight)
+    @property
+    def works_by_rows(self) -> bool:
+        """Whether quantizing some rows needs nothing of the others."""
+        return self.granularity == "row" and not self.rule.learns_scale
+
+    def forward(
+        self, weight: Tensor, rows: Tensor | None = None, latent: Tensor | None = None
+    ) -> Tensor:
+        """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight; or,
+        where the rows' latent values (n, cols) are handed in, to those."""
+        if latent is None:
+            latent = weight if rows is None else F.embedding(rows, weight)
         if self.rule.learns_scale and self.training:
             with torch.no_grad():
                 self.step.clamp_min_(STEP_FLOOR)
@@ -176,16 +187,20 @@ class QuantEmbedding(nn.Module):
     """Look up quantized rows; takes over the table of an nn.Embedding.
 
     Row by row, only the rows that the batch mentions are quantized: the others cannot change the
-    result (tested against the whole table).
+    result (tested against the whole table). In training `reader` may hand out the latent rows
+    instead of the table: whoever updates the table row by row then gets the rows' gradient, and
+    no gradient of the whole table is ever made.
     """
 
     def __init__(self, embedding: nn.Embedding, weight: WeightQuantizer | None) -> None:
         super().__init__()
         self.weight, self.padding_idx = embedding.weight, embedding.padding_idx
         self.weight_quantizer = weight
+        self.reader: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, ids: Tensor) -> Tensor:  # (batch, tokens) -> (batch, tokens, hidden)
         if self.weight_quantizer is None:
             return F.embedding(ids, self.weight, self.padding_idx)
         rows, places = torch.unique(ids, return_inverse=True)
-        return F.embedding(places, self.weight_quantizer(self.weight, rows))
+        latent = self.reader(rows) if self.reader is not None and self.training else None
+        return F.embedding(places, self.weight_quantizer(self.weight, rows, latent))

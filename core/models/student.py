@@ -2,7 +2,7 @@
 
 Quantized are the word embedding, every linear of the encoder and the pooler; position and type
 embeddings, LayerNorm, biases and the task head stay full precision (PAPER 1). Which module is
-which part is the backbone's knowledge (`backbones.part_of`); nothing here knows BERT.
+which part is the architecture's knowledge (`anatomy.part_of`); nothing here knows BERT.
 """
 
 import copy
@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from core.models.anatomy import is_attention, layer_of, part_of
 from core.models.attention import NAME, AttentionQuantizers
-from core.models.backbones import is_attention, layer_of, part_of
 from core.models.layers import ActivationQuantizer, QuantEmbedding, QuantLinear, WeightQuantizer
 from core.quantizers.base import Quantized
 from core.quantizers.registry import check

@@ -1,34 +1,43 @@
 """Teachers: fine-tuned full-precision models, kept small enough to ship.
 
-A teacher folder holds `teacher.json` (a TeacherCard), `config.json` and `model.safetensors`.
-Weights are *stored* in float16 and *computed* in float32; scores are measured on what is stored.
+A teacher folder holds `teacher.json` (a TeacherCard), `config.json`, `model.safetensors` and, for
+a person's own model, its tokenizer. Weights are *stored* in float16 and *computed* in float32;
+scores are measured on what is stored. (A checkpoint that is taken as it is stays in float32.)
 While a teacher of an embedded backbone is fine-tuned its word embedding stays frozen, so that
 half of the model is stored once for all of them.
 """
 
+import hashlib
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
+from core.models.anatomy import WORD_EMBEDDING
 from core.models.attention import NAME
 from core.models.backbones import BACKBONES, share_tokenizer
+from core.models.heads import head_class
+from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json, from_json
 from core.results import TeacherCard
 
-WORD_EMBEDDING = "bert.embeddings.word_embeddings.weight"
+TOKENIZER_FILE = "tokenizer.json"
 
 
 def slug(name: str) -> str:
-    """A name that is safe as a folder: letters, digits, dot, dash, underscore."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "unnamed"
+    """A name that is safe as a folder: letters, digits, dot, dash, underscore; at most 80 of
+    them. What had to be changed gets a digest, so two names never share a folder."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[-80:]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return plain if plain == name else f"{plain}-{digest}"
 
 
 def teacher_folder(task: str, model: str) -> str:
@@ -53,16 +62,34 @@ def save_teacher(model: PreTrainedModel, card: TeacherCard, root: Path | None = 
     """Write the teacher under `root` (default: local) and return its folder."""
     root = root or local()
     folder = root / "teachers" / teacher_folder(card.task, card.model)
-    state = {name: to_half(value) for name, value in model.state_dict().items()}
+    store = to_half if card.fine_tuned else Tensor.contiguous
+    state = {name: store(value) for name, value in model.state_dict().items()}
     if card.shared_embedding:
         embedding = state.pop(WORD_EMBEDDING)
         _save_shared(card.shared_embedding, embedding, root)
         share_tokenizer(card.model, root)
+    else:
+        _save_tokenizer(card.model, folder)
     with replacing(folder / "model.safetensors") as temporary:
         save_file(state, temporary)
     write_text(folder / "config.json", model.config.to_json_string())
     write_text(folder / "teacher.json", canonical_json(card) + "\n")
     return folder
+
+
+def _save_tokenizer(model: str, folder: Path) -> None:
+    """Keep a copy: the folder or hub id that it came from may not be there tomorrow."""
+    with tempfile.TemporaryDirectory() as scratch:
+        load_tokenizer(model).save_pretrained(scratch)
+        for file in Path(scratch).iterdir():
+            with replacing(folder / file.name) as temporary:
+                temporary.write_bytes(file.read_bytes())
+
+
+def teacher_tokenizer(task: str, model: str):
+    """The tokenizer of the teacher of (task, model): its own copy, else that of the model."""
+    own = find("teachers", teacher_folder(task, model), TOKENIZER_FILE)
+    return tokenizer_from(str(own.parent), model) if own else load_tokenizer(model)
 
 
 def _save_shared(name: str, embedding: Tensor, root: Path) -> None:
@@ -125,15 +152,14 @@ def read_config(text: str) -> BertConfig:
 
 
 def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrainedModel:
-    """A classifier with exactly these weights (any float type, computed in float32), eval mode.
-
-    Raises InputError when names or shapes do not fit the config.
+    """A model with exactly these weights (any float type, computed in float32), eval mode; their
+    names tell its head. Raises InputError when names or shapes do not fit the config.
     """
     if config.num_hidden_layers > len(state):  # else a wrong number would build layers for hours
         raise InputError(f"There are no weights for {config.num_hidden_layers} layers.")
     try:
         with torch.device("meta"):
-            model = BertForSequenceClassification(config)
+            model = head_class(state)(config)
         state = {name: value.to(torch.float32) for name, value in state.items()}
         model.load_state_dict(state, assign=True)
     except Exception as error:  # as above: activations that do not exist, 0 heads, shapes ...

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -20,18 +20,22 @@ from typing import TextIO
 from filelock import FileLock, Timeout
 
 from core.errors import InputError, within
-from core.events import Event, Finished, to_json
-from core.experiment import Experiment
+from core.events import Event, Finished, Taught, to_json
+from core.experiment import Experiment, Teaching
 from core.machine import cores
 from core.places import write_text
-from core.records import canonical_json, from_json
+from core.records import canonical_json
 from core.runs.store import (
+    EXPERIMENT_FILE,
+    TEACHING_FILE,
     Run,
     find_run,
     is_alive,
     is_held,
+    is_ordered,
     list_runs,
     read_folder,
+    read_order,
     run_folder,
     runs_folder,
     ticket_of,
@@ -39,6 +43,7 @@ from core.runs.store import (
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 POLL_SECONDS = 0.2
+_THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -50,18 +55,18 @@ def slots() -> int:
     return count
 
 
-def submit(experiment: Experiment) -> Run:
-    """Start the run of `experiment`, or return the one that is finished, running or queued.
+def submit(order: Experiment | Teaching, again: bool = False) -> Run:
+    """Start the run, or return the one that is running, queued or (unless `again`) finished.
 
     Raises InputError when the folder cannot be written.
     """
     _children[:] = [child for child in _children if child.poll() is None]
-    folder = run_folder(experiment.run_id)
+    folder = run_folder(order.run_id)
     with _submitting():
-        known = find_run(experiment.run_id)
-        if known is not None and known.state in ("finished", "running", "queued"):
+        known = find_run(order.run_id)
+        if known is not None and known.state in _THERE and not (again and known.is_over):
             return known
-        prepare_folder(folder, experiment)
+        prepare_folder(folder, order)
         with (folder / "worker.log").open("wb") as log:
             command = [sys.executable, "-m", "core", "run", "--run-dir", str(folder)]
             child = subprocess.Popen(
@@ -90,7 +95,7 @@ def _not_startable(error: OSError) -> InputError:
     )
 
 
-def prepare_folder(folder: Path, experiment: Experiment) -> None:
+def prepare_folder(folder: Path, order: Experiment | Teaching) -> None:
     """Make the folder of a new attempt: traces of an earlier one are removed.
 
     Raises InputError when it cannot be written.
@@ -101,7 +106,8 @@ def prepare_folder(folder: Path, experiment: Experiment) -> None:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _not_startable(error) from error
-    write_text(folder / "experiment.json", canonical_json(experiment) + "\n")
+    file = TEACHING_FILE if isinstance(order, Teaching) else EXPERIMENT_FILE
+    write_text(folder / file, canonical_json(order) + "\n")
     write_text(folder / "ticket", f"{time.time():.6f}")
 
 
@@ -111,7 +117,7 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
     `show` gets every event. Raises InputError when the run fails (the sentence is
     in error.txt too) or another process already computes it.
     """
-    if not (folder / "experiment.json").exists():
+    if not is_ordered(folder):
         raise InputError(f"{folder} is not the folder of a run: it has no experiment.json.")
     lock = FileLock(folder / "worker.lock")
     try:
@@ -145,11 +151,8 @@ def _keep_reason(folder: Path, sentence: str) -> None:
 def _compute(folder: Path, show: Callable[[Event], None]) -> None:
     import torch
 
-    from core.training.train import train
-
     torch.set_num_threads(max(1, cores() // slots()))
-    experiment = from_json(Experiment, (folder / "experiment.json").read_text(encoding="utf-8"))
-    training = train(experiment, folder)
+    training = _events_of(folder)
     try:
         with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
             for event in training:
@@ -164,12 +167,21 @@ def _compute(folder: Path, show: Callable[[Event], None]) -> None:
         training.close()  # type: ignore[attr-defined]
 
 
+def _events_of(folder: Path) -> Iterator[Event]:
+    from core.training.teach import teach
+    from core.training.train import train
+
+    order = read_order(folder)
+    return teach(order) if isinstance(order, Teaching) else train(order, folder)
+
+
 def record(event: Event, folder: Path, log: TextIO) -> None:
     """Append the event; the last one is also the result file."""
     log.write(to_json(event) + "\n")
     log.flush()
-    if isinstance(event, Finished):
-        write_text(folder / "result.json", canonical_json(event.result) + "\n")
+    if isinstance(event, Finished | Taught):
+        outcome = event.result if isinstance(event, Finished) else event.teacher
+        write_text(folder / "result.json", canonical_json(outcome) + "\n")
 
 
 def stop_asked(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """A run is a folder; whoever wants to know something about a run reads the folder.
 
-    experiment.json          what is computed, written first
+    experiment.json          what is computed, written first; or
+    teaching.json            the same, where the run makes a teacher
     ticket                   when it was asked for: its place in the queue
     worker.lock, worker.pid  held while a process computes it; the lock dies with the process
     events.jsonl             one event a line, appended
@@ -8,7 +9,8 @@
     model.safetensors        the packed student
     latent.safetensors       its latent weights in float16, for the Weights page; may be missing
     predictions.safetensors  logits of teacher, untrained and student on dev and test
-    result.json              written last, so its presence means finished
+    result.json              written last, so its presence means finished (of a teaching: the
+                             teacher's card; the teacher itself is among the teachers)
 
 There is no other index. A folder that cannot be read is listed as damaged, never hidden.
 """
@@ -16,23 +18,24 @@ There is no other index. A folder that cannot be read is listed as damaged, neve
 import functools
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from core import events
 from core.errors import InputError
-from core.experiment import Experiment
+from core.experiment import Experiment, Teaching
 from core.places import local, shipped
 from core.records import from_json
-from core.results import Result
+from core.results import Result, TeacherCard
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
 
+EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
@@ -43,15 +46,24 @@ _parsed = functools.lru_cache(maxsize=1000)(from_json)  # pages list all runs ag
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What a folder says. state: queued, running, finished, failed, stopped, interrupted (its
-    process is gone), damaged; `message` is a sentence for failed and damaged ones."""
+    process is gone), damaged; `message` is a sentence for failed and damaged ones. A run trains
+    the student of `experiment` to a `result`, or makes the teacher of `teaching`, a `card`."""
 
     run_id: str
     folder: Path
     state: str
     experiment: Experiment | None = None
     result: Result | None = None
+    teaching: Teaching | None = None
+    card: TeacherCard | None = None
     message: str = ""
     shipped: bool = False
+
+    @property
+    def title(self) -> str:
+        """A short human name."""
+        order = self.experiment or self.teaching
+        return order.title if order else self.run_id
 
     @property
     def is_over(self) -> bool:
@@ -84,43 +96,59 @@ def list_runs() -> list[Run]:
 
 def find_run(run_id: str) -> Run | None:
     """The run of that id, on this computer or shipped; None if there is none."""
-    if (run_folder(run_id) / "experiment.json").exists():
+    if is_ordered(run_folder(run_id)):
         run = read_folder(run_folder(run_id))
         if run.run_id == run_id:
             return run
     return next((run for run in list_runs() if run.run_id == run_id), None)
 
 
+def is_ordered(folder: Path) -> bool:
+    """Whether the folder says what is to be computed."""
+    return any((folder / name).exists() for name in ORDERS)
+
+
+def read_order(folder: Path) -> Experiment | Teaching:
+    """What the folder's run computes. Raises InputError and what reading a file raises."""
+    if (folder / TEACHING_FILE).exists():
+        return _parsed(Teaching, (folder / TEACHING_FILE).read_text(encoding="utf-8"))
+    return _parsed(Experiment, (folder / EXPERIMENT_FILE).read_text(encoding="utf-8"))
+
+
 def read_folder(folder: Path) -> Run:
     """What the folder says of its run; a folder that makes no sense has the state "damaged"."""
-    is_shipped = folder.parent == shipped() / "runs"
-    run_id, experiment, result, message = folder.name, None, None, ""
-    try:
-        text = (folder / "experiment.json").read_text(encoding="utf-8")
-        experiment = _parsed(Experiment, text)
-        # A finished run of an older version keeps its folder; new options gave it a new run id.
-        if experiment.run_id != run_id and not (folder / "result.json").exists():
-            raise InputError("its experiment belongs to another run id")
-        run_id = experiment.run_id
-        if (folder / "result.json").exists():
-            result = _parsed(Result, (folder / "result.json").read_text(encoding="utf-8"))
-        elif (folder / "error.txt").exists():
-            message = (folder / "error.txt").read_text(encoding="utf-8") or NO_REASON
-        state = "finished" if result else _unfinished(folder, bool(message))
-    except (InputError, OSError, UnicodeDecodeError) as error:
-        state = "damaged"
-        message = (
-            f"The folder of run {folder.name} cannot be read ({error}). Delete it to run again."
-        )
-    return Run(
-        run_id=run_id,
+    run = Run(
+        run_id=folder.name,
         folder=folder,
-        state=state,
-        experiment=experiment,
-        result=result,
-        message=message,
-        shipped=is_shipped,
+        state="damaged",
+        shipped=folder.parent == shipped() / "runs",
     )
+    try:
+        return _understood(run)
+    except (InputError, OSError, UnicodeDecodeError) as error:
+        reason = f"The folder of run {folder.name} cannot be read ({error})."
+        return replace(run, message=f"{reason} Delete it to run again.")
+
+
+def _understood(run: Run) -> Run:
+    order, folder = read_order(run.folder), run.folder
+    has_result = (folder / "result.json").exists()
+    # A finished run of an older version keeps its folder; new options gave it a new run id.
+    if order.run_id != run.run_id and not has_result:
+        raise InputError("its experiment belongs to another run id")
+    if isinstance(order, Teaching):
+        run = replace(run, run_id=order.run_id, teaching=order)
+    else:
+        run = replace(run, run_id=order.run_id, experiment=order)
+    if has_result:
+        text = (folder / "result.json").read_text(encoding="utf-8")
+        if run.teaching:
+            return replace(run, state="finished", card=_parsed(TeacherCard, text))
+        return replace(run, state="finished", result=_parsed(Result, text))
+    message = ""
+    if (folder / "error.txt").exists():
+        message = (folder / "error.txt").read_text(encoding="utf-8") or NO_REASON
+    return replace(run, state=_unfinished(folder, bool(message)), message=message)
 
 
 def _unfinished(folder: Path, failed: bool) -> str:

@@ -1,65 +1,75 @@
-"""A task: labelled text, cut once into train, dev and test.
+"""A task: text with something to learn from it, cut once into train, dev and test.
 
 A task is one `Task` value registered by its file; the files of this folder are found by walking
-it. `prepare` brings the data into the cache and says how far it is; `load` reads it from there.
-Training learns on train, every choice is made on dev, and test is only ever reported.
+it, and a person's own data joins them. `prepare` brings the data into the cache and says how far
+it is; `load` reads it from there. Training learns on train, every choice is made on dev, and test
+is only ever reported.
 
 The cut does not depend on a random generator of some library's version: examples are ordered by
-the SHA-256 of their text, so they fall the same way on every machine, for ever.
+the SHA-256 of their text, so they fall the same way on every machine, for ever. Where the source
+has a standard test split (GLUE: its validation split, the labels of the other are hidden) that
+one is test, and only dev is cut from train.
 """
 
 import hashlib
 import importlib
 import pkgutil
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache as once
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import InputError, one_of
 from core.events import Preparing
 from core.places import cache
-from core.tasks.archives import Archive, fetch
+from core.tasks.sources import Source
+from core.tasks.splits import Splits, load_splits, save_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Row = dict[str, Any]
-SPLITS = ("train", "dev", "test")
+KINDS = ("classes", "value", "span")
+FEWEST_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is learned and where it comes from.
+    """What is learned and where its text comes from.
 
-    `texts` names the one or two text columns; `label` is the class number in every row. `read`
-    parses the fetched archive into rows (already cleaned), without network.
+    kind      "classes" (column "label" is a class number), "value" ("label" is a number), or
+              "span" (columns "answers" and "starts" hold the accepted answers of a question and
+              where each begins in its passage; both empty when the passage has no answer)
+    texts     the one or two text columns; question and passage for a span
+    metrics   the first is the one that scores are compared by
+    dev_examples, test_examples   at most, and never more than a tenth of what is cut
+    more_tests                    further test splits of the source, reported beside test
+    max_tokens, batch_size, copies   lengths, batch and augmentation of the paper (PAPER 3)
+    examples                      texts for people to try, one per column
     """
 
     name: str
     title: str
     description: str
-    labels: tuple[str, ...]
-    metric: str
-    archive: Archive
-    citation: str
-    read: Callable[[], list[Row]]
+    source: Source
+    metrics: tuple[str, ...]
+    kind: str = "classes"
+    labels: tuple[str, ...] = ()
     texts: tuple[str, ...] = ("text",)
+    citation: str = ""
     dev_examples: int = 1000
     test_examples: int = 1000
-    examples: tuple[str, ...] = field(default=())
+    more_tests: tuple[str, ...] = ()
+    max_tokens: int = 64
+    batch_size: int = 32
+    copies: int = 20
+    may_have_no_answer: bool = False
+    examples: tuple[tuple[str, ...], ...] = field(default=())
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """Three `datasets.Dataset`s with the task's text columns and "label"."""
-
-    train: "Dataset"
-    dev: "Dataset"
-    test: "Dataset"
+    @property
+    def metric(self) -> str:
+        """The metric that scores are compared by."""
+        return self.metrics[0]
 
 
 _registry: dict[str, Task] = {}
@@ -67,28 +77,36 @@ _registry: dict[str, Task] = {}
 
 def register(task: Task) -> Task:
     """Make a task known; returns it."""
+    one_of("Kind of task", task.kind, KINDS)
     _registry[task.name] = task
     return task
 
 
 @once
-def tasks() -> dict[str, Task]:
-    """All tasks by name."""
+def _walk() -> None:
     package = importlib.import_module("core.tasks")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"core.tasks.{module.name}")
-    return dict(_registry)
+
+
+def tasks() -> dict[str, Task]:
+    """All tasks by name: those of this folder's files, then the person's own."""
+    _walk()
+    from core.tasks.own_data import own_tasks
+
+    return _registry | {task.name: task for task in own_tasks()}
 
 
 def find_task(name: str) -> Task:
     """The task of that name; raises InputError naming the known ones."""
-    one_of("Task", name, tasks())
-    return tasks()[name]
+    known = tasks()
+    one_of("Task", name, known)
+    return known[name]
 
 
 def folder(task: Task) -> Path:
-    """Where the parsed splits are kept; a different archive or cut has a different folder."""
-    cut = f"{task.archive.sha256}/{task.dev_examples}/{task.test_examples}"
+    """Where the splits are kept; different data or another cut has a different folder."""
+    cut = f"{task.source.identity}/{task.dev_examples}/{task.test_examples}"
     return cache() / "tasks" / f"{task.name}-{hashlib.sha256(cut.encode()).hexdigest()[:8]}"
 
 
@@ -98,78 +116,50 @@ def is_prepared(task: Task) -> bool:
 
 
 def prepare(task: Task) -> Iterator[Preparing]:
-    """Fetch and parse the task's data unless it is there. Raises InputError as `fetch` does."""
+    """Bring the task's data here unless it is. Raises InputError as its source does."""
     if is_prepared(task):
         return
-    yield from fetch(task.archive)
-    yield Preparing(text=f"Reading {task.title}")
-    rows = task.read()
-    save_splits(task, cut(rows, task))
+    reading = yield from task.source.read()
+    yield Preparing(text=f"Cutting {task.title} into train, dev and test")
+    save_splits(folder(task), cut(reading.parts, task), reading.revision)
 
 
-def cut(rows: list[Row], task: Task) -> dict[str, list[Row]]:
-    """Order rows by the SHA-256 of their text; the first are test, the next dev, the rest train.
-
-    Raises InputError when too few rows are left to train on.
-    """
-    held_out = task.test_examples + task.dev_examples
-    if len(rows) <= held_out:
+def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
+    """Order train by the SHA-256 of its text; the first rows are test (unless the source has its
+    own), the next dev, the rest train; equal texts stay together. Raises InputError when too few
+    rows are left."""
+    whole = parts["train"]
+    if len(whole) < FEWEST_ROWS:
         raise InputError(
-            f"{task.title} has {len(rows)} usable rows; more than {held_out} are needed."
+            f"{task.title} has {len(whole)} usable rows; at least {FEWEST_ROWS} are needed."
         )
+    columns = [whole[column] for column in task.texts]
+    digests = [
+        hashlib.sha256("\n".join(texts).encode()).digest() for texts in zip(*columns, strict=True)
+    ]
+    order = sorted(range(len(whole)), key=digests.__getitem__)
+    tests = {name: part for name, part in parts.items() if name != "train"}
+    if "test" not in tests:
+        count = _border(digests, order, min(task.test_examples, len(whole) // 10))
+        tests["test"], order = whole.select(order[:count]), order[count:]
+    dev = _border(digests, order, min(task.dev_examples, len(whole) // 10))
+    return {"train": whole.select(order[dev:]), "dev": whole.select(order[:dev]), **tests}
 
-    def order(row: Row) -> bytes:
-        return hashlib.sha256("\n".join(row[column] for column in task.texts).encode()).digest()
 
-    ordered = sorted(rows, key=order)
-    return {
-        "test": ordered[: task.test_examples],
-        "dev": ordered[task.test_examples : held_out],
-        "train": ordered[held_out:],
-    }
-
-
-def save_splits(task: Task, splits: dict[str, list[Row]]) -> None:
-    """Keep the splits in the cache, whole or not at all; the first to finish wins."""
-    from datasets import Dataset
-
-    target = folder(task)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            for split in SPLITS:
-                table = Dataset.from_list(splits[split])
-                table.save_to_disk(temporary / split, num_shards=1)
-            if not is_prepared(task):
-                temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        if is_prepared(task):  # somebody else was faster
-            return
-        raise InputError(
-            f"The data of {task.title} could not be kept in {target.parent}: "
-            f"{error.strerror or error}. Free some space or set TERNARY_LAB_CACHE."
-        ) from error
+def _border(digests: list[bytes], order: list[int], count: int) -> int:
+    """At most `count` rows that end between different texts; `count` where all texts are equal."""
+    border = count
+    while border and digests[order[border - 1]] == digests[order[border]]:
+        border -= 1
+    return border or count
 
 
 def load(task: Task) -> Splits:
-    """The three splits from the cache; raises InputError when `prepare` has not run here."""
+    """The splits from the cache; raises InputError when `prepare` has not run here."""
     if not is_prepared(task):
         raise InputError(
             f"The text of {task.title} is not on this computer yet "
-            f"({task.archive.size_bytes / 2**20:.1f} MiB). "
+            f"({task.source.size_bytes / 2**20:.1f} MiB from {task.source.place}). "
             f"Fetch it with: python -m core prefetch {task.name}"
         )
-    from datasets import disable_progress_bars, load_from_disk
-
-    disable_progress_bars()
-    try:
-        train, dev, test = (load_from_disk(str(folder(task) / split)) for split in SPLITS)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"The cached data of {task.title} cannot be read ({error}). "
-            f"Delete {folder(task)} and prepare it again."
-        ) from error
-    return Splits(train=train, dev=dev, test=test)  # type: ignore[arg-type]
+    return load_splits(folder(task), task.more_tests)

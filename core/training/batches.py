@@ -6,24 +6,31 @@ and the batches are shuffled again: nearly no padding, still a random order.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.tasks.base import Task
+from core.training.spans import Windows, encode_windows, positions
 
 WINDOW_BATCHES = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Encoded:
-    """A tokenized split: token numbers and token types per example, and the labels (examples,)."""
+    """A tokenized split: token numbers and token types per row, and the labels.
+
+    A row is an example; labels (rows,) are class numbers (int64) or values (float32). Of a span
+    task a row is a window; labels (rows, 2) are the tokens where the answer starts and ends, and
+    `windows` says what the rows are windows of.
+    """
 
     input_ids: list[list[int]]
     token_types: list[list[int]]
     labels: np.ndarray
+    windows: Windows | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -31,7 +38,8 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """input_ids, token_type_ids, attention_mask (batch, tokens); labels, examples (batch,)."""
+    """input_ids, token_type_ids, attention_mask (batch, tokens); labels (batch,) or (batch, 2);
+    examples (batch,), the numbers of the rows."""
 
     input_ids: Tensor
     token_type_ids: Tensor
@@ -49,17 +57,45 @@ class Batch:
         }
 
 
-def encode(tokenizer, columns: list[list[str]], labels: list, max_tokens: int) -> Encoded:
+def encode(tokenizer, columns: list[list[str]], labels: np.ndarray, max_tokens: int) -> Encoded:
     """Tokenize one column of texts, or two (pairs), cut to `max_tokens`."""
-    tokens = tokenizer(*columns, truncation=True, max_length=max_tokens, padding=False)
-    types = tokens.get("token_type_ids") or [[0] * len(ids) for ids in tokens["input_ids"]]
-    return Encoded(input_ids=tokens["input_ids"], token_types=types, labels=np.asarray(labels))
+    tokens = tokenizer(
+        *columns,
+        truncation=True,
+        max_length=max_tokens,
+        padding=False,
+        return_token_type_ids=True,  # BERT tells the texts of a pair apart by them
+    )
+    ids, types = tokens["input_ids"], tokens["token_type_ids"]
+    return Encoded(input_ids=ids, token_types=types, labels=labels)
+
+
+def encode_spans(
+    tokenizer,
+    columns: list[list[str]],
+    answers: list[list[str]],
+    starts: list[list[int]],
+    max_tokens: int,
+) -> Encoded:
+    """Tokenize questions and passages into windows, with the accepted answers of each question."""
+    ids, types, windows = encode_windows(tokenizer, columns[0], columns[1], max_tokens)
+    windows = replace(windows, accepted=[tuple(texts) for texts in answers])
+    return Encoded(
+        input_ids=ids,
+        token_types=types,
+        labels=positions(windows, answers, starts),
+        windows=windows,
+    )
 
 
 def encode_split(tokenizer, dataset, task: Task, max_tokens: int) -> Encoded:
     """Tokenize a split of a task."""
     columns = [list(dataset[column]) for column in task.texts]
-    return encode(tokenizer, columns, list(dataset["label"]), max_tokens)
+    if task.kind == "span":
+        given = list(dataset["answers"]), list(dataset["starts"])
+        return encode_spans(tokenizer, columns, *given, max_tokens)
+    kind = np.float32 if task.kind == "value" else np.int64
+    return encode(tokenizer, columns, np.asarray(list(dataset["label"]), dtype=kind), max_tokens)
 
 
 def collate(encoded: Encoded, examples: np.ndarray) -> Batch:

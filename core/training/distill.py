@@ -5,6 +5,9 @@
       + logits * cross-entropy of the student's logits against the teacher's probabilities
       + labels * cross-entropy against the true labels (off in the paper)
 
+For a value to be predicted both cross-entropies become squared errors; for a span the sum of
+those of its start and its end is taken, the tokens being the classes.
+
 Padding is left out of every mean: a token that is not there teaches nothing. With temperature T
 both logits are divided by T and the loss multiplied by T^2 (Hinton et al. 2015).
 """
@@ -16,12 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.experiment import DistillRecipe
+from core.models.heads import logits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
-    """What a forward gives: logits (batch, classes), hidden states L+1 x (batch, tokens, hidden),
-    attention scores L x (batch, heads, tokens, tokens)."""
+    """What a forward gives: logits (batch, classes), or (batch, 1), or (batch, 2, tokens) of a
+    span; hidden states L+1 x (batch, tokens, hidden); attention scores
+    L x (batch, heads, tokens, tokens)."""
 
     logits: Tensor
     hidden: tuple[Tensor, ...]
@@ -47,7 +52,7 @@ def run_with_outputs(model, inputs: dict[str, Tensor]) -> Outputs:
     """Forward with all that the losses need, in float32."""
     out = model(**inputs, output_hidden_states=True, output_attentions=True)
     return Outputs(
-        logits=out.logits.float(),
+        logits=logits_of(out, inputs["attention_mask"]).float(),
         hidden=tuple(state.float() for state in out.hidden_states),
         scores=tuple(score.float() for score in out.attentions),
     )
@@ -56,15 +61,33 @@ def run_with_outputs(model, inputs: dict[str, Tensor]) -> Outputs:
 def losses(
     student: Outputs, teacher: Outputs, mask: Tensor, labels: Tensor, temperature: float
 ) -> Losses:
-    """All four losses; mask (batch, tokens) is 1 on real tokens, labels (batch,)."""
+    """All four losses; mask (batch, tokens) is 1 on real tokens; labels as in a Batch, real
+    numbers where a value is to be predicted."""
     tokens = mask[:, :, None].float()  # (batch, tokens, 1)
     pairs = tokens * tokens.transpose(1, 2)  # (batch, tokens, tokens)
     return Losses(
         hidden=_sum_of_means(student.hidden, teacher.hidden, tokens),
         attention=_sum_of_means(student.scores, teacher.scores, pairs[:, None]),
-        logits=soft_cross_entropy(student.logits, teacher.logits, temperature),
-        labels=F.cross_entropy(student.logits, labels),
+        logits=teacher_loss(student.logits, teacher.logits, labels, temperature),
+        labels=label_loss(student.logits, labels),
     )
+
+
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Loss against the truth: squared error of a value, cross-entropy of classes; of a span the
+    sum of the cross-entropies of start and end."""
+    if labels.is_floating_point():
+        return F.mse_loss(logits[:, 0], labels)
+    if labels.dim() == 2:
+        return 2 * F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+    return F.cross_entropy(logits, labels)
+
+
+def teacher_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Loss against the teacher's logits; `labels` only say whether a value is predicted."""
+    if labels.is_floating_point():
+        return F.mse_loss(student, teacher)
+    return soft_cross_entropy(student, teacher, temperature)
 
 
 def _sum_of_means(
@@ -80,7 +103,9 @@ def _sum_of_means(
 
 
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Mean over the batch of -sum_c softmax(teacher / T) log softmax(student / T), times T^2."""
+    """Mean over the batch of -sum_c softmax(teacher / T) log softmax(student / T), times T^2;
+    logits (batch, ..., classes) are summed over what lies between."""
     target = torch.softmax(teacher / temperature, dim=-1)
     log_probabilities = torch.log_softmax(student / temperature, dim=-1)
-    return -(target * log_probabilities).sum(dim=-1).mean() * temperature**2
+    each = -(target * log_probabilities).sum(dim=-1)
+    return each.reshape(len(each), -1).sum(dim=1).mean() * temperature**2

@@ -2,7 +2,7 @@
 
 from transformers import PreTrainedModel
 
-from core.models.backbones import part_of
+from core.models.anatomy import part_of
 from core.models.student import quantized_weights, weight_quantizers
 from core.quantizers.error import quantization_error
 from core.results import LayerReport

@@ -1,24 +1,65 @@
 """AdamW as the paper uses it: decay on weights only, linear warm-up, linear decay to zero."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import InputError
 from core.experiment import TrainRecipe
+from core.models.layers import QuantEmbedding
+from core.training.rows import Decay, RowAdamW
 
 
-def build_optimizer(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
-    """AdamW over all parameters that learn.
+class Optimizer:
+    """AdamW over all parameters of a model that learn.
 
     Biases and LayerNorm (vectors) do not decay, nor do learned quantization steps, which have
-    their own learning rate.
+    their own learning rate. A quantized embedding that is read row by row is updated row by row
+    (see `rows`), with the same outcome.
     """
+
+    def __init__(self, model: nn.Module, recipe: TrainRecipe) -> None:
+        decay = Decay(weight_decay=recipe.weight_decay)
+        self.tables: dict[Tensor, RowAdamW] = {}
+        for module in model.modules():
+            if isinstance(module, QuantEmbedding) and _is_read_by_rows(module):
+                module.weight.requires_grad_(False)
+                self.tables[module.weight] = RowAdamW(module.weight.data, decay)
+                module.reader = self.tables[module.weight].read
+        self.dense = torch.optim.AdamW(_groups(model, recipe), lr=recipe.learning_rate, fused=True)
+
+    def step(self, rate: float) -> None:
+        """One step at this learning rate with the gradients there are, which are then gone."""
+        for group in self.dense.param_groups:
+            group["lr"] = rate * group["share"]
+        self.dense.step()
+        self.dense.zero_grad(set_to_none=True)
+        for table in self.tables.values():
+            table.advance(rate)
+
+    def finish(self) -> None:
+        """Bring every row of every table up to date: before the model is scored or saved."""
+        for table in self.tables.values():
+            table.finish()
+
+    def second_moments(self) -> dict[Tensor, Tensor]:
+        """Adam's v of every weight that has one, by weight; updated in place by later steps."""
+        found = {p: state["exp_avg_sq"] for p, state in self.dense.state.items()}
+        return found | {weight: rows.second_moment for weight, rows in self.tables.items()}
+
+
+def _is_read_by_rows(module: QuantEmbedding) -> bool:
+    quantizer = module.weight_quantizer
+    return quantizer is not None and quantizer.works_by_rows and module.weight.requires_grad
+
+
+def _groups(model: nn.Module, recipe: TrainRecipe) -> list[dict[str, Any]]:
     learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     steps = [p for name, p in learning if name.endswith(".step")]
     others = [p for name, p in learning if not name.endswith(".step")]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in others if p.dim() > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
     ]
@@ -27,7 +68,7 @@ def build_optimizer(model: nn.Module, recipe: TrainRecipe) -> torch.optim.AdamW:
     if steps:
         share = recipe.step_learning_rate / recipe.learning_rate
         groups.append({"params": steps, "weight_decay": 0.0, "share": share})
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    return groups
 
 
 def learning_rate_at(step: int, recipe: TrainRecipe) -> float:
@@ -40,9 +81,7 @@ def learning_rate_at(step: int, recipe: TrainRecipe) -> float:
     return recipe.learning_rate * share
 
 
-def descend(
-    optimizer: torch.optim.Optimizer, loss: Tensor, step: int, recipe: TrainRecipe
-) -> float:
+def descend(optimizer: Optimizer, loss: Tensor, step: int, recipe: TrainRecipe) -> float:
     """Backward and one optimizer step; returns the learning rate used.
 
     Raises InputError when the loss is NaN or infinite: going on would only write nonsense.
@@ -53,14 +92,6 @@ def descend(
             f"(it is {recipe.learning_rate:g}) or train in fp32."
         )
     rate = learning_rate_at(step, recipe)
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["share"]
     loss.backward()
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.step(rate)
     return rate
-
-
-def second_moments(optimizer: torch.optim.Optimizer) -> dict[Tensor, Tensor]:
-    """Adam's v of every weight that has one, by weight; updated in place by later steps."""
-    return {p: state["exp_avg_sq"] for p, state in optimizer.state.items()}

@@ -22,43 +22,37 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from transformers import PreTrainedModel
 
-from core.errors import InputError
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
-from core.machine import describe, has_bf16
-from core.models.backbones import load_tokenizer
+from core.machine import check_precision, describe
 from core.models.student import (
     build_student,
     hand_over_second_moments,
     weight_quantizers,
 )
-from core.models.teachers import load_teacher
+from core.models.teachers import load_card, load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.places import replacing
-from core.results import Result, Score
-from core.tasks.base import Task, find_task, load, prepare
-from core.tasks.metrics import score
-from core.training.batches import Batch, Encoded, encode_split, training_batches
+from core.results import Result
+from core.tasks.base import find_task, prepare
+from core.training.batches import Batch, training_batches
 from core.training.distill import Losses, losses, run_with_outputs
-from core.training.evaluate import split_logits
 from core.training.layer_reports import layer_reports
-from core.training.optimizer import build_optimizer, descend, second_moments
+from core.training.lessons import Lesson, tokenize
+from core.training.optimizer import Optimizer, descend
+from core.training.score_book import ScoreBook
 
 MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
 PREDICTIONS_FILE = "predictions.safetensors"
-_BEFORE = (("teacher", "dev"), ("untrained", "dev"), ("teacher", "test"), ("untrained", "test"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """All that one training needs, loaded."""
+class Pupils:
+    """The two models of a distillation, and the text that they read."""
 
-    task: Task
     teacher: PreTrainedModel
     student: PreTrainedModel
-    train: Encoded
-    dev: Encoded
-    test: Encoded
+    lesson: Lesson
 
 
 def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
@@ -69,39 +63,39 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
     began = time.perf_counter()
-    lesson = yield from prepare_lesson(experiment)
-    gathered: dict[str, np.ndarray] = {}
-    scores: dict[str, Score] = {}
-    for who, split in _BEFORE:
-        scores[f"{who} {split}"] = yield from _score(lesson, who, split, gathered)
+    pupils = yield from prepare_pupils(experiment)
+    book = ScoreBook(pupils.lesson)
+    for who in ("teacher", "untrained"):
+        model = pupils.teacher if who == "teacher" else pupils.student
+        yield from book.all_splits(who, model)
     yield Started(
         run_id=experiment.run_id,
         total_steps=experiment.train.steps,
-        train_examples=len(lesson.train),
-        teacher_dev=scores["teacher dev"],
-        untrained_dev=scores["untrained dev"],
+        train_examples=len(pupils.lesson.train),
+        teacher_dev=book.first("teacher", "dev"),
+        untrained_dev=book.first("untrained", "dev"),
     )
     train_began = time.perf_counter()
-    scores["student dev"] = yield from _steps(experiment, lesson, gathered)
+    yield from _steps(experiment, pupils, book)
     train_seconds = time.perf_counter() - train_began
-    scores["student test"] = yield from _score(lesson, "student", "test", gathered)
-    packed = to_bytes(lesson.student, experiment)
+    yield from book.tests("student", pupils.student)
+    packed = to_bytes(pupils.student, experiment)
     if folder is not None:
-        _write(folder, lesson.student, packed, gathered)
+        _write(folder, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)
-    yield Finished(result=_result(experiment, lesson, scores, len(packed), seconds))
+    yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
 
 
 def _result(
     experiment: Experiment,
-    lesson: Lesson,
-    scores: dict[str, Score],
+    pupils: Pupils,
+    book: ScoreBook,
     size_bytes_packed: int,
     seconds: tuple[float, float],
 ) -> Result:
     """The result; `seconds` of the training loop and of everything."""
-    student, teacher = scores["student test"], scores["teacher test"]
-    untrained = scores["untrained test"]
+    student, teacher = book.first("student", "test"), book.first("teacher", "test")
+    untrained = book.first("untrained", "test")
     return Result(
         run_id=experiment.run_id,
         task=experiment.task,
@@ -114,84 +108,63 @@ def _result(
         untrained_score=untrained.value,
         untrained_standard_error=untrained.standard_error,
         test_examples=student.examples,
-        dev_score=scores["student dev"].value,
-        teacher_dev_score=scores["teacher dev"].value,
-        size_bytes_float32=4 * sum(p.numel() for p in lesson.teacher.parameters()),
+        dev_score=book.first("student", "dev").value,
+        teacher_dev_score=book.first("teacher", "dev").value,
+        size_bytes_float32=4 * sum(p.numel() for p in pupils.teacher.parameters()),
         size_bytes_packed=size_bytes_packed,
         steps=experiment.train.steps,
         train_seconds=seconds[0],
         total_seconds=seconds[1],
         machine=describe(torch.get_num_threads()),
-        layers=layer_reports(lesson.student),
+        layers=layer_reports(pupils.student),
+        scores=book.measured(),
+        threshold=book.threshold("student"),
+        data_revision=pupils.lesson.revision,
+        model_revision=load_card(experiment.task, experiment.model).model_revision,
     )
 
 
-def prepare_lesson(experiment: Experiment) -> Generator[Preparing, None, Lesson]:
-    """Load teacher, student and text; the lesson is the generator's return value."""
-    if experiment.train.precision == "bf16" and not has_bf16():
-        raise InputError("This processor has no native bfloat16. Choose the precision fp32.")
+def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]:
+    """Load teacher, student and text; they are the generator's return value."""
+    check_precision(experiment.train.precision)
     task = find_task(experiment.task)
     yield Preparing(text="Loading the teacher")
     teacher = load_teacher(experiment.task, experiment.model)
     torch.manual_seed(experiment.seed)
     student = build_student(teacher, experiment.quant)
     yield from prepare(task)
-    yield Preparing(text="Tokenizing")
-    tokenizer, splits = load_tokenizer(experiment.model), load(task)
-    limit = min(experiment.train.max_tokens, teacher.config.max_position_embeddings)
-    return Lesson(
-        task=task,
-        teacher=teacher,
-        student=student,
-        train=encode_split(tokenizer, splits.train, task, limit),
-        dev=encode_split(tokenizer, splits.dev, task, limit),
-        test=encode_split(tokenizer, splits.test, task, limit),
-    )
+    tokenizer = teacher_tokenizer(experiment.task, experiment.model)
+    lesson = yield from tokenize(task, teacher, tokenizer, experiment.train, experiment.seed)
+    return Pupils(teacher=teacher, student=student, lesson=lesson)
 
 
-def _score(
-    lesson: Lesson, who: str, split: str, gathered: dict[str, np.ndarray]
-) -> Generator[Preparing, None, Score]:
-    """Score teacher, untrained or student on a split; logits are kept in `gathered`."""
-    model = lesson.teacher if who == "teacher" else lesson.student
-    encoded: Encoded = getattr(lesson, split)
-    logits = yield from split_logits(model, encoded, f"Scoring the {who} on {split}")
-    gathered[f"{split}.{who}"] = logits
-    gathered[f"{split}.labels"] = encoded.labels
-    return score(lesson.task.metric, logits, encoded.labels)
-
-
-def _steps(
-    experiment: Experiment, lesson: Lesson, gathered: dict[str, np.ndarray]
-) -> Generator[Event, None, Score]:
-    """The training loop; returns the last dev score."""
+def _steps(experiment: Experiment, pupils: Pupils, book: ScoreBook) -> Iterator[Event]:
+    """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
-    optimizer = build_optimizer(lesson.student, recipe)
-    batches = training_batches(lesson.train, recipe.batch_size, experiment.seed)
-    dev = None
+    optimizer = Optimizer(pupils.student, recipe)
+    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed)
     for step in range(1, recipe.steps + 1):
-        yield training_step(experiment, lesson, optimizer, next(batches), step)
+        yield training_step(experiment, pupils, optimizer, next(batches), step)
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
-            dev = yield from _score(lesson, "student", "dev", gathered)
-            yield Evaluated(step=step, split="dev", score=dev)
-    assert dev is not None
-    return dev
+            optimizer.finish()
+            yield from book.split("student", pupils.student, "dev")
+            yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))
 
 
 def training_step(
     experiment: Experiment,
-    lesson: Lesson,
-    optimizer: torch.optim.Optimizer,
+    pupils: Pupils,
+    optimizer: Optimizer,
     batch: Batch,
     step: int,
 ) -> StepDone:
     """One step of algorithm 1 on one batch; `step` counts from 1."""
     began = time.perf_counter()
-    lesson.student.train()
-    parts = batch_losses(experiment, lesson, batch)
+    pupils.student.train()
+    parts = batch_losses(experiment, pupils, batch)
     loss = parts.total(experiment.distill)
     rate = descend(optimizer, loss, step, experiment.train)
-    hand_over_second_moments(lesson.student, second_moments(optimizer))
+    hand_over_second_moments(pupils.student, optimizer.second_moments())
     return StepDone(
         step=step,
         total_steps=experiment.train.steps,
@@ -206,24 +179,24 @@ def training_step(
     )
 
 
-def batch_losses(experiment: Experiment, lesson: Lesson, batch: Batch) -> Losses:
+def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses:
     """The four losses of one batch; forward in bfloat16 where the recipe says so."""
     low = experiment.train.precision == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         with torch.no_grad():
-            teacher = run_with_outputs(lesson.teacher, batch.inputs)
-        student = run_with_outputs(lesson.student, batch.inputs)
+            teacher = run_with_outputs(pupils.teacher, batch.inputs)
+        student = run_with_outputs(pupils.student, batch.inputs)
     temperature = experiment.distill.temperature
     return losses(student, teacher, batch.attention_mask, batch.labels, temperature)
 
 
 def _write(
-    folder: Path, student: PreTrainedModel, packed: bytes, gathered: dict[str, np.ndarray]
+    folder: Path, student: PreTrainedModel, packed: bytes, arrays: dict[str, np.ndarray]
 ) -> None:
     """Packed model, predictions, and the latent weights in half precision (to look at)."""
     latent = {name: weight.detach().half() for name, weight, _ in weight_quantizers(student)}
     files = {
-        PREDICTIONS_FILE: save_arrays({k: np.ascontiguousarray(a) for k, a in gathered.items()}),
+        PREDICTIONS_FILE: save_arrays(arrays),
         LATENT_FILE: save_tensors(latent),
         MODEL_FILE: packed,
     }

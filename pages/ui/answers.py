@@ -1,47 +1,82 @@
-"""One text through several models, drawn as a table; and where two models disagree."""
+"""One example through several models, drawn as a table; and where two models disagree."""
 
 from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import loaded
+from pages.ui import loaded, state
 from pages.ui.words import WHO, size
 
+if TYPE_CHECKING:
+    from core.tasks.base import Task
 
-def table(text: str, models: Sequence[tuple[str, api.Source]]) -> None:
-    """Answers of the models (name, source) to one text. Raises InputError for a bad text."""
-    text = api.check_text(text)
-    rows = []
-    for name, source in models:
-        answer = loaded.prediction(source, text)
-        shares = dict(zip(answer.labels, answer.probabilities, strict=True))
-        rows.append(
-            {
-                "model": name,
-                "answer": answer.label,
-                **shares,
-                "margin": answer.margin,
-                "ms": answer.milliseconds,
-                "size": size(loaded.model(source).size_bytes),
-            }
-        )
+MAX_LABELS = 20
+
+
+def ask(task: "Task") -> tuple[str, ...]:
+    """One box for each text of the task, filled with its example."""
+    example = task.examples[0] if task.examples else ("",) * len(task.texts)
+    texts = []
+    for number, (column, usual) in enumerate(zip(task.texts, example, strict=True)):
+        label = task.description if len(task.texts) == 1 else column.capitalize()
+        key = state.kept(f"{task.name}-{number}")
+        texts.append(st.text_area(label, usual, height=140 if len(usual) > 150 else 80, **key))
+    return tuple(text or "" for text in texts)
+
+
+def table(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> None:
+    """Answers of the models (name, source) to one example. Raises InputError for a bad text."""
+    texts = [api.check_text(text) for text in texts]
+    answers = [(name, source, loaded.prediction(source, *texts)) for name, source in models]
+    rows = [
+        {
+            "model": name,
+            "answer": answer.answer,
+            **dict(zip(answer.labels, answer.probabilities, strict=True)),
+            **({} if answer.value is not None else {"margin": answer.margin}),
+            "ms": answer.milliseconds,
+            "size": size(loaded.model(source).size_bytes),
+        }
+        for name, source, answer in answers
+    ]
+    if answers[0][2].spans:
+        for name, _, answer in answers:
+            passage(name, texts[-1], answer)
     share = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         column_config={
-            **dict.fromkeys(rows[0].keys() - {"model", "answer", "margin", "ms", "size"}, share),
-            "margin": number(format="%.3f", help="probability of the first less the second label"),
-            "ms": number(format="%.1f", help="forward pass of this one text, when first asked"),
+            **dict.fromkeys(answers[0][2].labels, share),
+            "margin": number(format="%.3f", help="probability of the first less the second answer"),
+            "ms": number(format="%.1f", help="forward pass of this one example, when first asked"),
         },
     )
-    labels = {row["answer"] for row in rows}
-    if len(labels) > 1:
-        st.info("The models disagree on this text.", icon=":material/call_split:")
+    if answers[0][2].value is None and len({row["answer"] for row in rows}) > 1:
+        st.info("The models disagree on this example.", icon=":material/call_split:")
+
+
+def passage(name: str, text: str, answer: api.Prediction) -> None:
+    """The passage with a model's answer marked in it, and its other candidates.
+
+    HTML, because Markdown makes other characters of some (-- and -> and &amp;) however written.
+    """
+    best = answer.spans[0]
+    refused = answer.answer != best.text
+    parts = [f"<p><strong>{escape(name)}</strong>: {escape(answer.answer)}</p>"]
+    if not refused:
+        before, inside, after = text[: best.start], text[best.start : best.end], text[best.end :]
+        parts.append(f"<p>{escape(before)}<mark>{escape(inside)}</mark>{escape(after)}</p>")
+    rest = [f"{escape(span.text)} ({span.share:.2f})" for span in answer.spans[not refused :]]
+    if rest:
+        parts.append(f"<p><small>Next: {' · '.join(rest)}</small></p>")
+    st.html("".join(parts))
 
 
 def models_of(run: Run) -> list[tuple[str, api.Source]]:
@@ -64,20 +99,25 @@ def same_task(one: Run, other: Run) -> bool:
 
 
 def disagreements(run: Run) -> None:
-    """Dev sentences that teacher and student answer differently. Raises InputError."""
+    """Dev examples that teacher and student answer differently. Raises InputError."""
     found = api.disagreements(run)
     only = st.segmented_control(
-        "Show", ("all", "teacher right", "student right"), default="all", required=True
+        "Show", ("all", "teacher better", "student better"), default="all", required=True
     )
+    truths = sorted({row.truth for row in found})
+    label = "all"
+    if len(truths) <= MAX_LABELS:
+        label = st.selectbox("True label", ["all", *truths])
     shown = [
         row
         for row in found
-        if only == "all" or (row.teacher if only == "teacher right" else row.student) == row.truth
+        if (only == "all" or row.better == only.split()[0]) and label in ("all", row.truth)
     ]
-    st.markdown(
-        f"**{len(found)} dev sentences** are answered differently by teacher and student; "
-        f"{len(shown)} shown."
-    )
+    assert run.result is not None
+    told = "are answered differently by teacher and student"
+    if api.tasks()[run.result.task].kind == "value":
+        told = "are those on which teacher and student differ most"
+    st.markdown(f"**{len(found)} dev examples** {told}; {len(shown)} shown.")
     columns = ("text", "truth", "teacher", "untrained", "student")
     rows = [{name: getattr(row, name) for name in columns} for row in shown]
     st.dataframe(

@@ -1,13 +1,15 @@
 """Runs side by side: one table, and the score against the size."""
 
+import math
 from collections.abc import Sequence
 
 import altair as alt
 import pandas as pd
 
+from core.results import Result
 from core.runs.store import Run
 from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
-from pages.ui.words import WHO
+from pages.ui.words import WHO, metric_title
 
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -28,7 +30,7 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "seed": run.experiment.seed,
                 "score": 100 * result.score,
                 "standard error": 100 * result.score_standard_error,
-                "of teacher": 100 * result.of_teacher(result.score),
+                "of teacher": _of_teacher(result, result.score),
                 "MiB": result.size_bytes_packed / 2**20,
                 "times smaller": result.compression,
                 "seconds": result.train_seconds,
@@ -42,6 +44,11 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _of_teacher(result: Result, score: float) -> float:
+    """In per cent; NaN of a teacher that knows nothing (a correlation can be below zero)."""
+    return 100 * result.of_teacher(score) if result.teacher_score > 0 else math.nan
+
+
 def _untrained_row(student: dict, run: Run) -> dict:
     result = run.result
     assert result is not None
@@ -50,7 +57,7 @@ def _untrained_row(student: dict, run: Run) -> dict:
         "steps": 0,
         "score": 100 * result.untrained_score,
         "standard error": 100 * result.untrained_standard_error,
-        "of teacher": 100 * result.of_teacher(result.untrained_score),
+        "of teacher": _of_teacher(result, result.untrained_score),
         "seconds": 0.0,
     }
 
@@ -68,7 +75,7 @@ def _teacher_row(run: Run) -> dict:
         "seed": 0,
         "score": 100 * result.teacher_score,
         "standard error": 100 * result.teacher_standard_error,
-        "of teacher": 100.0,
+        "of teacher": _of_teacher(result, result.teacher_score),
         "MiB": result.size_bytes_float32 / 2**20,
         "times smaller": 1.0,
         "seconds": 0.0,
@@ -76,7 +83,7 @@ def _teacher_row(run: Run) -> dict:
     }
 
 
-def score_against_size(table: pd.DataFrame, dark: bool) -> Layered:
+def score_against_size(table: pd.DataFrame, metric: str, dark: bool) -> Layered:
     """Test score over size (log), one standard error to both sides; click a point for its run."""
     table = table.assign(
         low=table["score"] - table["standard error"], high=table["score"] + table["standard error"]
@@ -93,7 +100,7 @@ def score_against_size(table: pd.DataFrame, dark: bool) -> Layered:
     base = alt.Chart(table).encode(x=x, color=who)
     bars = base.mark_rule().encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q")
     points = base.mark_point(size=110, strokeWidth=2).encode(
-        y=alt.Y("score:Q", title="test score (%)", scale=alt.Scale(zero=False)),
+        y=alt.Y("score:Q", title=f"test {metric_title(metric)}", scale=alt.Scale(zero=False)),
         shape=shape,
         fill=alt.Fill("who:N", scale=alt.Scale(domain=names, range=filled), legend=None),
         tooltip=[

@@ -4,6 +4,7 @@ Every widget is bound to the URL under its option name, so the same knob is the 
 """
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -15,32 +16,16 @@ from core.experiment import (
     PARTS,
     Experiment,
     QuantRecipe,
+    Teaching,
 )
 from core.options import build, options
-from core.results import TeacherCard
 from core.runs.store import Run
-from pages.ui import state
+from pages.ui import state, subjects
 from pages.ui.words import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
 PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
 STEPS = (10, 50, 100, 300, 1000, 2000)
-
-
-def teacher() -> TeacherCard:
-    """Choose task and model among the teachers that there are."""
-    cards = api.teachers()
-    if not cards:
-        st.error("There is no teacher yet. Train one with: python -m core teach")
-        st.stop()
-    tasks = api.tasks()
-    names = list(dict.fromkeys(card.task for card in cards))
-    task = st.selectbox("Task", names, **state.bound("task"))
-    if task in tasks:
-        st.caption(tasks[task].description)
-    models = [card.model for card in cards if card.task == task]
-    model = st.selectbox("Model", models, **state.bound("model"))
-    return next(card for card in cards if (card.task, card.model) == (task, model))
 
 
 def method(option: str = "method", usual: str = "twn") -> str:
@@ -130,9 +115,20 @@ def _parts() -> dict[str, str]:
     return {"parts": ",".join(parts), "layers": layers or ""}
 
 
-def experiment() -> Experiment | None:
-    """The whole experiment; None (and a sentence on the page) when the engine refuses it."""
-    card = teacher()
+def order() -> Experiment | Teaching | None:
+    """What is to be trained: a student, or its teacher first. None (and a sentence on the page)
+    when the engine refuses it."""
+    subject = subjects.choose()
+    if subject.role == "teacher":
+        return subjects.teaching(subject)
+    if subject.card is None:
+        st.warning("There is no teacher for this task and model yet: train a teacher first.")
+        return None
+    return experiment(subject)
+
+
+def experiment(subject: subjects.Subject) -> Experiment | None:
+    """The student's whole experiment; None (and a sentence) when the engine refuses it."""
     recipe = quant()
     chosen_parts = _parts()
     with st.expander("Distillation"):
@@ -148,20 +144,53 @@ def experiment() -> Experiment | None:
             **state.bound("learning_rate"),
         )
         seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **state.bound("seed"))
+    more_text = _augmentation(subject.task)
     return state.attempt(
         lambda: build(
             {
-                "task": card.task,
-                "model": card.model,
+                "task": subject.task,
+                "model": subject.model,
                 "steps": steps,
                 "learning_rate": rate,
                 "seed": int(seed),
                 **chosen_parts,
                 **losses,
+                **more_text,
             },
-            base=replace(api.default_experiment(), quant=recipe),
+            base=replace(api.default_experiment(subject.task), quant=recipe),
         )
     )
+
+
+def _augmentation(task: str) -> dict[str, Any]:
+    """Data augmentation, as options; nothing where it is off or the task's answers forbid it."""
+    if api.tasks()[task].kind == "span":
+        return {}
+    with st.expander("Data augmentation"):
+        st.caption(TERMS["augment"])
+        if not st.toggle("Train on changed copies too", **state.bound("augment")):
+            return {}
+        usual = api.default_experiment(task).train
+        model = st.text_input(
+            "Masked language model",
+            placeholder="none: nearest words of the embedding",
+            help="A folder with a BERT, or a hub id such as google-bert/bert-base-uncased.",
+            **state.bound("augment_model"),
+        )
+        share = st.slider(
+            "Words replaced", 0.1, 0.9, 0.4, 0.1, **state.bound("augment_probability")
+        )
+        count = st.slider("Candidates", 1, 30, 15, **state.bound("augment_candidates"))
+        copies = st.slider(
+            "Copies of each", 1, 40, usual.augment_copies, **state.bound("augment_copies")
+        )
+    return {
+        "augment": True,
+        "augment_model": model or "",
+        "augment_probability": round(share, 1),
+        "augment_candidates": count,
+        "augment_copies": copies,
+    }
 
 
 _RATES = (2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4)
@@ -179,5 +208,4 @@ def _weight(name: str, label: str, usual: float) -> float:
 
 def run_title(run: Run) -> str:
     """How a list calls a run."""
-    title = run.experiment.title if run.experiment else "unreadable"
-    return f"{title} ({run.run_id[:6]})"
+    return f"{run.title} ({run.run_id[:6]})"

@@ -10,10 +10,9 @@ import streamlit as st
 
 from core import api
 from core.events import Evaluated, Event, Preparing, Started, StepDone
-from core.results import Result
 from core.runs.store import Run
-from pages.ui import state, training_charts
-from pages.ui.words import WHO, duration, percent, size
+from pages.ui import outcomes, state, training_charts
+from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
 RECENT_STEPS = 20
@@ -40,8 +39,7 @@ def _draw(run_id: str, was_over: bool) -> None:
         return
     if run.is_over and not was_over:
         st.rerun()
-    title = run.experiment.title if run.experiment else run.run_id
-    st.subheader(f"{title}", divider="gray")
+    st.subheader(plain(run.title), divider="gray")
     st.caption(f"{WORDS[run.state]} · run {run.run_id}")
     if run.message:
         st.error(run.message, icon=":material/error:")
@@ -55,8 +53,7 @@ def _draw(run_id: str, was_over: bool) -> None:
     elif run.state in ("stopped", "interrupted", "failed"):
         st.caption("Start it again with the same settings, or change them first.")
     _curves(events)
-    if run.result:
-        outcome(run.result)
+    outcomes.of_run(run)
 
 
 def _progress(run: Run, events: Sequence[Event]) -> None:
@@ -85,22 +82,24 @@ def _pace(steps: Sequence[StepDone]) -> str:
 
 
 def _curves(events: Sequence[Event]) -> None:
-    started = next((event for event in events if isinstance(event, Started)), None)
-    if started is None:
+    steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
+    if not steps:
         return
+    is_student = any(isinstance(event, Started) for event in events)
     left, right = st.columns(2)
     with left:
-        st.markdown("**Does the student reach its teacher?** Score on dev while training.")
+        question = "Does the student reach its teacher?" if is_student else "Does it learn?"
+        st.markdown(f"**{question}** Score on dev while training.")
         st.altair_chart(
-            training_charts.dev_scores(events, started, state.is_dark()),
-            alt="Dev score of the student over steps, with the teacher's and the untrained line.",
+            training_charts.dev_scores(events, steps, state.is_dark()),
+            alt="Dev score over steps; of a student with the teacher's and the untrained line.",
             key="dev-scores",
         )
     with right:
         st.markdown("**What is it still getting wrong?** Each loss by itself.")
         st.altair_chart(
-            training_charts.losses(events, started.total_steps),
-            alt="The four losses over steps, logarithmic.",
+            training_charts.losses(events, steps),
+            alt="The losses over steps, logarithmic.",
             key="losses",
         )
     st.caption(
@@ -112,28 +111,3 @@ def _curves(events: Sequence[Event]) -> None:
         st.dataframe(training_charts.loss_table(events), hide_index=True, height=220)
     if not any(isinstance(event, Evaluated) for event in events):
         st.caption("The first dev score comes with the first evaluation.")
-
-
-def outcome(result: Result) -> None:
-    """The result of a run as four figures and one sentence."""
-    columns = st.columns(4)
-    figures = (
-        (WHO["teacher"], result.teacher_score, result.teacher_standard_error),
-        (WHO["untrained"], result.untrained_score, result.untrained_standard_error),
-        (WHO["student"], result.score, result.score_standard_error),
-    )
-    for column, (who, value, error) in zip(columns, figures, strict=False):
-        column.metric(who.capitalize(), percent(value), help=f"± {percent(error)} standard error")
-    columns[3].metric(
-        "Packed file",
-        size(result.size_bytes_packed),
-        f"{result.compression:.1f}x smaller than float32",
-        delta_color="off",
-        delta_arrow="off",
-    )
-    st.caption(
-        f"On {result.test_examples} test sentences that nothing was selected on. "
-        f"{percent(result.of_teacher(result.score))} of the teacher's {result.metric}, "
-        f"{duration(result.train_seconds)} of training on {result.machine.threads} threads "
-        f"({result.machine.processor}). Float32 size means 4 bytes a weight."
-    )

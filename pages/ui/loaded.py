@@ -87,22 +87,26 @@ def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answe
     found = known(key)
     if found is not None:
         return found
-    bar = st.progress(0.0)
-    computing = compute()
-    try:
-        while True:
-            step = next(computing)
-            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
-    except StopIteration as end:
-        found = end.value
-    finally:
-        bar.empty()
+    found = shown(compute())
     lock, kept = _answers()
     with lock:
         kept[key] = found
         while len(kept) > MAX_ANSWERS:
             kept.popitem(last=False)
     return found
+
+
+def shown(computing: Generator[Preparing, None, Answer]) -> Answer:
+    """Run a generator to its end with a progress bar; its return value."""
+    bar = st.progress(0.0)
+    try:
+        while True:
+            step = next(computing)
+            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
+    except StopIteration as end:
+        return end.value
+    finally:
+        bar.empty()
 
 
 def on_demand(

@@ -7,18 +7,20 @@ import pandas as pd
 
 from core.events import Evaluated, Started, StepDone
 from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
-from pages.ui.words import WHO
+from pages.ui.words import WHO, metric_title
 
 MAX_POINTS = 300
 LOSSES = ("hidden", "attention", "logits", "labels")
 
 
 def loss_table(events: Sequence) -> pd.DataFrame:
-    """Step and the four losses, thinned to a few hundred rows."""
+    """Step and the losses that were used, thinned to a few hundred rows."""
     steps = [event for event in events if isinstance(event, StepDone)]
     every = max(1, len(steps) // MAX_POINTS)
     rows = [{"step": e.step, **{name: getattr(e, name) for name in LOSSES}} for e in steps[::every]]
-    return pd.DataFrame(rows, columns=["step", *LOSSES])
+    table = pd.DataFrame(rows, columns=["step", *LOSSES])
+    unused = [name for name in LOSSES if not table[name].to_numpy().any()]
+    return table.drop(columns=unused)
 
 
 def losses(events: Sequence, total_steps: int) -> alt.Chart:
@@ -54,13 +56,27 @@ def score_table(events: Sequence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "score", "low", "high"])
 
 
-def dev_scores(events: Sequence, started: Started, dark: bool) -> Layered:
-    """The student's dev score against the teacher's line and the untrained line."""
-    table = score_table(events)
-    x = alt.X("step:Q", scale=alt.Scale(domain=[0, started.total_steps]), title="step")
-    y = alt.Y("score:Q", title="dev score (%)", scale=alt.Scale(zero=False))
-    students = alt.Chart(table).encode(x=x)
-    colour = student_blue(dark)
+def dev_scores(events: Sequence, total_steps: int, dark: bool) -> Layered:
+    """The dev score over the steps; of a student, against the teacher's line and the untrained
+    line. In ink when a teacher is made, in blue for a student."""
+    started = next((event for event in events if isinstance(event, Started)), None)
+    scores = [event.score for event in events if isinstance(event, Evaluated)]
+    scores += [started.teacher_dev] if started else []
+    x = alt.X("step:Q", scale=alt.Scale(domain=[0, total_steps]), title="step")
+    title = f"dev {metric_title(scores[0].metric)}" if scores else "dev score"
+    y = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
+    colour = student_blue(dark) if started else ink(dark)
+    learning = alt.Chart(score_table(events)).encode(x=x)
+    errors = learning.mark_rule(color=colour).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
+    tooltip = ["step:Q", alt.Tooltip("score:Q", format=".1f")]
+    points = learning.mark_line(color=colour, point={"color": colour, "size": 60}).encode(
+        y=y, tooltip=tooltip
+    )
+    lines = [_reference_lines(started, y, dark)] if started else []
+    return alt.layer(*lines, errors, points).properties(height=280)
+
+
+def _reference_lines(started: Started, y: alt.Y, dark: bool) -> alt.Chart:
     lines = pd.DataFrame(
         [
             {"score": 100 * started.teacher_dev.value, "who": WHO["teacher"]},
@@ -68,7 +84,7 @@ def dev_scores(events: Sequence, started: Started, dark: bool) -> Layered:
         ]
     )
     names = [WHO["teacher"], WHO["untrained"]]
-    references = (
+    return (
         alt.Chart(lines)
         .mark_rule(strokeWidth=2)
         .encode(
@@ -84,9 +100,3 @@ def dev_scores(events: Sequence, started: Started, dark: bool) -> Layered:
             tooltip=["who:N", alt.Tooltip("score:Q", format=".1f")],
         )
     )
-    errors = students.mark_rule(color=colour).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
-    tooltip = ["step:Q", alt.Tooltip("score:Q", format=".1f")]
-    points = students.mark_line(color=colour, point={"color": colour, "size": 60}).encode(
-        y=y, tooltip=tooltip
-    )
-    return alt.layer(references, errors, points).properties(height=280)

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core import api
 from core.experiment import QuantRecipe
-from pages.ui import forms, loaded, state, weight_charts
-from pages.ui.words import TERMS, percent
+from pages.ui import forms, loaded, state, subjects, weight_charts
+from pages.ui.words import TERMS, scored
 
 if TYPE_CHECKING:
     from core.analysis.weights import WeightView
@@ -46,7 +46,7 @@ class Matrix:
 
 def choose_matrix() -> Matrix:
     """The sidebar: whose weights, and which matrix."""
-    card = forms.teacher()
+    card = subjects.taught()
     latent = [run for run in api.runs() if api.has_latent(run, card.task, card.model)]
     whose = {"": f"teacher {card.model}"} | {run.run_id: forms.run_title(run) for run in latent}
     chosen = st.selectbox(
@@ -200,7 +200,8 @@ def whole_model(matrix: Matrix, quant: QuantRecipe) -> None:
             lambda: api.untrained_score(loaded.model(matrix.source), quant),
         )
         if score is not None:
-            st.metric("Without training", percent(score.value, score.standard_error))
+            said = scored(score.metric, score.value, score.standard_error)
+            st.metric("Without training", said)
     with state.explained():
         asked = right.button("Rank all matrices", icon=":material/sort:")
         errors = loaded.on_demand(

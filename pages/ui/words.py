@@ -4,6 +4,10 @@ Accuracy in per cent with one decimal and its standard error, sizes in MiB with 
 in ms or s: everywhere the same.
 """
 
+import re
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&]")
+
 TERMS = {
     "method": "The rule that turns float weights into a few levels: which threshold, which scale.",
     "bits": "2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone.",
@@ -24,6 +28,8 @@ TERMS = {
     "untrained": "The teacher's weights quantized as they are, without any training.",
     "distillation": "The student learns to imitate its teacher: hidden states, attention scores, "
     "logits.",
+    "augment": "Copies of the examples in which some words are replaced by likely ones; the label "
+    "stays. It helps when there are few examples.",
     "packed": "The file with 2-bit codes (four in a byte), scales, and what stays in float.",
     "seed": "Another seed is another order of the training sentences: the spread between seeds is "
     "the luck in a result.",
@@ -34,6 +40,38 @@ WHO = {
     "untrained": "quantized without training",
     "student": "trained student",
 }
+
+
+METRICS = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "macro-f1": "macro F1",
+    "matthews": "Matthews correlation",
+    "pearson": "Pearson correlation",
+    "spearman": "rank correlation (Spearman)",
+    "exact-match": "exact match",
+    "answer-f1": "F1 over words",
+}
+CORRELATIONS = ("matthews", "pearson", "spearman")
+KINDS = {"classes": "classes", "value": "a number", "span": "an answer in a passage"}
+
+
+def plain(text: str) -> str:
+    """Somebody's words (a title, a class, a model's name) as Markdown that shows them as they are
+    and fetches no picture."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def metric_title(metric: str) -> str:
+    """What people call a metric, with its unit: "accuracy (%)", "Pearson correlation (x 100)"."""
+    unit = "x 100" if metric in CORRELATIONS else "%"
+    return f"{METRICS.get(metric, metric)} ({unit})"
+
+
+def scored(metric: str, value: float, standard_error: float | None = None) -> str:
+    """A score as people write it: "84.7 %", or "87.9" for a correlation (times 100)."""
+    text = percent(value, standard_error)
+    return text.removesuffix(" %") if metric in CORRELATIONS else text
 
 
 def percent(value: float, standard_error: float | None = None) -> str:

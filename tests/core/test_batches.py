@@ -2,12 +2,12 @@
 
 from collections import Counter
 from itertools import islice
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from core.training.batches import (
     WINDOW_BATCHES,
@@ -18,7 +18,7 @@ from core.training.batches import (
     lengths,
     training_batches,
 )
-from core.training.evaluate import split_logits
+from core.training.evaluate import split_predictions
 from tests.conftest import tiny_tokenizer
 
 
@@ -93,14 +93,16 @@ def test_short_and_long_batches_come_in_random_order():
     assert means != sorted(means)
 
 
-def test_texts_are_cut_to_the_limit_and_pairs_have_two_types():
+@pytest.mark.parametrize("inputs", [["input_ids"], ["input_ids", "token_type_ids"]])
+def test_texts_are_cut_to_the_limit_and_pairs_have_two_types(inputs):
     long, short = "the film was good " * 20, "a bad plot"
     tokenizer = tiny_tokenizer()
-    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's
-    encoded = encode(tokenizer, [[long, short], [short, short]], [0, 1], max_tokens=12)
+    tokenizer.model_input_names = inputs  # whatever its config lists
+    labels = np.array([0, 1])
+    encoded = encode(tokenizer, [[long, short], [short, short]], labels, max_tokens=12)
     assert lengths(encoded).tolist() == [12, 9]
     assert encoded.token_types[1] == [0] * 5 + [1] * 4
-    single = encode(tokenizer, [[long, short]], [0, 1], max_tokens=12)
+    single = encode(tokenizer, [[long, short]], labels, max_tokens=12)
     assert lengths(single).tolist() == [12, 5]
     assert single.input_ids[1][0] == 2
     assert single.input_ids[1][-1] == 3
@@ -111,7 +113,7 @@ class Echo(nn.Module):
 
     def forward(self, input_ids, token_type_ids, attention_mask):
         rows = torch.stack([input_ids[:, 1] - 10, attention_mask.sum(dim=1)], dim=1)
-        return SimpleNamespace(logits=rows.double())
+        return SequenceClassifierOutput(logits=rows.double())
 
 
 def test_logits_come_back_in_the_order_of_the_split():
@@ -119,7 +121,7 @@ def test_logits_come_back_in_the_order_of_the_split():
     model, kept = Echo().train(), []
 
     def score():
-        kept.append((yield from split_logits(model, encoded, "Scoring")))
+        kept.append((yield from split_predictions(model, encoded, "Scoring")))
 
     progress = list(score())
     logits = kept[0]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
+from core.experiment import Teaching, TrainRecipe
 from core.runs import runner
 from core.runs.store import read_events
-from tests.conftest import with_train
+from tests.conftest import compute, with_train
 
 COMMANDS = ("run", "runs", "predict", "tasks", "teach", "prefetch", "doctor")
 
@@ -106,6 +107,35 @@ def test_teach_makes_a_teacher_that_predicts(lab, capsys):
     assert main(["predict", "--model", lab.model, "a good film"]) == 0
 
 
+def test_teach_takes_a_checkpoint_as_it_is(lab, capsys):
+    shutil.rmtree(lab.home / "teachers")
+    assert main(["teach", "--model", lab.model, "--as-it-is", "--json"]) == 0
+    events = lines_of(capsys.readouterr().out)
+    assert {event["type"] for event in events} == {"Preparing", "Evaluated", "Taught"}
+    assert events[-1]["teacher"]["fine_tuned"] is False
+    assert main(["predict", "--model", lab.model, "a good film"]) == 0
+
+
+def test_a_teaching_is_listed_among_the_runs_and_its_teacher_answers(lab, capsys):
+    train = TrainRecipe(steps=2, batch_size=8, max_tokens=16)
+    run = compute(Teaching(task="movie-sentiment", model=lab.model, train=train))
+    assert main(["runs"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{run.run_id}  finished")
+    assert f"{100 * run.card.test.value:.1f} %" in line
+    assert line.endswith(run.teaching.title)
+    assert main(["runs", "--json"]) == 0
+    (record,) = lines_of(capsys.readouterr().out)
+    assert record["experiment"] is record["result"] is None
+    assert record["teaching"]["train"]["steps"] == 2
+    assert record["teacher"]["test"]["examples"] == 20
+    answers = []
+    for model in (["--model", lab.model], ["--run", run.run_id]):
+        assert main(["predict", *model, "a good film"]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+
+
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_teach_refuses_a_damaged_model_folder(lab, capsys, tmp_path, file):
     own = Path(shutil.copytree(lab.model, tmp_path / "own"))
@@ -146,9 +176,13 @@ def test_doctor_says_what_works_and_what_is_missing(lab, capsys, monkeypatch, tm
     out = capsys.readouterr().out
     assert "MISSING" not in out
     assert "ok       teachers: movie-sentiment on" in out
+    assert "ok       text here: movie-sentiment" in out
     monkeypatch.setenv("TERNARY_LAB_CACHE", str(tmp_path / "empty"))
     assert main(["doctor"]) == 0  # text can be fetched
-    assert "run: python -m core prefetch movie-sentiment" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "MISSING  text here: none yet" in out
+    assert "text to fetch: movie-sentiment, " in out
+    assert "python -m core prefetch TASK" in out
     monkeypatch.setenv("TERNARY_LAB_HOME", str(tmp_path / "empty"))
     assert main(["doctor"]) == 1
     assert "MISSING  teachers: none; run: python -m core teach" in capsys.readouterr().out
@@ -186,7 +220,16 @@ def test_doctor_names_a_folder_that_cannot_be_written(lab, capsys, monkeypatch, 
         (["prefetch", "movie-sentiment", "minilm-l3"], "could not be fetched"),
         (["teach", "--task", "poetry"], "Task 'poetry' is not known"),
         (["teach", "--steps", "0"], "Steps is 0"),
-        (["teach", "--model", "/nowhere"], "The model '/nowhere' could not be loaded"),
+        (["teach", "--model", "/nowhere"], "There is no folder /nowhere. Use a folder with a BERT"),
+        (["teach", "--model", "~nobody-here/x"], "There is no folder ~nobody-here/x. Use a folder"),
+        (["teach", "--model", "x" * 400], "is not the name of a hub repository. Use a folder"),
+        (
+            ["teach", "--model", "a/b/c"],
+            "'a/b/c' is not the name of a hub repository. Use a folder",
+        ),
+        (["teach", "--model", "owner/model"], "the hub does not answer. Use a folder with a BERT"),
+        (["teach", "--task", "rte"], "the hub does not answer. Without the hub these tasks work: "),
+        (["prefetch", "squad-v2"], "Without the hub these tasks work: movie-sentiment, sentiment-"),
     ],
 )
 def test_a_mistake_ends_with_a_sentence(lab, capsys, monkeypatch, arguments, sentence):

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from core.experiment import DistillRecipe
-from core.training.distill import Losses, Outputs, losses, soft_cross_entropy
+from core.models.heads import NOT_A_TOKEN
+from core.training.distill import (
+    Losses,
+    Outputs,
+    label_loss,
+    losses,
+    soft_cross_entropy,
+    teacher_loss,
+)
 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
 LABELS = torch.tensor([1, 0])
@@ -85,3 +93,93 @@ def test_the_total_is_the_weighted_sum():
     )
     recipe = DistillRecipe(hidden=10.0, attention=0.5, logits=1.0, labels=0.0)
     assert parts.total(recipe).item() == pytest.approx(14.0)  # a loss that is off cannot spoil it
+
+
+# A value
+
+
+def test_the_losses_of_a_value_are_squared_errors_worked_by_hand():
+    student, teacher = torch.tensor([[1.0], [-2.0]]), torch.tensor([[1.5], [0.0]])
+    labels = torch.tensor([3.0, -2.5])
+    assert label_loss(student, labels).item() == pytest.approx((4.0 + 0.25) / 2)
+    for temperature in (1.0, 3.0):  # there is nothing to soften
+        found = teacher_loss(student, teacher, labels, temperature).item()
+        assert found == pytest.approx((0.25 + 4.0) / 2)
+
+
+def test_a_batch_of_one_value_is_not_taken_for_a_class():
+    found = losses(one_value(0), one_value(1), MASK[:1], torch.tensor([2.0]), 1.0)
+    student, teacher = one_value(0).logits.item(), one_value(1).logits.item()
+    assert found.logits.item() == pytest.approx((student - teacher) ** 2)
+    assert found.labels.item() == pytest.approx((student - 2.0) ** 2)
+
+
+def one_value(seed: int) -> Outputs:
+    whole = outputs(seed)
+    return Outputs(
+        logits=whole.logits[:1, :1],
+        hidden=tuple(state[:1] for state in whole.hidden),
+        scores=tuple(score[:1] for score in whole.scores),
+    )
+
+
+# A span
+
+
+def test_the_losses_of_a_span_worked_by_hand():
+    """Two tokens; e to the logits are 1 and 3, so the probabilities are 1/4 and 3/4."""
+    low, high = 0.0, math.log(3.0)
+    logits = torch.tensor([[[low, high], [high, low]]])  # start, then end, of one window
+    labels = torch.tensor([[1, 1]])
+    assert label_loss(logits, labels).item() == pytest.approx(-math.log(3 / 4) - math.log(1 / 4))
+    same = -(1 / 4 * math.log(1 / 4) + 3 / 4 * math.log(3 / 4))
+    assert teacher_loss(logits, logits, labels, 1.0).item() == pytest.approx(2 * same)
+    swapped = -(3 / 4 * math.log(1 / 4) + 1 / 4 * math.log(3 / 4))
+    found = teacher_loss(logits, logits.flip(1), labels, 1.0).item()
+    assert found == pytest.approx(2 * swapped)
+
+
+def spans(tokens: int = 5, seed: int = 0) -> torch.Tensor:
+    return torch.randn(3, 2, tokens, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_losses_of_spans_written_out(temperature):
+    student, teacher = spans(seed=0), spans(seed=1)
+    labels = torch.tensor([[0, 0], [1, 4], [3, 2]])
+    against_teacher = against_truth = 0.0
+    for row in range(3):
+        for side in range(2):
+            s, t = student[row, side].tolist(), teacher[row, side].tolist()
+            shares = [math.exp(x / temperature) for x in t]
+            normal = math.log(sum(math.exp(x / temperature) for x in s))
+            for x, share in zip(s, shares, strict=True):
+                against_teacher -= share / sum(shares) * (x / temperature - normal)
+            against_truth -= s[labels[row, side]] - math.log(sum(map(math.exp, s)))
+    found = teacher_loss(student, teacher, labels, temperature).item()
+    assert found == pytest.approx(against_teacher / 3 * temperature**2, rel=1e-5)
+    assert label_loss(student, labels).item() == pytest.approx(against_truth / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 100.0])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_padding_does_not_change_the_losses_of_spans(kind, temperature):
+    labels = torch.tensor([[0, 0], [1, 4], [3, 2]])
+    bare = [spans(seed=seed).to(kind).float() for seed in (0, 1)]
+    padding = torch.full((3, 2, 4), NOT_A_TOKEN).to(kind).float()
+    padded = [torch.cat([logits, padding], dim=2).requires_grad_() for logits in bare]
+    expected = teacher_loss(*bare, labels, temperature)
+    found = teacher_loss(*padded, labels, temperature)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(label_loss(padded[0], labels), label_loss(bare[0], labels))
+    (gradient,) = torch.autograd.grad(found, padded[0])
+    assert (gradient[:, :, 5:] == 0).all()
+    assert (gradient[:, :, :5] != 0).any()
+
+
+def test_the_losses_of_classes_are_the_cross_entropies_of_the_library():
+    student, teacher, labels = outputs(0).logits, outputs(1).logits, torch.tensor([1, 2])
+    expected = torch.nn.functional.cross_entropy(student, labels)
+    assert torch.equal(label_loss(student, labels), expected)
+    expected = torch.nn.functional.cross_entropy(student, teacher.softmax(dim=1))
+    torch.testing.assert_close(teacher_loss(student, teacher, labels, 1.0), expected)

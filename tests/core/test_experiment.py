@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from core.experiment import (
     DistillRecipe,
     Experiment,
     QuantRecipe,
+    Teaching,
     TrainRecipe,
 )
 from core.options import HELP, build, changed, flatten, options
@@ -50,6 +52,11 @@ OTHER = {  # for every option, a value that is not its default
     "evaluate_every": "5",
     "max_tokens": "128",
     "precision": "bf16",
+    "augment": "True",
+    "augment_model": "owner/masked",
+    "augment_probability": "0.25",
+    "augment_candidates": "5",
+    "augment_copies": "3",
     "seed": "7",
 }
 
@@ -92,6 +99,11 @@ experiments = st.builds(
         evaluate_every=st.integers(1, 1_000_000),
         max_tokens=st.integers(8, 512),
         precision=st.sampled_from(PRECISIONS),
+        augment=st.booleans(),
+        augment_model=st.text(max_size=10),
+        augment_probability=share(1.0),
+        augment_candidates=st.integers(1, 100),
+        augment_copies=st.integers(1, 100),
     ),
     seed=st.integers(0, 2**31 - 1),
 )
@@ -131,6 +143,23 @@ def test_json_both_ways(experiment):
     assert again.run_id == experiment.run_id
 
 
+@given(experiments, st.booleans())
+def test_a_teaching_has_json_both_ways_and_a_name_of_its_own(experiment, fine_tune):
+    """Whatever is trained and from which seed, teacher and student are different runs."""
+    teaching = Teaching(
+        task=experiment.task,
+        model=experiment.model,
+        fine_tune=fine_tune,
+        train=experiment.train,
+        seed=experiment.seed,
+    )
+    again = from_json(Teaching, canonical_json(teaching))
+    assert again == teaching
+    assert again.run_id == teaching.run_id != experiment.run_id
+    assert re.fullmatch("[0-9a-f]{12}", teaching.run_id)
+    assert replace(teaching, fine_tune=not fine_tune).run_id != teaching.run_id
+
+
 @given(experiments)
 def test_options_both_ways(experiment):
     assert build(flatten(experiment)) == experiment
@@ -168,13 +197,21 @@ def test_a_file_from_before_an_option_existed_reads():
         (TrainRecipe, {"evaluate_every": 0}, "between evaluations"),
         (TrainRecipe, {"max_tokens": 4}, "Tokens per text is 4; .* between 8 and 512"),
         (TrainRecipe, {"precision": "fp16"}, "Choose one of: fp32, bf16"),
-        (TrainRecipe, {"augment": True}, "not built yet"),
+        (TrainRecipe, {"augment": 1}, "TrainRecipe.augment must be bool, not 1"),
+        (TrainRecipe, {"augment_model": None}, "augment_model must be str, not None"),
+        (TrainRecipe, {"augment_probability": 1.1}, "share of replaced words is 1.1; .* 0 and 1"),
+        (TrainRecipe, {"augment_candidates": 0}, "Candidates per word is 0; .* 1 and 100"),
+        (TrainRecipe, {"augment_copies": 101}, "Copies per example is 101; .* 1 and 100"),
         (Experiment, {"seed": -1}, "Seed is -1"),
         (Experiment, {"seed": 10**400}, "Seed is 10000.*; it must lie between"),
         (Experiment, {"task": " "}, "task needs a name"),
         (Experiment, {"task": 5}, "Experiment.task must be str, not 5"),
         (Experiment, {"model": "x" * 501}, "model needs a name of 1 to 500"),
         (Experiment, {"model": "a\0b"}, "model needs a name"),
+        (Teaching, {"task": "t", "model": ""}, "model needs a name of 1 to 500"),
+        (Teaching, {"task": "", "model": "m"}, "task needs a name of 1 to 500"),
+        (Teaching, {"task": "t", "model": "m", "seed": -1}, "Seed is -1"),
+        (Teaching, {"task": "t", "model": "m", "fine_tune": 1}, "fine_tune must be bool, not 1"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_sentence(kind, values, sentence):
@@ -193,7 +230,7 @@ def test_what_cannot_be_done_is_refused_with_a_sentence(kind, values, sentence):
         ({"learning_rate": "1e999"}, "Learning rate is inf"),
         ({"layers": "one,two"}, "layers must be a comma separated list"),
         ({"augment": "yes"}, "augment must be true or false"),
-        ({"augment": "true"}, "not built yet"),
+        ({"augment_copies": "none"}, "augment_copies must be a whole number"),
         ({"seed": "9" * 5000}, "seed must be a whole number, not '999"),
         ({"seed": "9" * 400}, "Seed is 999"),
         ({"steps": 2.5}, "must be int"),
@@ -207,10 +244,9 @@ def test_options_of_the_wrong_kind_are_refused_with_a_sentence(texts, sentence):
 
 def test_every_option_is_listed_once_with_help_and_reaches_its_place():
     names = [option.name for option in options()]
-    assert set(names) == set(flatten(Experiment())) == set(HELP) == {*OTHER, "augment"}
+    assert set(names) == set(flatten(Experiment())) == set(HELP) == set(OTHER)
     assert len(names) == len(set(names))
-    assert flatten(build(OTHER)) == {**OTHER, "augment": "False"}
-    assert changed(build(OTHER)) == OTHER
+    assert flatten(build(OTHER)) == changed(build(OTHER)) == OTHER
     assert changed(Experiment()) == {}
 
 
@@ -224,4 +260,12 @@ def test_lists_may_be_typed_with_blanks():
 
 
 def test_the_title_names_what_differs_between_runs():
-    assert build({"seed": "3"}).title == "minilm-l3, twn 2-2-8 layer, 300 steps, seed 3"
+    title = "movie-sentiment, minilm-l3, twn 2-2-8 layer, 300 steps, seed 3"
+    assert build({"seed": "3"}).title == title
+
+
+def test_the_title_of_a_teaching_says_how_its_teacher_is_made():
+    teaching = Teaching(task="rte", model="minilm-l3", seed=2)
+    assert teaching.title == "teacher minilm-l3 for rte, 760 steps, seed 2"
+    as_it_is = replace(teaching, fine_tune=False)
+    assert as_it_is.title == "teacher minilm-l3 for rte, as it is"

@@ -311,7 +311,7 @@ def test_asking_for_one_run_many_times_computes_it_once(lab, long):
         api.Source(kind="run", task=lab.experiment.task, model=lab.model, run_id=run.run_id)
     )
     assert opened.size_bytes == found.result.size_bytes_packed
-    assert api.predict(opened, "a good film").label in ("negative", "positive")
+    assert api.predict(opened, "a good film").answer in ("negative", "positive")
     assert runner.submit(lab.experiment) == found
     assert all(child.wait() == 0 for child in runner._children)
     api.stop(run.run_id)
@@ -337,7 +337,7 @@ def test_the_queue_and_a_stop_at_each_place_of_it(lab, long, monkeypatch):
     api.stop(first.run_id)
     assert time.monotonic() - began < 2.0
     assert state_of(first) == "stopped"
-    wait_for(lambda: not is_running(computing), seconds=2.0)
+    wait_for(lambda: not is_running(computing), seconds=20.0)  # Python takes its time to leave
     assert not list(first.folder.glob("*.safetensors*"))
     assert not list(first.folder.glob(".*"))
 
@@ -346,7 +346,7 @@ def test_the_queue_and_a_stop_at_each_place_of_it(lab, long, monkeypatch):
     api.stop(second.run_id)  # it is still importing, so only a signal reaches it
     assert time.monotonic() - began < 2.5
     assert state_of(second) == "stopped"
-    wait_for(lambda: not is_running(waiting), seconds=2.0)
+    wait_for(lambda: not is_running(waiting), seconds=20.0)
     assert all(child.wait(timeout=20) is not None for child in runner._children)
     assert state_of(third) == "stopped"
     assert not (third.folder / "events.jsonl").exists()

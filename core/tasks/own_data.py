@@ -1,0 +1,138 @@
+"""Own data: a person's file as a task like any other. Nothing leaves the machine.
+
+The way of a file: `tables` reads it, `guess` proposes what its columns mean, the form corrects
+that `Plan`, `check` says which rows fit, and `save` keeps those rows. From there `base.prepare`
+cuts them as it does with every task. The name ends in a hash of plan and rows: the same name is
+the same data, for ever, so that a run which names it means what it meant.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import InputError
+from core.records import canonical_json
+from core.tasks.base import Task, cut
+from core.tasks.checking import Checked, apart, check, class_names, told
+from core.tasks.guessing import guess, label_kind, length_of
+from core.tasks.kept import FromFile, Kept, all_kept, find_kept, keep, remove
+from core.tasks.plans import ANSWERS, STARTS, Plan
+from core.tasks.sources import Row
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+__all__ = [
+    "Checked",
+    "FromFile",
+    "Kept",
+    "Plan",
+    "apart",
+    "check",
+    "class_names",
+    "delete",
+    "find_kept",
+    "guess",
+    "label_kind",
+    "length_of",
+    "own_tasks",
+    "save",
+    "told",
+]
+
+EXAMPLES = 3
+SLUG_LENGTH = 40
+
+
+def own_tasks() -> list[Task]:
+    """The data that people of this computer have saved, by title."""
+    return [kept.task for kept in all_kept()]
+
+
+def delete(name: str) -> None:
+    """Delete own data, and what was cut from it. Raises InputError for any other name."""
+    remove(name)
+
+
+def save(plan: Plan, train: Checked, test: Checked | None = None) -> Task:
+    """Keep the rows of a file, and of a test file if there is one, as a task.
+
+    Rows of train whose text is in test are left out. Saving the same again gives the same task.
+    Raises InputError when too few rows are left, when there is nothing to learn from them, or
+    when the disk refuses.
+    """
+    train = apart(plan, train, test) if test else train
+    rows = {"train": train.rows} | ({"test": test.rows} if test else {})
+    kept = _kept(plan, rows, train, test)
+    if known := find_kept(kept.name):
+        if known.digest != kept.digest:
+            raise InputError(f"The name {kept.name} is taken by other data. Change the title.")
+        return known.task
+    parts = {name: _table(plan, part) for name, part in rows.items()}
+    dev = cut(parts, kept.task)["dev"].select(range(EXAMPLES))
+    _check_learnable(plan, rows)
+    examples = zip(*(dev[column] for column in plan.columns), strict=True)
+    kept = replace(kept, examples=tuple(examples))
+    keep(kept, parts)
+    return kept.task
+
+
+def _kept(plan: Plan, rows: Mapping[str, list[Row]], train: Checked, test: Checked | None) -> Kept:
+    digest = _digest(plan, rows)
+    files = [train, test] if test else [train]
+    return Kept(
+        name=f"own-{_slug(plan.title)}-{digest[:6]}",
+        plan=plan,
+        digest=digest,
+        train_rows=len(train.rows),
+        test_rows=len(test.rows) if test else 0,
+        repeated=sum(file.repeated for file in files),
+        bad=sum(len(file.bad) for file in files),
+        may_have_no_answer=any(row.get(ANSWERS) == [] for part in rows.values() for row in part),
+    )
+
+
+def _digest(plan: Plan, rows: Mapping[str, list[Row]]) -> str:
+    digest = hashlib.sha256(canonical_json(plan).encode())
+    for name, part in rows.items():
+        digest.update(f"\n{name}\n".encode())
+        for row in part:
+            digest.update(json.dumps(row, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _slug(title: str) -> str:
+    """Lower-case letters, digits and dashes, at most 40: "Ärger & Lob" becomes "arger-lob"."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].strip("-") or "data"
+
+
+def _table(plan: Plan, rows: list[Row]) -> "Dataset":
+    """The rows as a table whose types do not depend on what they happen to hold."""
+    from datasets import Dataset, Features, List, Value
+
+    targets = {
+        "classes": {"label": Value("int64")},
+        "value": {"label": Value("float64")},
+        "span": {ANSWERS: List(Value("string")), STARTS: List(Value("int64"))},
+    }
+    types = {column: Value("string") for column in plan.columns} | targets[plan.kind]
+    columns = {name: [row[name] for row in rows] for name in types}
+    return Dataset.from_dict(columns, features=Features(types))
+
+
+def _check_learnable(plan: Plan, rows: Mapping[str, list[Row]]) -> None:
+    """Raise InputError when test is empty or all rows of train say the same."""
+    if not rows.get("test", [True]):
+        raise InputError("The test file has no usable row. Correct it, or leave it out.")
+    if plan.kind == "span" and not any(row[ANSWERS] for row in rows["train"]):
+        raise InputError("No usable question has an answer, so there is nothing to learn.")
+    if plan.kind != "span" and len({row["label"] for row in rows["train"]}) == 1:
+        raise InputError(
+            f"All {len(rows['train']):,} usable rows have the same label, so there is nothing to "
+            "learn. Choose another label column, or give more rows."
+        )

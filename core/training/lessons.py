@@ -1,0 +1,61 @@
+"""Text made ready for a training: tokenized splits, and no more of train than will be read."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.events import Preparing
+from core.experiment import TrainRecipe
+from core.tasks.base import Task, load
+from core.training.augment import augmented, draw_rows
+from core.training.batches import Encoded, encode_split
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """A task's splits as tokens; `more` pairs the names of further test splits with them."""
+
+    task: Task
+    train: Encoded
+    dev: Encoded
+    test: Encoded
+    revision: str
+    more: tuple[tuple[str, Encoded], ...] = field(default=())
+
+
+def tokenize(
+    task: Task, model: Any, tokenizer: Any, recipe: TrainRecipe, seed: int
+) -> Generator[Preparing, None, Lesson]:
+    """Load and tokenize a prepared task for `model`; the lesson is the generator's return value.
+
+    Texts are cut to the recipe's tokens and to what the model can read. When all steps together
+    read less than the training split, only a random part of it, drawn from `seed`, is tokenized;
+    with augmentation that part is drawn from the examples and their copies.
+    """
+    yield Preparing(text="Tokenizing")
+    splits, limit = load(task), min(recipe.max_tokens, model.config.max_position_embeddings)
+
+    def encoded(dataset: "Dataset") -> Encoded:
+        return encode_split(tokenizer, dataset, task, limit)
+
+    train, needed = splits.train, recipe.steps * recipe.batch_size
+    if recipe.augment:
+        drawn = draw_rows(len(train), recipe, needed, seed)
+        train = yield from augmented(train, task, recipe, drawn, model, tokenizer, seed)
+    elif needed < len(train):
+        train = train.select(np.random.default_rng(seed).permutation(len(train))[:needed])
+    return Lesson(
+        task=task,
+        train=encoded(train),
+        dev=encoded(splits.dev),
+        test=encoded(splits.test),
+        revision=splits.revision,
+        more=tuple(
+            (name, encoded(part)) for name, part in zip(task.more_tests, splits.more, strict=True)
+        ),
+    )

@@ -1,0 +1,136 @@
+"""What is learned, and by which model: the first two choices of every form.
+
+Both go by their names: the address carries what a widget shows.
+
+A student needs a teacher. Where there is one for task and model, the form trains a student; where
+there is none (a new task, a person's own model), it makes the teacher first.
+"""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core import api
+from core.errors import InputError
+from core.experiment import Teaching
+from core.results import TeacherCard
+from pages.ui import state
+from pages.ui.words import METRICS, plain
+
+NO_TEACHER = "There is no teacher yet. Make one on the Train page, or: python -m core teach"
+ROLES = ("student", "teacher")
+TEACHER_STEPS = (10, 50, 100, 300, 500, 760, 1000, 1500, 2000, 3000, 5000)
+TEACHER_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Task and model; `card` is their teacher's, if there is one; `role` what is to be trained."""
+
+    task: str
+    model: str
+    card: TeacherCard | None
+    role: str
+
+
+def taught() -> TeacherCard:
+    """Choose task and model among the teachers that there are."""
+    cards = api.teachers()
+    if not cards:
+        st.error(NO_TEACHER)
+        st.stop()
+    tasks = api.tasks()
+    cards = [card for card in cards if card.task in tasks] or cards
+    names = list(dict.fromkeys(card.task for card in cards))
+    task = st.selectbox("Task", names, **state.bound("task"))
+    if task in tasks:
+        st.caption(tasks[task].description)
+    models = [card.model for card in cards if card.task == task]
+    model = st.selectbox("Model", models, **state.bound("model"))
+    return next(card for card in cards if (card.task, card.model) == (task, model))
+
+
+def choose() -> Subject:
+    """Choose any task and any model, and whether a student or a teacher is trained."""
+    tasks = api.tasks()
+    task = st.selectbox("Task", list(tasks), **state.bound("task"))
+    st.caption(task_facts(task))
+    cards = {card.model: card for card in api.teachers() if card.task == task}
+    models = list(dict.fromkeys([*cards, *api.embedded_models()]))
+    model = st.selectbox(
+        "Model",
+        models,
+        accept_new_options=True,
+        help="An embedded one, or type a folder with a BERT (safetensors) or a hub id.",
+        **state.bound("model"),
+    )
+    model = model or models[0]
+    card = cards.get(model)
+    role = st.segmented_control(
+        "Train",
+        ROLES,
+        default="student" if card else "teacher",
+        required=True,
+        help="A student learns from the teacher of this task and model.",
+        **state.bound("role"),
+    )
+    return Subject(task=task, model=model, card=card, role=role)
+
+
+def teaching(subject: Subject) -> Teaching | None:
+    """How the teacher is made; None (and a sentence on the page) when the engine refuses it."""
+    usual = state.attempt(api.default_teaching, subject.task, subject.model)
+    if usual is None:
+        return None
+    if _as_it_is(subject):
+        return replace(usual, fine_tune=False)
+    steps = st.select_slider(
+        "Steps",
+        sorted({*TEACHER_STEPS, usual.train.steps}),
+        value=usual.train.steps,
+        help="The default is about three epochs; more where there are few examples.",
+        **state.bound("teacher_steps"),
+    )
+    rate = st.select_slider(
+        "Learning rate",
+        TEACHER_RATES,
+        value=usual.train.learning_rate,
+        format_func="{:g}".format,
+        **state.bound("teacher_rate"),
+    )
+    try:
+        return replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _as_it_is(subject: Subject) -> bool:
+    """Whether to take the checkpoint as it is; an embedded backbone has no head to be taken."""
+    if subject.model in api.embedded_models():
+        return False
+    ready = api.has_trained_head(subject.task, subject.model)
+    if ready:
+        st.caption("This checkpoint has a trained head of the right size.")
+    how = st.segmented_control(
+        "How",
+        ("fine-tune", "as it is"),
+        default="as it is" if ready else "fine-tune",
+        required=True,
+        help="A checkpoint that was fine-tuned for this task elsewhere can be taken as it is.",
+        **state.bound("how"),
+    )
+    return how == "as it is"
+
+
+def task_facts(name: str) -> str:
+    """Description, metric, and what must be downloaded before it can be learned."""
+    task = api.tasks()[name]
+    metrics = " and ".join(METRICS[metric] for metric in task.metrics)
+    facts = f"**{plain(task.title)}.** {task.description} Scored by {metrics}."
+    if not api.is_prepared(name) and task.source.size_bytes:
+        facts += (
+            f" :material/download: {task.source.size_bytes / 2**20:.1f} MiB from "
+            f"{task.source.place} are fetched when you press Start."
+        )
+    return facts

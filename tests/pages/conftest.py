@@ -1,0 +1,217 @@
+"""What the tests of the pages share: a visitor, and a school that has a task of every kind.
+
+`school` is the lab with three tasks of a person's own (pairs, values, spans), each kept the way
+the Data page keeps it, with a teacher and a finished run of the tiny BERT. All of it is made once
+per session and copied for each test.
+"""
+
+import csv
+import io
+import json
+import random
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
+
+from core import api
+from core.experiment import Experiment, Teaching, TrainRecipe
+from core.runs import runner, store
+from core.runs.store import Run
+from core.tasks.base import Task
+from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
+
+PAGES = {
+    "start": "How small can a language model get?",
+    "weights": "What does quantizing do to one weight matrix?",
+    "train": "Can a ternary student learn from its teacher?",
+    "data": "What should it learn?",
+    "compare": "What does each bit cost?",
+    "predict": "Where do they disagree?",
+}
+SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)
+
+
+@pytest.fixture(autouse=True)
+def _no_caches():
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def _typed_options(monkeypatch):
+    """A browser sends whatever a person typed into a selectbox; AppTest only what was offered."""
+
+    def chosen(box: Selectbox) -> WidgetState:
+        text = None if box.value is None else box.format_func(box.value)
+        return WidgetState(id=box.id, string_value=text)
+
+    monkeypatch.setattr(Selectbox, "_widget_state", property(chosen))
+
+
+# A visitor
+
+
+def open_page(page: str, **parameters: str) -> AppTest:
+    """The page as after following an address with these URL parameters."""
+    app = AppTest.from_file(str(runner.PROJECT / "app.py"), default_timeout=60).run()
+    app.switch_page(f"pages/{page}.py")
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return whole(app.run())
+
+
+def go_to(app: AppTest, page: str) -> AppTest:
+    """The same visitor on another page."""
+    return whole(app.switch_page(f"pages/{page}.py").run())
+
+
+def whole(app: AppTest) -> AppTest:
+    assert not app.exception, [error.value for error in app.exception]
+    return app
+
+
+def errors_of(app: AppTest) -> str:
+    return "\n".join(error.value for error in app.error)
+
+
+def texts_of(app: AppTest) -> str:
+    said = (*app.markdown, *app.caption, *app.subheader, *app.info, *app.error)
+    return "\n".join(part.value for part in (*said, *app.warning, *app.success))
+
+
+def button(app: AppTest, label: str):
+    (found,) = [button for button in app.button if button.label == label]
+    return found
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return whole(button(app, label).click().run())
+
+
+def prepared(order: Experiment | Teaching) -> Run:
+    """A run that was asked for and that no process computes."""
+    folder = store.run_folder(order.run_id)
+    runner.prepare_folder(folder, order)
+    return store.read_folder(folder)
+
+
+@pytest.fixture
+def submitted(monkeypatch) -> list[Experiment | Teaching]:
+    """What was submitted; nothing is started."""
+    asked = []
+    monkeypatch.setattr(api, "submit", lambda order: asked.append(order) or prepared(order))
+    return asked
+
+
+# Files as people bring them
+
+
+def sentence(source: random.Random, length: int = 6) -> str:
+    return " ".join(source.choices([*WORDS, *GOOD, *BAD], k=length))
+
+
+def pair_rows(count: int = 60) -> list[dict]:
+    source = random.Random(1)
+    return [
+        {
+            "premise": f"{sentence(source)} {number}",
+            "hypothesis": sentence(source),
+            "label": ("different", "same")[number % 2],
+        }
+        for number in range(count)
+    ]
+
+
+def value_rows(count: int = 60) -> list[dict]:
+    source = random.Random(2)
+    return [
+        {"text": f"{sentence(source)} {number}", "score": f"{source.uniform(-4, 4):.2f}"}
+        for number in range(count)
+    ]
+
+
+def csv_of(rows: list[dict]) -> bytes:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+def squad_of(count: int = 60) -> bytes:
+    """Every third question has no answer."""
+    source = random.Random(3)
+    paragraphs = []
+    for number in range(count):
+        answer = source.choice(GOOD)
+        context = f"{sentence(source)} {answer} {sentence(source)}"
+        answers = [{"text": answer, "answer_start": context.index(answer)}] if number % 3 else []
+        asked = {"id": str(number), "question": f"was it {number} ?", "answers": answers}
+        paragraphs.append({"context": context, "qas": [asked]})
+    return json.dumps({"data": [{"title": "made up", "paragraphs": paragraphs}]}).encode()
+
+
+FILES = {
+    "pair": ("Pairs.csv", csv_of(pair_rows())),
+    "value": ("Values.csv", csv_of(value_rows())),
+    "span": ("Spans.json", squad_of()),
+}
+
+
+def keep_file(filename: str, data: bytes) -> Task:
+    """The file as a task, its columns as they are guessed."""
+    table = api.read_table(filename, data)
+    plan = api.guess_plan(table, filename.split(".")[0])
+    return api.keep_data(plan, api.check_rows(table, plan))
+
+
+# The school
+
+
+@dataclass(frozen=True)
+class School:
+    """Per kind (pair, value, span): the teaching and the experiment that are finished."""
+
+    lab: Lab
+    teachings: dict[str, Teaching]
+    experiments: dict[str, Experiment]
+
+    def task(self, kind: str) -> Task:
+        return api.tasks()[self.experiments[kind].task]
+
+    def run(self, kind: str) -> Run:
+        return api.find_run(self.experiments[kind].run_id)
+
+
+@pytest.fixture(scope="session")
+def equipped(furnished: Lab, tmp_path_factory: pytest.TempPathFactory) -> School:
+    """The school that the others are copied from; never change it."""
+    root = tmp_path_factory.mktemp("equipped")
+    shutil.copytree(furnished.cache, root / "cache")
+    shutil.copytree(furnished.home, root / "home")
+    teachings, experiments = {}, {}
+    with pytest.MonkeyPatch.context() as patch:
+        move_to(root, patch)
+        for kind, file in FILES.items():
+            task = keep_file(*file).name
+            teachings[kind] = Teaching(task=task, model=furnished.model, train=SHORT)
+            experiments[kind] = Experiment(task=task, model=furnished.model, train=SHORT)
+            compute(teachings[kind])
+            compute(experiments[kind])
+    lab = replace(furnished, home=root / "home", cache=root / "cache")
+    return School(lab=lab, teachings=teachings, experiments=experiments)
+
+
+@pytest.fixture
+def school(equipped: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> School:
+    move_to(tmp_path, monkeypatch)
+    home, cache = tmp_path / "home", tmp_path / "cache"
+    shutil.copytree(equipped.lab.cache, cache)
+    shutil.copytree(equipped.lab.home, home)
+    return replace(equipped, lab=replace(equipped.lab, home=home, cache=cache))

@@ -1,0 +1,137 @@
+"""The Train page for a student: the form, the queue, a run in every state."""
+
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+
+from core import api
+from core.errors import InputError
+from core.experiment import QuantRecipe
+from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
+from tests.pages.damages import damage_experiment, damage_result, empty_folder
+
+# The form
+
+
+def test_start_submits_what_was_chosen_and_watches_it(lab, submitted):
+    app = open_page("train")
+    app.selectbox(key="method").set_value("lat")
+    app.select_slider(key="steps").set_value(50)
+    app.number_input(key="seed").set_value(7)
+    press(app, "Start")
+    (experiment,) = submitted
+    assert (experiment.task, experiment.model) == ("movie-sentiment", lab.model)
+    assert experiment.quant == replace(experiment.quant, method="lat")
+    assert (experiment.train.steps, experiment.seed) == (50, 7)
+    assert app.query_params["run"] == experiment.run_id
+    assert experiment.run_id in texts_of(app)
+
+
+def test_settings_come_from_the_address_and_wrong_ones_are_dropped(lab, submitted):
+    wanted = {"weight_bits": "4", "activation": "symmetric", "steps": "10", "method": "lat"}
+    press(open_page("train", **wanted, embedding_bits="5", labels="many", seed="-3"), "Start")
+    (experiment,) = submitted
+    quant = experiment.quant
+    assert (quant.method, quant.weight_bits, quant.activation) == ("lat", 4, "symmetric")
+    assert (quant.embedding_bits, experiment.distill.labels, experiment.seed) == (2, 0.0, 0)
+    assert experiment.train.steps == 10
+
+
+def test_every_loss_switched_off_gives_a_sentence_and_submits_nothing(lab, submitted):
+    app = open_page("train")
+    for name in ("hidden", "attention", "logits", "labels"):
+        app.number_input(key=name).set_value(0.0)
+    press(app, "Start")
+    assert "All four losses are off" in errors_of(app)
+    assert submitted == []
+
+
+def test_a_start_that_is_refused_gives_the_sentence(lab, monkeypatch):
+    def full(experiment):
+        raise InputError("The disk is full. Free some space.")
+
+    monkeypatch.setattr(api, "submit", full)
+    assert "The disk is full." in errors_of(press(open_page("train"), "Start"))
+
+
+def test_parts_and_layers_reach_the_experiment_and_one_click_brings_the_paper_back(lab, submitted):
+    app = open_page("train", method="lat", weight_bits="8", activation="symmetric")
+    app.multiselect(key="parts").set_value(["attention"])
+    app.text_input(key="layers").set_value("1, 0")
+    press(app, "Start")
+    assert submitted[0].quant.parts == ("attention",)
+    assert submitted[0].quant.layers == (0, 1)
+    press(press(app, "Back to the paper's recipe"), "Start")
+    assert submitted[1].quant == QuantRecipe()
+
+
+def test_layers_that_are_no_numbers_are_refused_in_a_sentence(lab, submitted):
+    app = open_page("train")
+    app.text_input(key="layers").set_value("first")
+    press(app, "Start")
+    assert "layers must be a comma separated list" in errors_of(app)
+    assert submitted == []
+
+
+# A run in the address, in every state
+
+
+@pytest.mark.parametrize(
+    ("run_id", "sentence"),
+    [("0" * 12, "There is no run 000000000000"), ("../../etc", "is not a run id"), ("é", "is not")],
+)
+def test_a_wrong_run_in_the_address_gives_a_sentence(lab, run_id, sentence):
+    assert sentence in errors_of(open_page("train", run=run_id))
+
+
+def test_a_run_in_the_address_is_shown_with_its_curves_and_outcome(finished_run):
+    app = open_page("train", run=finished_run.run_id)
+    assert f"run {finished_run.run_id}" in texts_of(app)
+    assert len(app.metric) == 4
+    assert app.dataframe[0].value["step"].tolist() == [2, 4]
+    assert app.dataframe[1].value["step"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("damage", [damage_experiment, damage_result, empty_folder])
+def test_a_damaged_run_in_the_address_says_so(finished_run, damage):
+    damage(finished_run)
+    assert "cannot be read" in errors_of(open_page("train", run=finished_run.run_id))
+
+
+def test_a_queued_run_says_how_many_come_before(lab):
+    first = prepared(lab.experiment)
+    (first.folder / "ticket").write_text("1")
+    second = prepared(replace(lab.experiment, seed=1))
+    with FileLock(first.folder / "worker.lock"), FileLock(second.folder / "worker.lock"):
+        app = open_page("train", run=second.run_id)
+        assert app.get("progress")[0].proto.text == "Waiting: 1 run(s) before this one"
+        press(app, "Watch")
+        assert app.query_params["run"] == first.run_id
+
+
+def test_a_running_run_shows_its_progress_and_can_be_stopped(finished_run, monkeypatch):
+    (finished_run.folder / "result.json").unlink()
+    record = finished_run.folder / "events.jsonl"
+    lines = record.read_text().splitlines()
+    until = max(number for number, line in enumerate(lines) if '"StepDone"' in line)
+    record.write_text("\n".join(lines[: until + 1]) + "\n" + lines[0][:20])
+    stopped = []
+    monkeypatch.setattr(api, "stop", stopped.append)
+    with FileLock(finished_run.folder / "worker.lock"):
+        app = open_page("train", run=finished_run.run_id)
+        assert app.get("progress")[0].proto.text.startswith("Step 4 of 4")
+        assert "training" in texts_of(app)
+        press(app, "Stop")
+    assert stopped == [finished_run.run_id]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("STOP", "stopped"), ("error.txt", "failed"), ("ticket", "interrupted")]
+)
+def test_a_run_that_came_to_nothing_says_what_to_do(lab, name, word):
+    run = prepared(lab.experiment)
+    (run.folder / name).write_text("1")
+    app = open_page("train", run=run.run_id)
+    assert word in texts_of(app)
+    assert "Start it again with the same settings" in texts_of(app)
