@@ -53,9 +53,16 @@ def pack(codes: Tensor, bits: int, layout: str = TWO_BIT) -> Tensor:
         for place in reversed(range(TRITS)):
             data = data * np.uint8(3) + digits[:, place]
         return torch.from_numpy(data)
-    unsigned = flat.astype(np.uint8)[:, None]
-    stream = (unsigned >> np.arange(bits, dtype=np.uint8)) & np.uint8(1)  # (codes, bits)
-    return torch.from_numpy(np.packbits(stream.reshape(-1), bitorder="little"))
+    if bits == 3:
+        unsigned = flat.astype(np.uint8)[:, None]
+        stream = (unsigned >> np.arange(bits, dtype=np.uint8)) & np.uint8(1)  # (codes, bits)
+        return torch.from_numpy(np.packbits(stream.reshape(-1), bitorder="little"))
+    fields = np.zeros((packed_size(flat.size, bits), 8 // bits), dtype=np.uint8)
+    fields.reshape(-1)[: flat.size] = flat.view(np.uint8) & np.uint8((1 << bits) - 1)
+    data = np.zeros(len(fields), dtype=np.uint8)
+    for place in range(8 // bits):
+        data |= fields[:, place] << np.uint8(bits * place)
+    return torch.from_numpy(data)
 
 
 def unpack(data: Tensor, bits: int, shape: tuple[int, int], layout: str = TWO_BIT) -> Tensor:
