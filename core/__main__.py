@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core import api
+from core import api, packed_commands
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.options import build, options
@@ -76,18 +76,20 @@ def _parser() -> argparse.ArgumentParser:
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")
     _add_bench(commands)
+    packed_commands.add(commands, _add)
     _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
     return parser
 
 
 def _add_bench(commands) -> None:
     bench = _add(commands, "bench", _bench, "measure: what quantizing or a training step costs")
-    bench.add_argument("what", choices=("quantize", "train"))
+    bench.add_argument("what", choices=("quantize", "train", *packed_commands.BENCHES))
     bench.add_argument("--task", default="movie-sentiment")
     bench.add_argument("--model", default="minilm-l6")
     bench.add_argument("--precision", default=None, help="fp32 or bf16 (train)")
     bench.add_argument("--steps", type=int, default=20, help="steps of each method (train)")
     bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    packed_commands.add_bench_options(bench)
 
 
 def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
@@ -195,6 +197,9 @@ def _prefetch(parsed: argparse.Namespace) -> None:
 
 
 def _bench(parsed: argparse.Namespace) -> None:
+    if parsed.what in packed_commands.BENCHES:
+        packed_commands.bench(parsed)
+        return
     from core.bench import quantize, train
     from core.machine import cores, describe
 

@@ -13,9 +13,10 @@ from transformers import BertConfig
 
 from core.models.backbones import part_of
 from core.models.leftovers import HEAD, leftover_kind
-from core.packed.codes import TWO_BIT, packed_size
+from core.packed.choices import FLOAT32, TWO_BIT
+from core.packed.codes import packed_size
 from core.packed.container import Container
-from core.packed.contents import FLOAT32, LEFTOVERS
+from core.packed.contents import FLOATS
 from core.packed.file import CODES, SCALE
 
 EMBEDDING, ENCODER, POOLER = "word embedding", "encoder matrices", "pooler"
@@ -107,7 +108,7 @@ def arithmetic(
 
     Bits of 32 leave a part in float, without a scale.
     """
-    wide = LEFTOVERS[leftovers].itemsize
+    wide = FLOATS[leftovers].itemsize
     matrices = 4 * model.hidden**2, 2 * model.hidden * model.intermediate
     counts = (
         (EMBEDDING, model.vocabulary * model.hidden, embedding_bits),

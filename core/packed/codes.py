@@ -23,9 +23,8 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.packed.choices import BASE_3, TWO_BIT
 
-TWO_BIT, BASE_3 = "2-bit", "base-3"
-LAYOUTS = (TWO_BIT, BASE_3)
 TRITS = 5  # to a byte
 _PIECE_BYTES = 1 << 18
 

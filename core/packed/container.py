@@ -82,7 +82,19 @@ def read_container(path: Path) -> Container:
         raise InputError(f"it cannot be opened ({error.strerror or error})") from error
     if len(data) != size:
         raise InputError("it changed while it was read")
-    start = 8 + len(header)
+    return _container(metadata, entries, 8 + len(header), data)
+
+
+def open_container(data: bytes) -> Container:
+    """The same for bytes that are already in memory."""
+    header = _header(data[:8], len(data), lambda length: data[8 : 8 + length])
+    metadata, entries = _entries(header, len(data) - 8 - len(header))
+    return _container(metadata, entries, 8 + len(header), bytearray(data))
+
+
+def _container(
+    metadata: dict[str, str], entries: tuple[Entry, ...], start: int, data: bytearray
+) -> Container:
     return Container(
         metadata=metadata,
         tensors={entry.name: _tensor(data, start, entry) for entry in entries},

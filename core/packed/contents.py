@@ -20,12 +20,11 @@ from core.errors import InputError, one_of
 from core.experiment import Experiment
 from core.models.student import build_student, quantized_weights
 from core.models.teachers import model_from_state, read_config
-from core.packed.codes import TWO_BIT
+from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
 from core.packed.origin import Origin
 from core.quantizers.base import Quantized
 
-FLOAT32, FLOAT16 = "float32", "float16"
-LEFTOVERS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
+FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
 WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
 # Settings that decide what the network computes; anything else a config may say stays out.
 CONFIG = (
@@ -74,7 +73,7 @@ def round_number(value: Tensor, leftovers: str, name: str = "A number") -> Tenso
 
     Raises InputError when float16 cannot hold it: too large, or a scale that would become 0.
     """
-    stored = value.detach().to(LEFTOVERS[leftovers]).to(torch.float32)
+    stored = value.detach().to(FLOATS[leftovers]).to(torch.float32)
     if bool((torch.isinf(stored) & torch.isfinite(value)).any()):
         raise InputError(f"{name} is too large for float16. Use leftovers in float32.")
     if name.endswith(".scale") and bool(((stored == 0) & (value != 0)).any()):
@@ -104,7 +103,7 @@ def contents_of(
 
 def round_contents(contents: Contents, leftovers: str) -> Contents:
     """The contents with scales and leftovers as a file of that kind would hold them."""
-    one_of("Leftovers", leftovers, tuple(LEFTOVERS))
+    one_of("Leftovers", leftovers, tuple(FLOATS))
     rounded = {
         name: replace(matrix, scale=round_number(matrix.scale, leftovers, f"{name}.scale"))
         for name, matrix in contents.weights.items()

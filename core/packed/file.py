@@ -22,11 +22,11 @@ from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.packed.codes import LAYOUTS, TWO_BIT, pack, packed_size, unpack
+from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
+from core.packed.codes import pack, packed_size, unpack
 from core.packed.container import Container, read_container, write_container
 from core.packed.contents import (
-    FLOAT32,
-    LEFTOVERS,
+    FLOATS,
     Contents,
     assemble,
     config_from_text,
@@ -83,7 +83,7 @@ def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
     """
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
-    contents, kind = round_contents(contents, leftovers), LEFTOVERS[leftovers]
+    contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
     tensors = {name: value.to(kind) for name, value in contents.rest.items()}
     for name, matrix in contents.weights.items():
         tensors[name + CODES] = pack(matrix.codes, matrix.bits, layout)
@@ -146,7 +146,7 @@ def read_contents(path: Path) -> Contents:
     try:
         if container.metadata["version"] != "1":
             _check_digest(container)
-        return _contents(container)
+        return contents_of_container(container)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from error
 
@@ -174,14 +174,16 @@ def _check_digest(container: Container) -> None:
         )
 
 
-def _contents(container: Container) -> Contents:
+def contents_of_container(container: Container) -> Contents:
+    """The contents of an open file whose version and digest hold. Raises InputError, or what a
+    damaged file runs into."""
     told, tensors = container.metadata, dict(container.tensors)
     layout, leftovers = told.get("codes", TWO_BIT), told.get("leftovers", FLOAT32)
     if layout not in LAYOUTS or leftovers not in LEFTOVERS:
         raise InputError("its layout of codes or leftovers is not known.")
-    weights = _weights(tensors, json.loads(told["matrices"]), layout, LEFTOVERS[leftovers])
+    weights = _weights(tensors, json.loads(told["matrices"]), layout, FLOATS[leftovers])
     for name, value in tensors.items():
-        if value.dtype != LEFTOVERS[leftovers] or not bool(torch.isfinite(value).all()):
+        if value.dtype != FLOATS[leftovers] or not bool(torch.isfinite(value).all()):
             raise InputError(f"the numbers of {name} are not finite, or not {leftovers}.")
     return Contents(
         experiment=from_json(Experiment, told["experiment"]),

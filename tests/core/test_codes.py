@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import core
 from core.errors import InputError
-from core.packed.codes import LAYOUTS, pack, packed_size, unpack
+from core.packed.choices import LAYOUTS
+from core.packed.codes import pack, packed_size, unpack
 
 
 def test_two_bits_are_four_codes_a_byte_lowest_first():
