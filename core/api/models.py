@@ -53,13 +53,15 @@ def source_of_run(run: Run, kind: str = "run") -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenModel:
-    """A loaded model, ready to predict; shared by all sessions, so never changed."""
+    """A loaded model, ready to predict; shared by all sessions, so never changed. A packed student
+    has its integer `engine` beside the torch model, where that is installed."""
 
     source: Source
     task: "Task"
     model: Any
     tokenizer: Any
     size_bytes: int
+    engine: Any = None
 
 
 def open_model(source: Source) -> OpenModel:
@@ -74,14 +76,16 @@ def open_model(source: Source) -> OpenModel:
     from core.models.backbones import load_tokenizer
     from core.models.student import build_student
     from core.models.teachers import load_teacher
-    from core.packed import file
+    from core.packed import engine, file
     from core.tasks.base import find_task
 
     torch.set_num_threads(1)
+    integers = None
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
     if source.kind == "run":
         packed = file.read(find_run(source.run_id).folder / "model.safetensors")
         model, size_bytes = packed.model, packed.size_bytes
+        integers = engine.engine_if_possible(packed.contents)
     elif source.kind == "latent":
         model = load_latent(find_run(source.run_id))
         size_bytes = 4 * sum(p.numel() for p in model.parameters())
@@ -100,6 +104,7 @@ def open_model(source: Source) -> OpenModel:
         model=model,
         tokenizer=load_tokenizer(source.model),
         size_bytes=size_bytes,
+        engine=integers,
     )
 
 

@@ -1,7 +1,9 @@
 """Answers: one text through one model, and the dev examples on which two models differ."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,18 +11,23 @@ from core.api.models import OpenModel
 from core.errors import InputError
 from core.runs.store import Run
 
+if TYPE_CHECKING:
+    from core.training.batches import Batch
+
 MAX_CHARACTERS = 20_000
+TORCH, ENGINE = "torch, float32", "ONNX Runtime, integers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """probabilities: one per label of the task; `milliseconds` of the second of two
-    forward passes."""
+    forward passes; `computed_by` names what computed it."""
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     milliseconds: float
     tokens: int
+    computed_by: str = TORCH
 
     @property
     def label(self) -> str:
@@ -60,16 +67,16 @@ def check_text(text: str) -> str:
 def predict(opened: OpenModel, *texts: str) -> Prediction:
     """Classify one text (or a pair); raises InputError for an empty or far too long one."""
     from core.training.batches import collate, encode
-    from core.training.evaluate import batch_logits
 
     if len(texts) != len(opened.task.texts):
         raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s).")
     columns = [[check_text(text)] for text in texts]
     limit = opened.model.config.max_position_embeddings
     batch = collate(encode(opened.tokenizer, columns, [0], limit), np.array([0]))
-    batch_logits(opened.model, batch)  # the first pass of a new shape pays for its preparation
+    compute = _computing(opened)
+    compute(batch)  # the first pass of a new shape pays for its preparation
     began = time.perf_counter()
-    logits = batch_logits(opened.model, batch)[0].astype(np.float64)
+    logits = compute(batch)[0].astype(np.float64)
     milliseconds = (time.perf_counter() - began) * 1000
     shares = np.exp(logits - logits.max())
     return Prediction(
@@ -77,7 +84,17 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
         probabilities=tuple(float(p) for p in shares / shares.sum()),
         milliseconds=milliseconds,
         tokens=batch.input_ids.shape[1],
+        computed_by=TORCH if opened.engine is None else ENGINE,
     )
+
+
+def _computing(opened: OpenModel) -> "Callable[[Batch], np.ndarray]":
+    """Batch to logits: by the engine where the model has one, else in torch."""
+    from core.training.evaluate import batch_logits
+
+    if opened.engine is None:
+        return lambda batch: batch_logits(opened.model, batch)
+    return lambda batch: opened.engine.logits({k: v.numpy() for k, v in batch.inputs.items()})
 
 
 def predictions(run: Run) -> dict[str, np.ndarray]:

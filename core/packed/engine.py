@@ -52,6 +52,16 @@ def build_engine(contents: Contents, threads: int = 1) -> Engine:
     return open_engine(draw(contents), threads)
 
 
+def engine_if_possible(contents: Contents) -> Engine | None:
+    """The engine on one thread, or None where it is not installed or does not know the model."""
+    if not is_available():
+        return None
+    try:
+        return build_engine(contents)
+    except InputError:
+        return None
+
+
 def open_engine(model: bytes, threads: int = 1, *, plain: bool = False) -> Engine:
     """The engine of an ONNX model; `plain`: with the runtime's own optimizations, all of them."""
     try:

@@ -25,6 +25,7 @@ def table(text: str, models: Sequence[tuple[str, api.Source]]) -> None:
                 **shares,
                 "margin": answer.margin,
                 "ms": answer.milliseconds,
+                "computed by": answer.computed_by,
                 "size": size(loaded.model(source).size_bytes),
             }
         )
@@ -34,7 +35,9 @@ def table(text: str, models: Sequence[tuple[str, api.Source]]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         column_config={
-            **dict.fromkeys(rows[0].keys() - {"model", "answer", "margin", "ms", "size"}, share),
+            **dict.fromkeys(
+                rows[0].keys() - {"model", "answer", "margin", "ms", "computed by", "size"}, share
+            ),
             "margin": number(format="%.3f", help="probability of the first less the second label"),
             "ms": number(format="%.1f", help="forward pass of this one text, when first asked"),
         },
