@@ -180,6 +180,13 @@ def engine_is_installed() -> bool:
     return is_available()
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    from core.machine import cores as counted
+
+    return counted()
+
+
 def race(run: Run, threads: int) -> Measured:
     """Time teacher and student on this computer, in a process of its own.
 

@@ -23,6 +23,7 @@ PAGES = {
     "train": "Can a ternary student learn from its teacher?",
     "compare": "What does each bit cost?",
     "predict": "Where do they disagree?",
+    "export": "How many bytes is it really?",
 }
 TEN_MEGABYTES = "x" * 10_000_000
 
