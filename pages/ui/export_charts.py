@@ -43,7 +43,10 @@ def treemap(seen: api.Inspected, dark: bool) -> go.Figure:
             texttemplate="%{label}<br>%{customdata}",
             customdata=[size(value) for value in values],
             hovertemplate="%{label}<br>%{value:,} bytes<br>%{percentRoot:.1%}<extra></extra>",
-            textfont={"size": 16},
+            textfont={
+                "size": 16,
+                "color": ["#FFFFFF" if c == BLUE else "#000000" for c in colours],
+            },
             tiling={"pad": 2},
             pathbar={"visible": False},
         )

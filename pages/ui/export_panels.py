@@ -1,4 +1,4 @@
-"""The parts of the Export page: which file, its bytes, taking it away, reading it back, the race."""
+"""The parts of the Export page: its bytes, taking it away, reading it back, the race."""
 
 from collections.abc import Generator
 
@@ -74,11 +74,9 @@ def areas(seen: api.Inspected) -> None:
 
 def arithmetic(seen: api.Inspected) -> None:
     """The file against the paper's arithmetic, and all formats side by side."""
-    mib = st.column_config.NumberColumn(format="%.3f")
     table = export_charts.arithmetic_table(seen)
-    config = {name: mib for name in table.columns if "MiB" in name}
-    config["numbers"] = st.column_config.NumberColumn(format="localized")
-    st.dataframe(table, hide_index=True, column_config=config)
+    shapes = {name: "{:.3f}" for name in table.columns if "MiB" in name} | {"numbers": "{:,.0f}"}
+    st.dataframe(table.style.format(shapes, na_rep="–"), hide_index=True)
     st.caption(
         "By arithmetic: one code a weight, one scale a word and a matrix, the rest in float; it "
         "knows neither task head nor header. For the paper's BERT-base the same arithmetic gives "
