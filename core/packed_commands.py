@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Generator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,7 +64,7 @@ def bench(parsed: argparse.Namespace) -> None:
         task, model = contents.experiment.task, contents.experiment.model
     measured = measure(task, model, contents, threads)
     if parsed.json:
-        print(json.dumps(to_plain(measured)))
+        print(json.dumps(asdict(measured)))
         return
     for shape in measured.shapes:
         print(

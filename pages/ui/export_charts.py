@@ -82,7 +82,7 @@ def arithmetic_table(seen: api.Inspected) -> pd.DataFrame:
         for row in seen.expected
     ]
     rows += [{"part": name, "in the file (MiB)": left / MIB} for name, left in found.items()]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).fillna(0)  # the arithmetic has no bytes for a head or a header
     total = {column: table[column].sum() for column in table.columns if column != "part"}
     return pd.concat([table, pd.DataFrame([{"part": "all", **total}])], ignore_index=True)
 

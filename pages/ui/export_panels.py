@@ -76,7 +76,7 @@ def arithmetic(seen: api.Inspected) -> None:
     """The file against the paper's arithmetic, and all formats side by side."""
     table = export_charts.arithmetic_table(seen)
     shapes = {name: "{:.3f}" for name in table.columns if "MiB" in name} | {"numbers": "{:,.0f}"}
-    st.dataframe(table.style.format(shapes, na_rep="–"), hide_index=True)
+    st.dataframe(table.style.format(shapes), hide_index=True)
     st.caption(
         "By arithmetic: one code a weight, one scale a word and a matrix, the rest in float; it "
         "knows neither task head nor header. For the paper's BERT-base the same arithmetic gives "

@@ -16,13 +16,11 @@ def metric(app: AppTest, label: str) -> str:
     return found
 
 
-def test_the_size_follows_the_format_at_once(finished_run):
-    app, contents = open_page("export"), api.packed_contents(finished_run)
+def test_the_size_follows_the_format(finished_run):
+    contents = api.packed_contents(finished_run)
     for codes in api.LAYOUTS:
         for leftovers in api.LEFTOVERS:
-            for widget, value in (("codes", codes), ("leftovers", leftovers)):
-                app.button_group(key=widget).set_value([value])
-            whole(app.run())
+            app = open_page("export", codes=codes, leftovers=leftovers)
             size = len(file.contents_to_bytes(contents, codes, leftovers))
             assert metric(app, "Packed file") == f"{size / 2**20:.2f} MiB"
             assert metric(app, "Times smaller") == f"{4 * contents.numbers / size:.1f}x"
