@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, PreTrainedModel
 
-from core.errors import InputError, one_of
+from core.errors import InputError, one_of, shown
 from core.experiment import Experiment
 from core.models.student import build_student, quantized_weights
 from core.models.teachers import model_from_state, read_config
@@ -33,6 +33,10 @@ CONFIG = (
     *("intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
     *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),
     *("initializer_range", "layer_norm_eps", "pad_token_id", "id2label", "label2id"),
+)
+SIZES = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "max_position_embeddings", "type_vocab_size"),
 )
 
 
@@ -150,7 +154,12 @@ def config_from_text(text: str) -> BertConfig:
         raise InputError("The model's config cannot be read: it is not JSON.") from error
     if not isinstance(plain, dict):
         raise InputError("The model's config cannot be read: it is not a JSON object.")
-    return read_config(json.dumps(known_settings(plain)))
+    settings = known_settings(plain)
+    for name in SIZES:
+        value = settings.get(name, 1)
+        if type(value) is not int or value < 1:
+            raise InputError(f"The model's config cannot be read: {name} is {shown(value)}.")
+    return read_config(json.dumps(settings))
 
 
 def known_settings(plain: Mapping[str, object]) -> dict[str, object]:

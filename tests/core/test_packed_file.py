@@ -120,6 +120,8 @@ def test_wrong_metadata_is_refused(path, name, value):
         ("num_hidden_layers", 10**12),
         ("num_hidden_layers", "two"),
         ("num_attention_heads", 0),
+        ("num_attention_heads", -1),
+        ("num_attention_heads", True),
         ("num_attention_heads", 5),
         ("hidden_size", 64),
         ("hidden_size", -1),
