@@ -11,6 +11,7 @@ PAGES = [
     st.Page("pages/data.py", title="Data", icon=":material/table_rows:"),
     st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
     st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
+    st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
 ]
 
 st.navigation(PAGES, position="top").run()

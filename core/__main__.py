@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import api
-from core.commands import data
+from core.commands import data, packed, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.options import build, options
@@ -65,41 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--task", default="movie-sentiment")
     predict.add_argument("--model", default="minilm-l3")
     _add(commands, "tasks", _tasks, "list the tasks")
-    _add_teach(commands)
+    teach.add(commands)
     data.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")
     _add_bench(commands)
+    packed.add(commands, _add)
     _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
     return parser
 
 
-def _add_teach(commands) -> None:
-    teach = _add(commands, "teach", _teach, "fine-tune a full-precision teacher")
-    teach.add_argument("--task", default="movie-sentiment")
-    teach.add_argument("--model", default="minilm-l3", help="embedded name, folder or hub id")
-    teach.add_argument("--steps", type=int, help="without it three epochs")
-    teach.add_argument("--learning-rate", type=float)
-    teach.add_argument("--batch-size", type=int, help="without it the task's")
-    teach.add_argument("--max-tokens", type=int, help="without it the task's")
-    teach.add_argument("--precision", help="fp32 or bf16; without it the faster one")
-    teach.add_argument("--seed", type=int, default=0)
-    teach.add_argument(
-        "--as-it-is", action="store_true", help="take a fine-tuned checkpoint without training"
-    )
-    teach.add_argument("--ship", action="store_true", help="write it where shipped teachers are")
-    teach.add_argument("--json", action="store_true", help="print one event per line as JSON")
-
-
 def _add_bench(commands) -> None:
     bench = _add(commands, "bench", _bench, "measure: what quantizing or a training step costs")
-    bench.add_argument("what", choices=("quantize", "train"))
+    bench.add_argument("what", choices=("quantize", "train", *packed.BENCHES))
     bench.add_argument("--task", default="movie-sentiment")
     bench.add_argument("--model", default="minilm-l6")
     bench.add_argument("--precision", default=None, help="fp32 or bf16 (train)")
     bench.add_argument("--steps", type=int, default=20, help="steps of each method (train)")
     bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    packed.add_bench_options(bench)
 
 
 def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
@@ -188,22 +173,6 @@ def _tasks(parsed: argparse.Namespace) -> None:
         print(f"{task.name:<20} {task.metric:<10} {here:<18} {task.description}")
 
 
-def _teach(parsed: argparse.Namespace) -> None:
-    from dataclasses import replace
-
-    from core.places import shipped
-    from core.training.teach import teach
-
-    teaching = api.default_teaching(parsed.task, parsed.model, not parsed.as_it_is)
-    names = ("steps", "learning_rate", "batch_size", "max_tokens", "precision")
-    changes = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
-    train = replace(teaching.train, **changes)
-    teaching = replace(teaching, train=train, seed=parsed.seed)
-    show = print_json if parsed.json else print_line
-    for event in teach(teaching, shipped() if parsed.ship else None):
-        show(event)
-
-
 def _prefetch(parsed: argparse.Namespace) -> None:
     for progress in api.prefetch(parsed.task, parsed.model):
         if progress.total:
@@ -216,6 +185,9 @@ def _prefetch(parsed: argparse.Namespace) -> None:
 
 
 def _bench(parsed: argparse.Namespace) -> None:
+    if parsed.what in packed.BENCHES:
+        packed.bench(parsed)
+        return
     from core.bench import quantize, train
     from core.machine import cores, describe
 

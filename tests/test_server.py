@@ -16,7 +16,7 @@ from core.runs import runner, store
 from core.runs.store import read_folder, run_folder
 from tests.conftest import is_running, wait_for
 
-TITLES = ["Start", "Weights", "Train", "Data", "Compare", "Predict"]
+TITLES = ["Start", "Weights", "Train", "Data", "Compare", "Predict", "Export"]
 
 
 class Visitor:

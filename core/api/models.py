@@ -53,8 +53,9 @@ def source_of_run(run: Run, kind: str = "run") -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenModel:
-    """A loaded model, ready to predict; shared by all sessions, so never changed. `threshold` is
-    its own for "no answer"."""
+    """A loaded model, ready to predict; shared by all sessions, so never changed. A packed student
+    has its integer `engine` beside the torch model, where that is installed. `threshold` is the
+    model's own for "no answer"."""
 
     source: Source
     task: "Task"
@@ -62,6 +63,7 @@ class OpenModel:
     tokenizer: Any
     size_bytes: int
     threshold: float
+    engine: Any = None
 
 
 def open_model(source: Source) -> OpenModel:
@@ -75,10 +77,11 @@ def open_model(source: Source) -> OpenModel:
 
     from core.models.student import build_student
     from core.models.teachers import load_card, load_teacher, teacher_tokenizer
-    from core.packed import file
+    from core.packed import engine, file
     from core.tasks.base import find_task
 
     torch.set_num_threads(1)
+    integers = None
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
     card = load_card(source.task, source.model)
     threshold = card.threshold
@@ -87,6 +90,7 @@ def open_model(source: Source) -> OpenModel:
         packed = file.read(run.folder / "model.safetensors")
         model, size_bytes = packed.model, packed.size_bytes
         threshold = run.result.threshold if run.result else threshold
+        integers = engine.engine_if_possible(packed.contents)
     elif source.kind == "latent":
         model = load_latent(find_run(source.run_id))
         size_bytes = 4 * sum(p.numel() for p in model.parameters())
@@ -106,6 +110,7 @@ def open_model(source: Source) -> OpenModel:
         tokenizer=teacher_tokenizer(source.task, source.model),
         size_bytes=size_bytes,
         threshold=threshold,
+        engine=integers,
     )
 
 

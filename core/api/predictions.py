@@ -10,11 +10,12 @@ from core.api.models import OpenModel
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from core.training.batches import Encoded
+    from core.training.batches import Batch, Encoded
 
 MAX_CHARACTERS = 20_000
 NO_ANSWER = "(no answer)"
 SHOWN_SPANS = 5
+TORCH, ENGINE = "torch, float32", "ONNX Runtime, integers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Prediction:
 
     labels and probabilities: of a task with classes. value: of a task with a value. spans: of a
     question, the best first, in the passage without outer blanks (`answer` is NO_ANSWER where the
-    model finds none). `milliseconds` is the second of two forward passes.
+    model finds none). `milliseconds` is the second of two forward passes, computed by what
+    `computed_by` names.
     """
 
     answer: str
@@ -44,6 +46,7 @@ class Prediction:
     probabilities: tuple[float, ...] = ()
     value: float | None = None
     spans: tuple[Span, ...] = field(default=())
+    computed_by: str = TORCH
 
     @property
     def margin(self) -> float:
@@ -82,7 +85,8 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     rows = [int(batch.examples[0]) for batch in batches]
     answered = _answered(opened, encoded, dict(zip(rows, logits, strict=True)))
     tokens = sum(len(ids) for ids in encoded.input_ids)
-    return replace(answered, milliseconds=milliseconds, tokens=tokens)
+    computed_by = TORCH if opened.engine is None else ENGINE
+    return replace(answered, milliseconds=milliseconds, tokens=tokens, computed_by=computed_by)
 
 
 def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
@@ -95,10 +99,19 @@ def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
     return encode(opened.tokenizer, columns, np.zeros(1, dtype=np.int64), longest)
 
 
-def _logits(opened: OpenModel, batches: list) -> list[np.ndarray]:
+def _logits(opened: OpenModel, batches: "list[Batch]") -> list[np.ndarray]:
+    """Of each batch of one row: by the engine where the model has one, else in torch."""
+    return [_of_batch(opened, batch)[0].astype(np.float64) for batch in batches]
+
+
+def _of_batch(opened: OpenModel, batch: "Batch") -> np.ndarray:
     from core.training.evaluate import batch_logits
 
-    return [batch_logits(opened.model, batch)[0].astype(np.float64) for batch in batches]
+    if opened.engine is None:
+        return batch_logits(opened.model, batch)
+    logits = opened.engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
+    # The engine gives start and end per token: (rows, tokens, 2); one row has no padding to mask.
+    return logits.transpose(0, 2, 1) if opened.task.kind == "span" else logits
 
 
 def _answered(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:

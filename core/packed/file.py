@@ -1,67 +1,123 @@
 """A student as one safetensors file: what ships, what is measured, what computes.
 
-    <matrix>.codes   uint8    the codes, packed (see `codes`)
-    <matrix>.scale   float32  (rows, 1) or (1, 1)
-    <other weight>   float32  biases, LayerNorm, position embedding, head: the leftovers
-    <layer>.step     float32  learned steps of activations, where there are any
-    metadata         format, version, experiment, model config, shape and bits of every matrix
+    <matrix>.codes   uint8             the codes, packed (see `codes`)
+    <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
+    <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
+    <layer>.step     float32, float16  learned steps of activations, where there are any
+    metadata         format, version, sha256, experiment, config, shape and bits of every matrix ...
 
-Reading it back gives the student's logits bit for bit: the same codes times the same scales, then
-the same activation quantizers.
+docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the
+same codes times the same scales, then the same activation quantizers. The digest is taken over the
+whole file with zeros in its own place, so nothing in it can change unnoticed.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.models.student import build_student, quantized_weights
-from core.models.teachers import model_from_state, read_config
-from core.packed.codes import pack, unpack
+from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
+from core.packed.codes import pack, packed_size, unpack
+from core.packed.container import Container, read_container, write_container
+from core.packed.contents import (
+    FLOATS,
+    Contents,
+    assemble,
+    config_from_text,
+    config_text,
+    contents_of,
+    round_contents,
+)
+from core.packed.origin import Origin
 from core.places import replacing
 from core.quantizers.base import Quantized
 from core.records import canonical_json, from_json
 
-FORMAT, VERSION = "ternary-lab-packed", "1"
-WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
+FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")
+CODES, SCALE = ".codes", ".scale"
+NO_DIGEST = "0" * 64
+BITS = (2, 3, 4, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PackedModel:
-    """An open packed file: the model that computes from it, and what it was made by."""
+    """An open packed file: the model that computes from it, and what it holds."""
 
     model: PreTrainedModel
-    experiment: Experiment
-    weights: dict[str, Quantized]
+    contents: Contents
     size_bytes: int
 
+    @property
+    def experiment(self) -> Experiment:
+        """What the student was made by."""
+        return self.contents.experiment
 
-def to_bytes(student: PreTrainedModel, experiment: Experiment) -> bytes:
+    @property
+    def weights(self) -> dict[str, Quantized]:
+        """The quantized matrices by name."""
+        return dict(self.contents.weights)
+
+
+def to_bytes(
+    student: PreTrainedModel,
+    experiment: Experiment,
+    *,
+    layout: str = TWO_BIT,
+    leftovers: str = FLOAT32,
+    origin: Origin | None = None,
+) -> bytes:
     """The packed file of a student (in eval mode), as bytes."""
-    weights = quantized_weights(student)
-    tensors: dict[str, Tensor] = {}
-    for name, value in student.state_dict().items():
-        if name.removesuffix(".weight") not in weights and not name.endswith(WEIGHT_STEP):
-            tensors[name] = value.detach().to(torch.float32).contiguous()
-    for name, matrix in weights.items():
-        tensors[f"{name}.codes"] = pack(matrix.codes, matrix.bits)
-        tensors[f"{name}.scale"] = matrix.scale.contiguous()
-    shapes = {name: [*matrix.codes.shape, matrix.bits] for name, matrix in weights.items()}
+    return contents_to_bytes(contents_of(student, experiment, origin), layout, leftovers)
+
+
+def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
+    """The packed file of these contents; equal contents give equal bytes.
+
+    Raises InputError for an unknown layout, or a number that float16 cannot hold.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
+    contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
+    tensors = {name: value.to(kind) for name, value in contents.rest.items()}
+    for name, matrix in contents.weights.items():
+        tensors[name + CODES] = pack(matrix.codes, matrix.bits, layout)
+        tensors[name + SCALE] = matrix.scale.to(kind)
+    shapes = {name: [*matrix.codes.shape, matrix.bits] for name, matrix in contents.weights.items()}
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "experiment": canonical_json(experiment),
-        "config": json.dumps(student.config.to_diff_dict(), separators=(",", ":")),
-        "matrices": json.dumps(shapes, separators=(",", ":")),
+        "sha256": NO_DIGEST,
+        "experiment": canonical_json(contents.experiment),
+        "config": config_text(contents.config),
+        "labels": _json(contents.labels),
+        "matrices": _json(shapes),
+        "codes": layout,
+        "leftovers": leftovers,
+        "origin": canonical_json(contents.origin),
     }
-    return save(tensors, metadata=metadata)
+    return signed(write_container(tensors, metadata))
+
+
+def signed(data: bytes) -> bytes:
+    """A file written with NO_DIGEST, with its digest in place."""
+    digest = hashlib.sha256(data).hexdigest()
+    return data.replace(_spelled(NO_DIGEST), _spelled(digest), 1)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _spelled(digest: str) -> bytes:
+    """The digest's entry in the header. A quote inside a text is escaped, so nothing else looks
+    like it."""
+    return f'"sha256":"{digest}"'.encode()
 
 
 def write(data: bytes, path: Path) -> None:
@@ -72,49 +128,88 @@ def write(data: bytes, path: Path) -> None:
 
 def read(path: Path) -> PackedModel:
     """Open a packed file. Raises InputError when it is not one, or is damaged."""
+    contents = read_contents(path)
     try:
-        metadata, tensors = _tensors(path)
-    except (SafetensorError, OSError) as error:
+        model = assemble(contents)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{path.name} is damaged: {error}") from error
+    return PackedModel(model=model, contents=contents, size_bytes=path.stat().st_size)
+
+
+def read_contents(path: Path) -> Contents:
+    """What a packed file holds, checked. Raises InputError as `read` does."""
+    try:
+        container = read_container(path)
+    except InputError as error:
         raise InputError(f"{path.name} is not a readable packed model: {error}.") from error
-    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-        raise InputError(
-            f"{path.name} is not a packed model of version {VERSION} "
-            f"(format {metadata.get('format')!r}, version {metadata.get('version')!r})."
-        )
+    check_version(container, path.name)
     try:
-        return _open(metadata, tensors, path.stat().st_size)
+        if container.metadata["version"] != "1":
+            _check_digest(container)
+        return contents_of_container(container)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from error
 
 
-def _open(metadata: dict[str, str], tensors: dict[str, Tensor], size_bytes: int) -> PackedModel:
-    experiment = from_json(Experiment, metadata["experiment"])
-    config = read_config(metadata["config"])
-    weights = _weights(tensors, json.loads(metadata["matrices"]))
-    state = {f"{name}.weight": matrix.dequantize() for name, matrix in weights.items()}
-    steps = {name: tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}
-    model = model_from_state(config, {**tensors, **state})
-    # The weights are already on their levels: only the activations are quantized while computing.
-    quant = replace(experiment.quant, weight_bits=32, embedding_bits=32)
-    student = build_student(model, quant).requires_grad_(False)
-    missing, unknown = student.load_state_dict(steps, strict=False)
-    if unknown or any(name.endswith(STEP) for name in missing):
-        raise InputError("its learned steps do not fit its model.")
-    return PackedModel(model=student, experiment=experiment, weights=weights, size_bytes=size_bytes)
+def check_version(container: Container, name: str) -> None:
+    """Raise InputError unless it is a packed model of a version that we read."""
+    found, version = container.metadata.get("format"), container.metadata.get("version")
+    if found != FORMAT or version not in READABLE:
+        raise InputError(
+            f"{name} is not a packed model of version {' or '.join(READABLE)} "
+            f"(format {found!r}, version {version!r})."
+        )
 
 
-def _tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+def _check_digest(container: Container) -> None:
+    digest = container.metadata["sha256"]
+    start = container.data.find(_spelled(digest), 0, container.header_bytes)
+    if len(digest) != 64 or start < 0:
+        raise InputError("its digest is missing.")
+    place = start + len(_spelled("")) - 1
+    container.data[place : place + 64] = NO_DIGEST.encode()
+    if hashlib.sha256(container.data).hexdigest() != digest:
+        raise InputError(
+            "its bytes are not those that were written (SHA-256 differs). Copy it anew."
+        )
 
 
-def _weights(tensors: dict[str, Tensor], shapes: dict[str, list[int]]) -> dict[str, Quantized]:
+def contents_of_container(container: Container) -> Contents:
+    """The contents of an open file whose version and digest hold. Raises InputError, or what a
+    damaged file runs into."""
+    told, tensors = container.metadata, dict(container.tensors)
+    layout, leftovers = told.get("codes", TWO_BIT), told.get("leftovers", FLOAT32)
+    if layout not in LAYOUTS or leftovers not in LEFTOVERS:
+        raise InputError("its layout of codes or leftovers is not known.")
+    weights = _weights(tensors, json.loads(told["matrices"]), layout, FLOATS[leftovers])
+    for name, value in tensors.items():
+        if value.dtype != FLOATS[leftovers] or not bool(torch.isfinite(value).all()):
+            raise InputError(f"the numbers of {name} are not finite, or not {leftovers}.")
+    return Contents(
+        experiment=from_json(Experiment, told["experiment"]),
+        config=config_from_text(told["config"]),
+        weights=weights,
+        rest={name: value.to(torch.float32) for name, value in tensors.items()},
+        layout=layout,
+        leftovers=leftovers,
+        origin=from_json(Origin, told.get("origin", "{}")),
+    )
+
+
+def _weights(
+    tensors: dict[str, Tensor], shapes: dict[str, list[int]], layout: str, kind: torch.dtype
+) -> dict[str, Quantized]:
     """Take codes and scales out of `tensors`; what stays there are the leftovers."""
     weights = {}
     for name, (rows, cols, bits) in shapes.items():
-        scale = tensors.pop(f"{name}.scale")
-        if scale.dtype != torch.float32 or tuple(scale.shape) not in ((rows, 1), (1, 1)):
-            raise InputError(f"the scale of {name} has shape {tuple(scale.shape)}.")
-        codes = unpack(tensors.pop(f"{name}.codes"), bits, (rows, cols))
-        weights[name] = Quantized(codes=codes, scale=scale, bits=bits)
+        scale, codes = tensors.pop(name + SCALE), tensors.pop(name + CODES)
+        if scale.dtype != kind or tuple(scale.shape) not in ((rows, 1), (1, 1)):
+            raise InputError(f"the scale of {name} is {scale.dtype} {tuple(scale.shape)}.")
+        if not bool(torch.isfinite(scale).all()):
+            raise InputError(f"a scale of {name} is not finite.")
+        whole = type(rows) is int and type(cols) is int and rows > 0 and cols > 0 and bits in BITS
+        if not whole or codes.numel() != packed_size(rows * cols, bits, layout):
+            raise InputError(f"the codes of {name} do not fit {rows} x {cols} at {bits} bits.")
+        found = unpack(codes, bits, (rows, cols), layout)
+        weights[name] = Quantized(codes=found, scale=scale.to(torch.float32), bits=bits)
     return weights

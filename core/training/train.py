@@ -32,6 +32,7 @@ from core.models.student import (
 )
 from core.models.teachers import load_card, load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
+from core.packed.origin import origin_of
 from core.places import replacing
 from core.results import Result
 from core.tasks.base import find_task, prepare
@@ -79,7 +80,8 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     yield from _steps(experiment, pupils, book)
     train_seconds = time.perf_counter() - train_began
     yield from book.tests("student", pupils.student)
-    packed = to_bytes(pupils.student, experiment)
+    origin = origin_of(experiment.task, experiment.model)
+    packed = to_bytes(pupils.student, experiment, origin=origin)
     if folder is not None:
         _write(folder, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)

@@ -35,6 +35,24 @@ def model(source: api.Source) -> api.OpenModel:
     return opened
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def contents(source: api.Source):
+    """The codes and leftovers of a run's packed file."""
+    return api.packed_contents(api.find_run(source.run_id))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Packing ...")
+def inspected(source: api.Source, kind: api.ExportKind) -> api.Inspected:
+    """A run's packed file as it would be written."""
+    return api.inspect_format(contents(source), kind)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Writing, reading back, comparing ...")
+def read_back(source: api.Source, kind: api.ExportKind) -> list[api.Check]:
+    """What came out of writing and reading a run's packed file."""
+    return api.check_read_back(api.find_run(source.run_id), kind)
+
+
 @st.cache_data(max_entries=500, show_spinner=False)
 def prediction(source: api.Source, *texts: str) -> api.Prediction:
     """The answer of one model to one text."""

@@ -31,6 +31,9 @@ TERMS = {
     "augment": "Copies of the examples in which some words are replaced by likely ones; the label "
     "stays. It helps when there are few examples.",
     "packed": "The file with 2-bit codes (four in a byte), scales, and what stays in float.",
+    "codes": "2-bit: four ternary codes in a byte. base-3: five, because 3^5 = 243 fits into one.",
+    "leftovers": "Scales, biases, LayerNorm, position embedding and head: everything that is not "
+    "a code.",
     "seed": "Another seed is another order of the training sentences: the spread between seeds is "
     "the luck in a result.",
 }

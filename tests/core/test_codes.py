@@ -1,11 +1,15 @@
 """Codes as bits: the documented layout, and back again without a change."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import core
 from core.errors import InputError
+from core.packed.choices import LAYOUTS
 from core.packed.codes import pack, packed_size, unpack
 
 
@@ -22,17 +26,62 @@ def test_three_bit_codes_straddle_bytes():
 
 @given(
     st.sampled_from([2, 3, 4, 8]),
+    st.sampled_from(LAYOUTS),
     st.integers(1, 7),
     st.integers(1, 40),
     st.integers(0, 2**32 - 1),
 )
-def test_round_trip(bits, rows, cols, seed):
+def test_round_trip(bits, layout, rows, cols, seed):
     top = 2 ** (bits - 1) - 1
     random = torch.Generator().manual_seed(seed)
     codes = torch.randint(-top, top + 1, (rows, cols), generator=random).to(torch.int8)
-    data = pack(codes, bits)
-    assert data.numel() == packed_size(rows * cols, bits)
-    assert torch.equal(unpack(data, bits, (rows, cols)), codes)
+    data = pack(codes, bits, layout)
+    assert data.numel() == packed_size(rows * cols, bits, layout)
+    assert torch.equal(unpack(data, bits, (rows, cols), layout), codes)
+
+
+def test_every_byte_of_five_trits_is_the_number_that_its_digits_spell():
+    codes = torch.cartesian_prod(*[torch.tensor([-1, 0, 1], dtype=torch.int8)] * 5)  # (243, 5)
+    data = pack(codes, 2, "base-3")
+    slowly = [sum((int(c) + 1) * 3**place for place, c in enumerate(row)) for row in codes]
+    assert data.tolist() == slowly
+    assert sorted(slowly) == list(range(243))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 70_000])  # the last is longer than a piece
+def test_large_matrices_keep_their_order(rows):
+    random = torch.Generator().manual_seed(rows)
+    codes = torch.randint(-1, 2, (rows, 21), generator=random).to(torch.int8)
+    for layout in LAYOUTS:
+        assert torch.equal(unpack(pack(codes, 2, layout), 2, (rows, 21), layout), codes)
+
+
+@pytest.mark.parametrize(
+    ("data", "bits", "layout", "count"),
+    [
+        ([0b10], 2, "2-bit", 1),  # -2
+        ([0b0100], 2, "2-bit", 1),  # something behind the only code
+        ([243], 2, "base-3", 5),
+        ([0], 2, "base-3", 1),
+        ([0b1000], 4, "2-bit", 1),
+        ([0x80], 8, "2-bit", 1),
+        ([0b100], 3, "2-bit", 1),
+        ([0b1000000], 3, "2-bit", 2),
+    ],
+)
+def test_bytes_that_pack_never_writes_are_refused(data, bits, layout, count):
+    with pytest.raises(InputError, match=r"holds no code|is not empty"):
+        unpack(torch.tensor(data, dtype=torch.uint8), bits, (1, count), layout)
+
+
+def test_the_worked_example_of_the_format_description():
+    told = (Path(core.__file__).parent.parent / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    codes = torch.tensor([[1, 0, -1], [0, 1, 1]], dtype=torch.int8)
+    for layout in LAYOUTS:
+        data = bytes(pack(codes, 2, layout).tolist()).hex(" ").upper()
+        assert f"`{layout}` gives `{data}`" in told
+    three = torch.tensor([[3, -3, 1]], dtype=torch.int8)
+    assert f"`{bytes(pack(three, 3).tolist()).hex(' ').upper()}`" in told
 
 
 def test_a_code_that_does_not_fit_is_refused():

@@ -1,18 +1,24 @@
-"""A packed file that is not whole is refused with a sentence, whatever was done to it."""
+"""A packed file computes what its student does; a damaged one is refused with a sentence."""
 
 import json
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import load, save_file
 
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.models.student import build_student
 from core.packed import file
+from core.packed.container import read_container, write_container
+from core.packed.contents import round_student
+from core.places import CACHED_MODELS
 from tests.conftest import tiny_model
 
+SHIPPED = CACHED_MODELS / "shipped" / "runs"
 EXPERIMENT = Experiment(quant=QuantRecipe(method="twn"))
 TOKENS = torch.randint(5, 26, (2, 7), generator=torch.Generator().manual_seed(0))
 
@@ -28,15 +34,19 @@ def path(tmp_path, whole):
     return tmp_path / "model.safetensors"
 
 
+def metadata_of(path) -> dict[str, str]:
+    return dict(read_container(path).metadata)
+
+
 def rewrite(path, metadata=None, **tensors) -> None:
-    """The same file with other metadata or tensors (None: left out), well formed again."""
-    old_metadata, old_tensors = file._tensors(path)
-    changed = {"metadata": {**old_metadata, **(metadata or {})}, "tensors": old_tensors | tensors}
-    kept = {
-        part: {name: value for name, value in values.items() if value is not None}
-        for part, values in changed.items()
-    }
-    path.write_bytes(save(kept["tensors"], metadata=kept["metadata"]))
+    """The same file with other metadata or tensors (None: left out), well formed and signed."""
+    old = read_container(path)
+    changed = {**old.metadata, "sha256": file.NO_DIGEST, **(metadata or {})}
+    written = write_container(
+        {name: value for name, value in (old.tensors | tensors).items() if value is not None},
+        {name: value for name, value in changed.items() if value is not None},
+    )
+    path.write_bytes(file.signed(written))
 
 
 def refusal(path) -> str:
@@ -85,13 +95,13 @@ def test_a_file_with_something_appended_is_refused(path, whole):
 
 def test_a_foreign_safetensors_file_is_refused(path):
     save_file({"weight": torch.zeros(2, 2)}, path)
-    with pytest.raises(InputError, match=r"not a packed model of version 1 \(format None"):
+    with pytest.raises(InputError, match=r"not a packed model of version 1 or 2 \(format None"):
         file.read(path)
 
 
 def test_another_version_is_named(path):
     rewrite(path, {"version": "99"})
-    with pytest.raises(InputError, match=r"not a packed model of version 1 .*version '99'"):
+    with pytest.raises(InputError, match=r"not a packed model of version 1 or 2 .*version '99'"):
         file.read(path)
 
 
@@ -110,6 +120,8 @@ def test_wrong_metadata_is_refused(path, name, value):
         ("num_hidden_layers", 10**12),
         ("num_hidden_layers", "two"),
         ("num_attention_heads", 0),
+        ("num_attention_heads", -1),
+        ("num_attention_heads", True),
         ("num_attention_heads", 5),
         ("hidden_size", 64),
         ("hidden_size", -1),
@@ -122,11 +134,18 @@ def test_wrong_metadata_is_refused(path, name, value):
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused(path, setting, value):
-    metadata, _ = file._tensors(path)
+    metadata = metadata_of(path)
     config = json.loads(metadata["config"]) | {setting: value}
     rewrite(path, {"config": json.dumps(config)})
     with pytest.raises(InputError, match=r"config|no weights for"):
         file.read(path)
+
+
+@pytest.mark.parametrize("setting", ["num_labels", "pruned_heads", "attn_implementation"])
+def test_settings_that_no_student_needs_are_passed_over(path, setting):
+    config = json.loads(metadata_of(path)["config"]) | {setting: 10**12}
+    rewrite(path, {"config": json.dumps(config)})
+    assert refusal(path) == ""
 
 
 MATRIX = "bert.pooler.dense"
@@ -136,7 +155,7 @@ MATRIX = "bert.pooler.dense"
     "shape", [[32, 32, 3], [32, 31, 2], [-32, -32, 2], [0, 0, 2], [32, 32], 3, None, ["a", "b", 2]]
 )
 def test_a_matrix_of_another_shape_is_refused(path, shape):
-    metadata, _ = file._tensors(path)
+    metadata = metadata_of(path)
     shapes = json.loads(metadata["matrices"]) | {MATRIX: shape}
     rewrite(path, {"matrices": json.dumps(shapes)})
     with pytest.raises(InputError, match="is damaged"):
@@ -144,14 +163,14 @@ def test_a_matrix_of_another_shape_is_refused(path, shape):
 
 
 def test_wrong_tensors_are_refused(path, whole):
-    _, tensors = file._tensors(path)
+    tensors = read_container(path).tensors
     codes, scale = tensors[f"{MATRIX}.codes"], tensors[f"{MATRIX}.scale"]
     for wrong in (
         {f"{MATRIX}.codes": None},
         {f"{MATRIX}.codes": codes[:-1].contiguous()},
-        {f"{MATRIX}.codes": codes.to(torch.int16)},
+        {f"{MATRIX}.codes": codes.to(torch.float16)},
         {f"{MATRIX}.scale": None},
-        {f"{MATRIX}.scale": scale.double()},
+        {f"{MATRIX}.scale": scale.half()},
         {f"{MATRIX}.scale": scale.expand(3, 1).contiguous()},
         {"classifier.bias": None},
         {"classifier.bias": torch.zeros(3)},
@@ -175,28 +194,102 @@ def test_wrong_learned_steps_are_refused(path):
             file.read(path)
 
 
-@pytest.mark.parametrize(("place", "count"), [("header", 200), ("anywhere", 80)])
-def test_flipped_bits_are_refused_or_compute(path, whole, place, count):
+def signed_again(data: bytearray) -> bytes:
+    """The bytes with a digest that fits them, so that the checks behind it are reached."""
+    start = data.find(b'"sha256":"') + 10
+    if start < 10:
+        return bytes(data)
+    data[start : start + 64] = file.NO_DIGEST.encode()
+    return file.signed(bytes(data))
+
+
+@pytest.mark.parametrize("place", ["header", "anywhere"])
+def test_any_flipped_bit_is_noticed(path, whole, place):
     draw = random.Random(place)
     end = 8 + int.from_bytes(whole[:8], "little") if place == "header" else len(whole)
+    for _ in range(60):
+        spoiled = bytearray(whole)
+        spoiled[draw.randrange(end)] ^= 1 << draw.randrange(8)
+        path.write_bytes(spoiled)
+        assert 0 < len(refusal(path)) < 400
+
+
+def test_flipped_bits_that_were_signed_are_refused_or_compute(path, whole):
+    draw = random.Random(1)
+    end = 8 + int.from_bytes(whole[:8], "little")
     refused = []
-    for _ in range(count):
+    for _ in range(150):
         spoiled = bytearray(whole)
         for _ in range(draw.choice((1, 1, 3))):
-            spoiled[draw.randrange(end)] ^= 1 << draw.randrange(8)
-        path.write_bytes(spoiled)
+            spoiled[draw.randrange(8, end)] ^= 1 << draw.randrange(7)
+        path.write_bytes(signed_again(spoiled))
         refused += filter(None, [refusal(path)])
-    assert len(refused) > count / 8
+    assert len(refused) > 30
     assert max(map(len, refused)) < 400
 
 
-def test_flipped_bits_in_the_metadata_are_refused_or_compute(path):
-    draw = random.Random(0)
-    metadata, tensors = file._tensors(path)
-    for _ in range(200):
-        name = draw.choice(("experiment", "config", "matrices"))
-        text = bytearray(metadata[name].encode())
-        text[draw.randrange(len(text))] ^= 1 << draw.randrange(7)
-        spoiled = metadata | {name: text.decode("ascii")}
-        path.write_bytes(save(tensors, metadata=spoiled))
-        assert len(refusal(path)) < 400
+@pytest.mark.parametrize("layout", ["2-bit", "base-3"])
+@pytest.mark.parametrize("bits", [2, 3, 8])
+@pytest.mark.parametrize("leftovers", ["float32", "float16"])
+def test_every_kind_of_file_computes_what_its_student_computes(tmp_path, layout, bits, leftovers):
+    quant = QuantRecipe(method="uniform", weight_bits=bits, embedding_bits=2)
+    experiment = Experiment(quant=quant)
+    student = build_student(tiny_model(seed=bits), quant)
+    path = tmp_path / "model.safetensors"
+    file.write(file.to_bytes(student, experiment, layout=layout, leftovers=leftovers), path)
+    expected = round_student(student, experiment, leftovers)
+    with torch.no_grad():
+        found = file.read(path).model(TOKENS).logits
+        assert torch.equal(found, expected(TOKENS).logits)
+        assert torch.equal(found, student(TOKENS).logits) == (leftovers == "float32")
+
+
+def test_the_same_student_gives_the_same_bytes(whole):
+    again = file.to_bytes(build_student(tiny_model(), EXPERIMENT.quant), EXPERIMENT)
+    assert again == whole
+    names = list(json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")]))
+    assert names == sorted(names, key=lambda n: (n != "__metadata__", n.endswith(".codes"), n))
+
+
+def test_the_library_reads_our_file_and_so_do_we(path, whole):
+    ours, theirs = read_container(path).tensors, load(whole)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_file_of_version_1_is_still_read(tmp_path):
+    run = next(p for p in sorted(SHIPPED.glob("*/model.safetensors")) if p.stat().st_size < 6e6)
+    assert read_container(run).metadata["version"] == "1"
+    old = file.read(run)
+    new = tmp_path / "new.safetensors"
+    file.write(file.contents_to_bytes(old.contents, "base-3", "float32"), new)
+    with torch.no_grad():
+        assert torch.equal(file.read(new).model(TOKENS).logits, old.model(TOKENS).logits)
+
+
+def test_what_float16_cannot_hold_is_refused():
+    student = build_student(tiny_model(), EXPERIMENT.quant)
+    with torch.no_grad():
+        student.get_parameter("classifier.bias")[0] = 1e6
+    with pytest.raises(InputError, match=r"classifier\.bias is too large for float16"):
+        file.to_bytes(student, EXPERIMENT, leftovers="float16")
+    student = build_student(tiny_model(), EXPERIMENT.quant)
+    with torch.no_grad():
+        student.get_parameter("bert.pooler.dense.weight").mul_(1e-9)
+    with pytest.raises(InputError, match=r"pooler\.dense\.scale is too small for float16"):
+        file.to_bytes(student, EXPERIMENT, leftovers="float16")
+
+
+@pytest.mark.parametrize(
+    ("count", "seed"), [(500, 0), pytest.param(10_000, 1, marks=pytest.mark.slow)]
+)
+def test_mutated_files_neither_crash_nor_hang_nor_take_memory(count, seed):
+    command = [sys.executable, "-m", "tests.fuzz_packed", str(count), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert outcome["files"] == count
+    assert count / 2 < outcome["refused"] <= count
+    assert outcome["longest_sentence"] < 400
+    assert outcome["slowest_seconds"] < 5
+    assert outcome["extra_memory_bytes"] < 2 * outcome["claim_bytes"] + 8 * 2**20

@@ -67,7 +67,11 @@ def test_packed_file_gives_the_logits_of_the_trained_student(
 ):
     kept = {}
     monkeypatch.setattr(
-        module, "to_bytes", lambda student, e: kept.update(s=student) or file.to_bytes(student, e)
+        module,
+        "to_bytes",
+        lambda student, e, origin: (
+            kept.update(s=student) or file.to_bytes(student, e, origin=origin)
+        ),
     )
     experiment = with_quant(
         lab.experiment,

@@ -33,6 +33,7 @@ PAGES = {
     "data": "What should it learn?",
     "compare": "What does each bit cost?",
     "predict": "Where do they disagree?",
+    "export": "How many bytes is it really?",
 }
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)
 

@@ -1,0 +1,1 @@
+"""Files to take away: packed file, ONNX model, Hugging Face folder, and a snippet that predicts."""

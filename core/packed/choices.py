@@ -1,0 +1,6 @@
+"""How a packed file can be written: the names of the choices, for whoever need not load torch."""
+
+TWO_BIT, BASE_3 = "2-bit", "base-3"
+LAYOUTS = (TWO_BIT, BASE_3)
+FLOAT32, FLOAT16 = "float32", "float16"
+LEFTOVERS = (FLOAT32, FLOAT16)

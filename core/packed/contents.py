@@ -1,0 +1,167 @@
+"""What a packed file holds, as values: quantized matrices, leftovers, and what they are made by.
+
+    student  --contents_of-->  Contents  --to_bytes-->  file
+    student  <---assemble----  Contents  <-read_contents-  file
+
+Numbers that are not codes (scales, biases, LayerNorm, position embedding, head) are *leftovers*,
+stored in float32 or float16. `round_number` is the only place where they are rounded, and
+`round_student` gives the student that a file of that kind holds: what is scored is what is stored.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from transformers import BertConfig, PreTrainedModel
+
+from core.errors import InputError, one_of, shown
+from core.experiment import Experiment
+from core.models.student import build_student, quantized_weights
+from core.models.teachers import model_from_state, read_config
+from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
+from core.packed.origin import Origin
+from core.quantizers.base import Quantized
+
+FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
+WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
+# Settings that decide what the network computes; anything else a config may say stays out.
+CONFIG = (
+    *("architectures", "model_type", "dtype", "problem_type"),
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),
+    *("initializer_range", "layer_norm_eps", "pad_token_id", "id2label", "label2id"),
+)
+SIZES = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "max_position_embeddings", "type_vocab_size"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contents:
+    """A packed student as values.
+
+    weights     by name of the matrix: codes and scales
+    rest        by name of the parameter, float32: the leftovers, and `<layer>.step` of learned
+                activation steps
+    layout      how the codes are written ("2-bit" or "base-3")
+    leftovers   how scales and leftovers are written ("float32" or "float16")
+    """
+
+    experiment: Experiment
+    config: BertConfig
+    weights: Mapping[str, Quantized]
+    rest: Mapping[str, Tensor]
+    layout: str = TWO_BIT
+    leftovers: str = FLOAT32
+    origin: Origin = field(default_factory=Origin)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the answers, in the order of the logits."""
+        return tuple(str(label) for _, label in sorted((self.config.id2label or {}).items()))
+
+    @property
+    def numbers(self) -> int:
+        """How many weights the model has: codes and leftovers, without scales and steps."""
+        steps = sum(t.numel() for name, t in self.rest.items() if name.endswith(STEP))
+        codes = sum(matrix.codes.numel() for matrix in self.weights.values())
+        return codes + sum(t.numel() for t in self.rest.values()) - steps
+
+
+def round_number(value: Tensor, leftovers: str, name: str = "A number") -> Tensor:
+    """float32 `value` as a file with such leftovers gives it back, float32.
+
+    Raises InputError when float16 cannot hold it: too large, or a scale that would become 0.
+    """
+    stored = value.detach().to(FLOATS[leftovers]).to(torch.float32)
+    if bool((torch.isinf(stored) & torch.isfinite(value)).any()):
+        raise InputError(f"{name} is too large for float16. Use leftovers in float32.")
+    if name.endswith(".scale") and bool(((stored == 0) & (value != 0)).any()):
+        raise InputError(f"{name} is too small for float16. Use leftovers in float32.")
+    return stored
+
+
+def contents_of(
+    student: PreTrainedModel, experiment: Experiment, origin: Origin | None = None
+) -> Contents:
+    """The contents of a student in eval mode, unrounded."""
+    weights = quantized_weights(student)
+    rest = {
+        name: value.detach().to(torch.float32).clone()
+        for name, value in student.state_dict().items()
+        if name.removesuffix(".weight") not in weights and not name.endswith(WEIGHT_STEP)
+    }
+    assert isinstance(student.config, BertConfig)
+    return Contents(
+        experiment=experiment,
+        config=student.config,
+        weights=weights,
+        rest=rest,
+        origin=origin or Origin(),
+    )
+
+
+def round_contents(contents: Contents, leftovers: str) -> Contents:
+    """The contents with scales and leftovers as a file of that kind would hold them."""
+    one_of("Leftovers", leftovers, tuple(FLOATS))
+    rounded = {
+        name: replace(matrix, scale=round_number(matrix.scale, leftovers, f"{name}.scale"))
+        for name, matrix in contents.weights.items()
+    }
+    rest = {name: round_number(value, leftovers, name) for name, value in contents.rest.items()}
+    return replace(contents, weights=rounded, rest=rest, leftovers=leftovers)
+
+
+def round_student(
+    student: PreTrainedModel, experiment: Experiment, leftovers: str
+) -> PreTrainedModel:
+    """The student that a packed file with such leftovers holds."""
+    return assemble(round_contents(contents_of(student, experiment), leftovers))
+
+
+def assemble(contents: Contents) -> PreTrainedModel:
+    """The model that computes with these contents, eval mode, gradients off.
+
+    Raises InputError when names or shapes do not fit the config.
+    """
+    state = {f"{name}.weight": matrix.dequantize() for name, matrix in contents.weights.items()}
+    steps = {name: value for name, value in contents.rest.items() if name.endswith(STEP)}
+    leftovers = {name: value for name, value in contents.rest.items() if name not in steps}
+    model = model_from_state(contents.config, {**leftovers, **state})
+    # The weights are already on their levels: only the activations are quantized while computing.
+    quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
+    student = build_student(model, quant).requires_grad_(False)
+    missing, unknown = student.load_state_dict(steps, strict=False)
+    if unknown or any(name.endswith(STEP) for name in missing):
+        raise InputError("its learned steps do not fit its model.")
+    return student
+
+
+def config_text(config: BertConfig) -> str:
+    """The settings of CONFIG as JSON."""
+    return json.dumps(known_settings(config.to_diff_dict()), separators=(",", ":"), sort_keys=True)
+
+
+def config_from_text(text: str) -> BertConfig:
+    """The inverse; settings that are not in CONFIG are passed over. Raises InputError."""
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("The model's config cannot be read: it is not JSON.") from error
+    if not isinstance(plain, dict):
+        raise InputError("The model's config cannot be read: it is not a JSON object.")
+    settings = known_settings(plain)
+    for name in SIZES:
+        value = settings.get(name, 1)
+        if type(value) is not int or value < 1:
+            raise InputError(f"The model's config cannot be read: {name} is {shown(value)}.")
+    return read_config(json.dumps(settings))
+
+
+def known_settings(plain: Mapping[str, object]) -> dict[str, object]:
+    """Only the settings of CONFIG."""
+    return {name: value for name, value in plain.items() if name in CONFIG}

@@ -1,0 +1,54 @@
+"""Export: how many bytes is it really?"""
+
+import streamlit as st
+
+from core import api
+from pages.ui import export_panels, forms, loaded, state
+
+st.title("How many bytes is it really?")
+
+finished = api.finished_runs()
+if not finished:
+    st.info("There is no finished run yet. Train one first.")
+    st.page_link("pages/train.py", label="To training")
+    st.stop()
+
+with st.sidebar:
+    runs = {run.run_id: run for run in finished}
+    picked = st.selectbox(
+        "Run",
+        list(runs),
+        format_func=lambda run_id: forms.run_title(runs[run_id]),
+        **state.bound("student"),
+    )
+    chosen = runs[picked]
+    kind = export_panels.choose_format()
+
+seen = state.attempt(loaded.inspected, api.source_of_run(chosen), kind)
+if seen is None:
+    st.stop()
+export_panels.headline(seen)
+export_panels.areas(seen)
+
+st.subheader("Against the paper's arithmetic", divider="gray")
+export_panels.arithmetic(seen)
+
+st.subheader("Four ways to write it", divider="gray")
+with state.explained():
+    export_panels.formats(chosen, kind)
+st.caption(
+    "All hold the same codes. With leftovers in float16 the student computes with the rounded "
+    "numbers; base-3 puts five codes into a byte instead of four."
+)
+
+st.subheader("Does it come back?", divider="gray")
+with state.explained():
+    export_panels.read_back(chosen, kind)
+st.caption("Computed now: the file was written, read again, and compared with the run's student.")
+
+st.subheader("Take it away", divider="gray")
+export_panels.downloads(chosen, kind)
+
+st.subheader("How fast is it here?", divider="gray")
+with state.explained():
+    export_panels.race(chosen)

@@ -1,0 +1,174 @@
+"""The parts of the Export page: its bytes, taking it away, reading it back, the race."""
+
+from collections.abc import Generator
+
+import pandas as pd
+import streamlit as st
+
+from core import api
+from core.events import Preparing
+from core.runs.store import Run
+from pages.ui import export_charts, loaded, state
+from pages.ui.words import TERMS, size
+
+DOWNLOADS = (
+    ("packed", "Packed file", "Codes, scales, leftovers, and how they came about. Opens anywhere "
+     "that safetensors does; described to the bit in docs/FORMAT.md."),
+    ("folder", "Hugging Face folder", "ZIP: packed file, config, tokenizer, model card, and a "
+     "snippet that predicts. The student is scored as stored first; that takes some seconds."),
+    ("onnx", "ONNX, int8", "Computes as integers in any runtime with opset 17. Four times the "
+     "bytes: one for each code."),
+    ("onnx-int2", "ONNX, INT2", "Ternary codes as two bits, opset 25. Small, but ONNX Runtime "
+     "unpacks them anew for every text, so it is slow there."),
+    ("snippet", "predict.py", "Predicts from the packed file and tokenizer.json with numpy; no "
+     "torch, nothing of this project."),
+)  # fmt: skip
+
+
+def choose_format() -> api.ExportKind:
+    """Codes and leftovers of the packed file."""
+    codes = st.segmented_control(
+        "Codes",
+        api.LAYOUTS,
+        default="2-bit",
+        required=True,
+        help=TERMS["codes"],
+        **state.bound("codes"),
+    )
+    leftovers = st.segmented_control(
+        "Leftovers",
+        api.LEFTOVERS,
+        default="float16",
+        required=True,
+        help=TERMS["leftovers"],
+        **state.bound("leftovers"),
+    )
+    return api.ExportKind(kind="packed", codes=codes, leftovers=leftovers)
+
+
+def headline(seen: api.Inspected) -> None:
+    """The outcome in one line."""
+    left, middle, right = st.columns(3)
+    left.metric("In float32", f"{seen.size_bytes_float32 / 2**20:.2f} MiB")
+    middle.metric("Packed file", f"{seen.size_bytes / 2**20:.2f} MiB")
+    right.metric("Times smaller", f"{seen.size_bytes_float32 / seen.size_bytes:.1f}x")
+
+
+def areas(seen: api.Inspected) -> None:
+    """The treemap and its table."""
+    st.markdown("**Every byte has its place.** Blue are codes; what stays float is what is left.")
+    st.plotly_chart(
+        export_charts.treemap(seen, state.is_dark()),
+        alt="Treemap of the packed file's bytes by part; the same numbers are in the table below.",
+        key="bytes",
+        config={"displayModeBar": False},
+    )
+    st.caption("Read from the file's own header; the areas sum to its size, header included.")
+    with st.expander("As a table"):
+        st.dataframe(
+            export_charts.parts_table(seen),
+            hide_index=True,
+            column_config={"bytes": st.column_config.NumberColumn(format="localized")},
+        )
+
+
+def arithmetic(seen: api.Inspected) -> None:
+    """The file against the paper's arithmetic, and all formats side by side."""
+    table = export_charts.arithmetic_table(seen)
+    shapes = {name: "{:.3f}" for name in table.columns if "MiB" in name} | {"numbers": "{:,.0f}"}
+    st.dataframe(table.style.format(shapes), hide_index=True)
+    st.caption(
+        "By arithmetic: one code a weight, one scale a word and a matrix, the rest in float; it "
+        "knows neither task head nor header. For the paper's BERT-base the same arithmetic gives "
+        "417.64 MiB in float32 and 28.07 MiB at 2-2-8 bits: 14.88 times smaller."
+    )
+
+
+def formats(run: Run, chosen: api.ExportKind) -> None:
+    """All ways to write this student."""
+    found = [
+        loaded.inspected(api.source_of_run(run), api.ExportKind(codes=codes, leftovers=leftovers))
+        for codes in api.LAYOUTS
+        for leftovers in api.LEFTOVERS
+    ]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        export_charts.formats_table(found, chosen),
+        hide_index=True,
+        column_config={
+            "": st.column_config.TextColumn(width=30),
+            "MiB": number(format="%.3f"),
+            "times smaller": number(format="%.2f"),
+            "bytes": number(format="localized"),
+        },
+    )
+
+
+def downloads(run: Run, chosen: api.ExportKind) -> None:
+    """A button for each kind of file; it is made when the button is pressed."""
+    for kind, label, told in DOWNLOADS:
+        wanted = api.ExportKind(kind=kind, codes=chosen.codes, leftovers=chosen.leftovers)
+        left, right = st.columns([1, 3], vertical_alignment="center")
+        left.download_button(
+            label,
+            lambda wanted=wanted: api.export_bytes(run, wanted),
+            file_name=api.export_name(run, wanted),
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+            key=f"download-{kind}",
+        )
+        right.caption(told)
+
+
+def read_back(run: Run, chosen: api.ExportKind) -> None:
+    """Write the file, read it, compare; a tick for what was found equal. Raises InputError."""
+    for check in loaded.read_back(api.source_of_run(run), chosen):
+        if check.ok:
+            st.markdown(f":green[:material/check_circle:] **{check.what}**: {check.detail}")
+        else:
+            st.error(f"**{check.what}**: {check.detail}", icon=":material/error:")
+
+
+def race(run: Run) -> None:
+    """Time and memory on the server's own machine, when asked for. Raises InputError."""
+    if not api.engine_is_installed():
+        st.info(
+            "The engine is an extra. Install it with `pip install -r requirements-engine.txt` and "
+            "start the app again.",
+            icon=":material/extension:",
+        )
+        return
+    cores = api.cores()
+    threads = st.segmented_control(
+        "Threads", range(1, min(cores, 8) + 1), default=1, required=True, **state.bound("threads")
+    )
+    asked = st.button("Measure on this machine", icon=":material/speed:")
+    measured = loaded.on_demand(
+        asked, ("race", run.run_id, threads), lambda: _racing(run, int(threads))
+    )
+    if measured is None:
+        return
+    st.dataframe(export_charts.times_table(measured), hide_index=True)
+    memory = measured.memory
+    sizes = (
+        ("torch FP32", memory.torch_bytes),
+        ("ONNX Runtime FP32", memory.onnx_fp32_bytes),
+        ("ternary", memory.ternary_bytes),
+    )
+    st.dataframe(
+        pd.DataFrame([{"model": name, "memory": size(used)} for name, used in sizes]),
+        hide_index=True,
+    )
+    machine = measured.machine
+    st.caption(
+        f"{machine.processor}, {machine.cores} cores, {machine.threads} threads. Medians of passes "
+        "in turns in one process of its own; ± is half the width of the middle half. Memory is "
+        "what that process grew by. A busy computer shows in the ±."
+    )
+
+
+def _racing(run: Run, threads: int) -> Generator[Preparing, None, api.Measured]:
+    yield Preparing(text="Measuring, about half a minute ...")
+    return api.race(run, threads)

@@ -1,0 +1,78 @@
+"""The Export page: sizes follow the format, ticks are computed, downloads are what they say."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import api
+from core.packed import engine, file
+from pages.ui import export_charts
+from tests.pages.conftest import open_page, press, texts_of
+
+
+def metric(app: AppTest, label: str) -> str:
+    (found,) = [one.value for one in app.metric if one.label == label]
+    return found
+
+
+def test_the_size_follows_the_format(finished_run):
+    contents = api.packed_contents(finished_run)
+    for codes in api.LAYOUTS:
+        for leftovers in api.LEFTOVERS:
+            app = open_page("export", codes=codes, leftovers=leftovers)
+            size = len(file.contents_to_bytes(contents, codes, leftovers))
+            assert metric(app, "Packed file") == f"{size / 2**20:.2f} MiB"
+            assert metric(app, "Times smaller") == f"{4 * contents.numbers / size:.1f}x"
+            (table,) = [frame.value for frame in app.dataframe if "leftovers" in frame.value]
+            (row,) = table[table[""] == "●"].to_dict("records")
+            assert (row["codes"], row["leftovers"], row["bytes"]) == (codes, leftovers, size)
+
+
+def test_the_areas_sum_to_the_file(finished_run):
+    contents = api.packed_contents(finished_run)
+    seen = api.inspect_format(contents, api.ExportKind(codes="base-3"))
+    (drawn,) = json.loads(export_charts.treemap(seen, dark=False).to_json())["data"]
+    tops = [v for v, owner in zip(drawn["values"], drawn["parents"], strict=True) if not owner]
+    assert sum(tops) == seen.size_bytes
+    table = export_charts.arithmetic_table(seen).set_index("part")
+    assert table.loc["all", "in the file (MiB)"] * 2**20 == pytest.approx(seen.size_bytes)
+    for part in ("word embedding", "pooler", "kept in float", "scales"):
+        row = table.loc[part]
+        assert row["in the file (MiB)"] == pytest.approx(row["by arithmetic (MiB)"])
+
+
+def test_ticks_are_shown_for_what_was_compared(finished_run):
+    text = texts_of(open_page("export"))
+    assert text.count("check_circle") == 3
+    assert "16 logits of 8 texts, compared bit for bit" in text
+
+
+def test_a_file_that_does_not_come_back_gets_no_tick(finished_run, monkeypatch):
+    found = [api.Check(what="codes", ok=False, detail="3 codes differ")]
+    monkeypatch.setattr(api, "check_read_back", lambda run, kind: found)
+    app = open_page("export")
+    assert "3 codes differ" in "".join(error.value for error in app.error)
+    assert "check_circle" not in texts_of(app)
+
+
+def test_a_damaged_run_is_said_in_a_sentence(finished_run):
+    path = finished_run.folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    app = open_page("export")
+    assert "is not a readable packed model" in "".join(error.value for error in app.error)
+
+
+def test_without_the_engine_the_page_says_how_to_install_it(finished_run, monkeypatch):
+    monkeypatch.setattr(engine, "is_available", lambda: False)
+    app = open_page("export")
+    assert "requirements-engine.txt" in texts_of(app)
+    assert not [button for button in app.button if "Measure" in button.label]
+
+
+@pytest.mark.slow
+def test_the_race_shows_times_and_memory(finished_run):
+    app = press(open_page("export"), "Measure on this machine")
+    tables = [frame.value for frame in app.dataframe]
+    assert any("against torch" in table.columns for table in tables)
+    assert any("memory" in table.columns for table in tables)
