@@ -42,6 +42,7 @@ ways = (
     ("pages/data.py", "Data", "What should it learn?"),
     ("pages/compare.py", "Compare", "What does each bit cost?"),
     ("pages/predict.py", "Predict", "Where do they disagree?"),
+    ("pages/export.py", "Export", "How many bytes is it really?"),
 )
 for column, (page, title, question) in zip(st.columns(len(ways)), ways, strict=True):
     with column.container(border=True):

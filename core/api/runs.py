@@ -64,9 +64,12 @@ def find_run(run_id: str) -> Run:
 
 
 def shown_run(order: Experiment | Teaching | None) -> Run | None:
-    """What to show before anything is started: the run of these settings, else any finished one."""
+    """What to show before anything is started: the run of these settings, else a finished one of
+    the same task, else any finished one."""
     run = store.find_run(order.run_id) if order else None
-    return run or next(iter(finished_runs()), None)
+    finished = finished_runs()
+    akin = [one for one in finished if order and one.result and one.result.task == order.task]
+    return run or next(iter(akin or finished), None)
 
 
 def showcase(finished: list[Run]) -> Run | None:

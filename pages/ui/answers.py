@@ -40,8 +40,8 @@ def table(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> Non
             **dict(zip(answer.labels, answer.probabilities, strict=True)),
             **({} if answer.value is not None else {"margin": answer.margin}),
             "ms": answer.milliseconds,
-            "computed by": answer.computed_by,
             "size": size(loaded.model(source).size_bytes),
+            "computed by": answer.computed_by,
         }
         for name, source, answer in answers
     ]

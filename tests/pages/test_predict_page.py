@@ -118,7 +118,7 @@ def test_a_value_is_a_number_without_probabilities(school):
     app = predict(school, "value")
     (box,) = boxes(app, school, "value")
     table = answers(app)
-    assert table.columns.tolist() == ["model", "answer", "ms", "computed by", "size"]
+    assert table.columns.tolist() == ["model", "answer", "ms", "size", "computed by"]
     expected = api.predict(api.open_model(api.source_of_run(school.run("value"))), box.value).value
     assert table["answer"].tolist()[2] == f"{expected:.2f}"
     box.set_value("a lovely warm film").run()
