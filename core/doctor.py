@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.runner import slots
 
+NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20
 
 
@@ -42,6 +43,9 @@ def examine() -> list[Finding]:
     pip = importlib.util.find_spec("pip") is not None
     detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"
     found.append(Finding(what="pip", ok=pip, needed=False, detail=detail))
+    engine = api.engine_is_installed()
+    detail = "computes packed students as integers" if engine else NO_ENGINE
+    found.append(Finding(what="engine", ok=engine, needed=False, detail=detail))
     return [*found, *_texts()]
 
 

@@ -75,43 +75,62 @@ def open_model(source: Source) -> OpenModel:
     """
     import torch
 
-    from core.models.student import build_student
-    from core.models.teachers import load_card, load_teacher, teacher_tokenizer
-    from core.packed import engine, file
+    from core.models.teachers import teacher_tokenizer
     from core.tasks.base import find_task
 
     torch.set_num_threads(1)
-    integers = None
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
-    card = load_card(source.task, source.model)
-    threshold = card.threshold
-    if source.kind == "run":
-        run = find_run(source.run_id)
-        packed = file.read(run.folder / "model.safetensors")
-        model, size_bytes = packed.model, packed.size_bytes
-        threshold = run.result.threshold if run.result else threshold
-        integers = engine.engine_if_possible(packed.contents)
-    elif source.kind == "latent":
-        model = load_latent(find_run(source.run_id))
-        size_bytes = 4 * sum(p.numel() for p in model.parameters())
-    else:
-        model = load_teacher(source.task, source.model)
-        size_bytes = 4 * sum(p.numel() for p in model.parameters())
-        if source.kind == "untrained":
-            model = build_student(model, source.quant or QuantRecipe()).requires_grad_(False)
-            experiment = Experiment(
-                task=source.task, model=source.model, quant=source.quant or QuantRecipe()
-            )
-            size_bytes = len(file.to_bytes(model, experiment))
+    loaded = _load_run(find_run(source.run_id)) if source.kind == "run" else _load_full(source)
     return OpenModel(
         source=source,
         task=find_task(source.task),
-        model=model,
+        model=loaded.model,
         tokenizer=teacher_tokenizer(source.task, source.model),
-        size_bytes=size_bytes,
-        threshold=threshold,
-        engine=integers,
+        size_bytes=loaded.size_bytes,
+        threshold=loaded.threshold,
+        engine=loaded.engine,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loaded:
+    model: Any
+    size_bytes: int
+    threshold: float
+    engine: Any = None
+
+
+def _load_run(run: Run) -> _Loaded:
+    """The packed student of a run; its teacher need not be there."""
+    from core.packed import engine, file
+
+    packed = file.read(run.folder / "model.safetensors")
+    return _Loaded(
+        model=packed.model,
+        size_bytes=packed.size_bytes,
+        threshold=run.result.threshold if run.result else 0.0,
+        engine=engine.engine_if_possible(packed.contents),
+    )
+
+
+def _load_full(source: Source) -> _Loaded:
+    """A teacher, a teacher quantized without training, or a run's latent weights."""
+    from core.models.student import build_student
+    from core.models.teachers import load_card, load_teacher
+    from core.packed import file
+
+    threshold = load_card(source.task, source.model).threshold
+    if source.kind == "latent":
+        model = load_latent(find_run(source.run_id))
+    else:
+        model = load_teacher(source.task, source.model)
+    size_bytes = 4 * sum(p.numel() for p in model.parameters())
+    if source.kind == "untrained":
+        quant = source.quant or QuantRecipe()
+        model = build_student(model, quant).requires_grad_(False)
+        experiment = Experiment(task=source.task, model=source.model, quant=quant)
+        size_bytes = len(file.to_bytes(model, experiment))
+    return _Loaded(model=model, size_bytes=size_bytes, threshold=threshold)
 
 
 def has_latent(run: Run, task: str, model: str) -> bool:
