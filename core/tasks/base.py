@@ -126,14 +126,15 @@ def prepare(task: Task) -> Iterator[Preparing]:
 
 def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
     """Order train by the SHA-256 of its text; the first rows are test (unless the source has its
-    own), the next dev, the rest train; equal texts stay together. Raises InputError when too few
-    rows are left."""
+    own), the next dev, the rest train; equal texts stay together, and so do all questions about one
+    passage. Raises InputError when too few rows are left."""
     whole = parts["train"]
     if len(whole) < FEWEST_ROWS:
         raise InputError(
             f"{task.title} has {len(whole)} usable rows; at least {FEWEST_ROWS} are needed."
         )
-    columns = [whole[column] for column in task.texts]
+    deciding = task.texts[-1:] if task.kind == "span" else task.texts
+    columns = [whole[column] for column in deciding]
     digests = [
         hashlib.sha256("\n".join(texts).encode()).digest() for texts in zip(*columns, strict=True)
     ]

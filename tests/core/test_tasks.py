@@ -145,6 +145,18 @@ def test_no_split_is_empty_where_texts_are_too_few_to_be_kept_apart(texts):
     assert {name: len(part) for name, part in parts.items()} == {"train": 80, "dev": 10, "test": 10}
 
 
+def test_questions_about_one_passage_are_never_cut_apart():
+    rows = [
+        {"question": f"what {n}", "context": f"passage {n // 4}", "answers": [], "starts": []}
+        for n in range(400)
+    ]
+    parts = cut({"train": Dataset.from_list(rows)}, find_task("squad-v2"))
+    passages = {name: set(part["context"]) for name, part in parts.items()}
+    assert passages["train"] | passages["dev"] | passages["test"] == {r["context"] for r in rows}
+    assert sum(map(len, passages.values())) == 100
+    assert [len(parts[name]) for name in ("test", "dev")] == [40, 40]
+
+
 def test_where_the_source_has_a_test_split_only_dev_is_cut():
     task = find_task("movie-sentiment")
     given = {"train": made_up_rows(60, 0), "test": made_up_rows(7, 1), "more": made_up_rows(5, 2)}
