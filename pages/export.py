@@ -3,25 +3,14 @@
 import streamlit as st
 
 from core import api
-from pages.ui import export_panels, forms, loaded, state
+from pages.ui import export_panels, loaded, run_choice, state
 
 st.title("How many bytes is it really?")
 
-finished = api.finished_runs()
-if not finished:
-    st.info("There is no finished run yet. Train one first.")
-    st.page_link("pages/train.py", label="To training")
-    st.stop()
+finished = run_choice.finished_or_stop()
 
 with st.sidebar:
-    runs = {run.run_id: run for run in finished}
-    picked = st.selectbox(
-        "Run",
-        list(runs),
-        format_func=lambda run_id: forms.run_title(runs[run_id]),
-        **state.bound("student"),
-    )
-    chosen = runs[picked]
+    chosen = run_choice.choose(finished)
     kind = export_panels.choose_format()
 
 seen = state.attempt(loaded.inspected, api.source_of_run(chosen), kind)

@@ -3,30 +3,21 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, forms, state
+from pages.ui import answers, run_choice, state
 
 st.title("Where do they disagree?")
 
-finished = api.finished_runs()
-if not finished:
-    st.info("There is no finished run yet. Train one first.")
-    st.page_link("pages/train.py", label="To training")
-    st.stop()
+finished = run_choice.finished_or_stop()
 
 with st.sidebar:
-    runs = {run.run_id: run for run in finished}
-    first = st.selectbox(
-        "Run",
-        list(runs),
-        format_func=lambda run_id: forms.run_title(runs[run_id]),
-        **state.bound("student"),
-    )
-    chosen = runs[first]
-    rivals = [run for run in finished if run != chosen and answers.same_task(run, chosen)]
+    chosen = run_choice.choose(finished)
+    rivals = {
+        run.run_id: run for run in finished if run != chosen and answers.same_task(run, chosen)
+    }
     more = st.multiselect(
         "More runs",
-        [run.run_id for run in rivals],
-        format_func=lambda run_id: forms.run_title(runs[run_id]),
+        list(rivals),
+        format_func=lambda run_id: run_choice.title(rivals[run_id]),
         max_selections=3,
         **state.kept("more-runs"),
     )
@@ -37,7 +28,7 @@ if len(task.texts) > 1:
     st.markdown(task.description)
 texts = answers.ask(task)
 models = answers.models_of(chosen)
-models += [(forms.run_title(runs[run_id]), api.source_of_run(runs[run_id])) for run_id in more]
+models += [(run_choice.title(rivals[run]), api.source_of_run(rivals[run])) for run in more]
 with state.explained():
     answers.table(texts, models)
 st.caption(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import answers, outcomes, state
-from pages.ui.forms import run_title
+from pages.ui.run_choice import title as run_title
 from pages.ui.words import plain, size
 
 st.title("How small can a language model get?")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, forms, live, state
+from pages.ui import augmentation, forms, live, run_choice, state
 from pages.ui.words import plain
 
 st.title("Can a ternary student learn from its teacher?")
@@ -34,7 +34,7 @@ if others:
     st.subheader("Also on this server", divider="gray")
     for other in others:
         left, right = st.columns([4, 1])
-        left.markdown(f"{live.WORDS[other.state]} · {plain(forms.run_title(other))}")
+        left.markdown(f"{live.WORDS[other.state]} · {plain(run_choice.title(other))}")
         if right.button("Watch", key=f"watch-{other.run_id}"):
             state.watch(other)
             st.rerun()

@@ -19,7 +19,6 @@ from core.experiment import (
     Teaching,
 )
 from core.options import build, options
-from core.runs.store import Run
 from pages.ui import state, subjects
 from pages.ui.words import TERMS
 
@@ -204,8 +203,3 @@ _LOSSES = (
 
 def _weight(name: str, label: str, usual: float) -> float:
     return st.number_input(label, 0.0, 10.0, usual, 0.5, **state.bound(name))
-
-
-def run_title(run: Run) -> str:
-    """How a list calls a run."""
-    return f"{run.title} ({run.run_id[:6]})"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import api
 from core.experiment import QuantRecipe
-from pages.ui import forms, loaded, state, subjects, weight_charts
+from pages.ui import forms, loaded, run_choice, state, subjects, weight_charts
 from pages.ui.words import TERMS, scored
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def choose_matrix() -> Matrix:
     """The sidebar: whose weights, and which matrix."""
     card = subjects.taught()
     latent = [run for run in api.runs() if api.has_latent(run, card.task, card.model)]
-    whose = {"": f"teacher {card.model}"} | {run.run_id: forms.run_title(run) for run in latent}
+    whose = {"": f"teacher {card.model}"} | {run.run_id: run_choice.title(run) for run in latent}
     chosen = st.selectbox(
         "Weights of", list(whose), format_func=whose.__getitem__, **state.bound("of")
     )

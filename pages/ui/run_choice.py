@@ -1,0 +1,36 @@
+"""Which finished run a page is about: the same choice on each page that tells of one."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import api
+from core.runs.store import Run
+from pages.ui import state
+
+
+def finished_or_stop() -> list[Run]:
+    """The finished runs; where there is none, a word and a way to training, and the page ends."""
+    finished = api.finished_runs()
+    if not finished:
+        st.info("There is no finished run yet. Train one first.")
+        st.page_link("pages/train.py", label="To training")
+        st.stop()
+    return finished
+
+
+def choose(finished: Sequence[Run]) -> Run:
+    """One of them; the address keeps it."""
+    runs = {run.run_id: run for run in finished}
+    picked = st.selectbox(
+        "Run",
+        list(runs),
+        format_func=lambda run_id: title(runs[run_id]),
+        **state.bound("student"),
+    )
+    return runs[picked]
+
+
+def title(run: Run) -> str:
+    """How a list calls a run."""
+    return f"{run.title} ({run.run_id[:6]})"
