@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core import api
-from core.errors import InputError
 from core.experiment import Teaching
 from core.results import TeacherCard
 from pages.ui import state
@@ -98,11 +97,9 @@ def teaching(subject: Subject) -> Teaching | None:
         format_func="{:g}".format,
         **state.bound("teacher_rate"),
     )
-    try:
-        return replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
-    except InputError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
+    return state.attempt(
+        lambda: replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
+    )
 
 
 def _as_it_is(subject: Subject) -> bool:
