@@ -11,6 +11,8 @@ the same formula in plain torch. Sums run over pieces of 4,096 numbers in float3
 pieces in float64, always in the same order. Matrices are (rows, cols), answers (rows, 1).
 """
 
+from collections.abc import Callable
+
 import numba
 import numpy as np
 import torch
@@ -20,11 +22,20 @@ from core.places import cache
 
 numba.config.CACHE_DIR = str(cache() / "kernels")  # type: ignore[attr-defined]
 
-# Sums may be reordered (that is what lets a processor add sixteen numbers at once), but NaN and
-# infinity keep their meaning.
-compiled = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
-)
+
+def compiled(loop: Callable[..., None]) -> Callable[..., None]:
+    """`loop` as machine code, kept for the next start where a folder can be written.
+
+    Sums may be reordered (that is what lets a processor add sixteen numbers at once), but NaN and
+    infinity keep their meaning.
+    """
+    options = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
+    try:
+        return numba.njit(cache=True, **options)(loop)
+    except RuntimeError:  # no folder for the code: it is translated anew in every process
+        return numba.njit(**options)(loop)
+
+
 _PIECE = 4096
 _NONE = torch.empty(0, 0)
 _ZERO = np.float32(0.0)
