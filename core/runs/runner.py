@@ -1,10 +1,9 @@
-"""Runs compute in their own processes, one after the other.
+"""Every run has a process of its own.
 
 `submit` writes the run's folder and starts `python -m core run --run-dir FOLDER` in a session of
-its own, so neither a page that reruns nor a server that stops takes the training with it. The
-process waits for its turn by itself: there is no scheduler to die. The order is that of the
-tickets, the number of slots is that of `slots/*.lock`, and every lock dies with its holder, so
-several servers on one folder need nothing more.
+its own, so neither a page that reruns nor a server that stops takes the training with it. That
+process (`work`) holds the folder's lock, which dies with it, and writes down the events of the
+place that computes (see `computing`): itself, when its turn comes, unless another is chosen.
 """
 
 import os
@@ -12,47 +11,35 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from filelock import FileLock, Timeout
 
-from core.errors import InputError, within
+from core.errors import InputError
 from core.events import Event, Finished, Taught, to_json
 from core.experiment import Experiment, Teaching
-from core.machine import cores
 from core.places import write_text
 from core.records import canonical_json
+from core.runs.computing import chosen
 from core.runs.store import (
     EXPERIMENT_FILE,
     TEACHING_FILE,
     Run,
     find_run,
     is_alive,
-    is_held,
     is_ordered,
-    list_runs,
     read_folder,
-    read_order,
     run_folder,
     runs_folder,
-    ticket_of,
+    stop_asked,
 )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-POLL_SECONDS = 0.2
 _THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
-
-
-def slots() -> int:
-    """Runs that may compute at the same time: TERNARY_LAB_SLOTS, else one per two cores."""
-    text = os.environ.get("TERNARY_LAB_SLOTS", "")
-    count = int(text) if text.isdecimal() else max(1, cores() // 2)
-    within("TERNARY_LAB_SLOTS", count, 1, 256)
-    return count
 
 
 def submit(order: Experiment | Teaching, again: bool = False) -> Run:
@@ -126,9 +113,7 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
         raise InputError(f"Another process already computes the run in {folder}.") from error
     try:
         write_text(folder / "worker.pid", str(os.getpid()))
-        with _slot(folder) as mine:
-            if mine:
-                _compute(folder, show)
+        _follow(folder, show)
     except InputError as error:
         _keep_reason(folder, str(error))
         raise
@@ -148,31 +133,20 @@ def _keep_reason(folder: Path, sentence: str) -> None:
             (folder / "error.txt").touch()
 
 
-def _compute(folder: Path, show: Callable[[Event], None]) -> None:
-    import torch
-
-    torch.set_num_threads(max(1, cores() // slots()))
-    training = _events_of(folder)
-    try:
-        with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
-            for event in training:
-                record(event, folder, log)
-                show(event)
-                if stop_asked(folder):
-                    return
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"The run could not be written: {reason}. Free some space.") from error
-    finally:
-        training.close()  # type: ignore[attr-defined]
-
-
-def _events_of(folder: Path) -> Iterator[Event]:
-    from core.training.teach import teach
-    from core.training.train import train
-
-    order = read_order(folder)
-    return teach(order) if isinstance(order, Teaching) else train(order, folder)
+def _follow(folder: Path, show: Callable[[Event], None]) -> None:
+    with chosen()(folder) as training:
+        if training is None:
+            return
+        try:
+            with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
+                for event in training:
+                    record(event, folder, log)
+                    show(event)
+                    if stop_asked(folder):
+                        return
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"The run could not be written: {reason}. Free some space.") from error
 
 
 def record(event: Event, folder: Path, log: TextIO) -> None:
@@ -182,41 +156,6 @@ def record(event: Event, folder: Path, log: TextIO) -> None:
     if isinstance(event, Finished | Taught):
         outcome = event.result if isinstance(event, Finished) else event.teacher
         write_text(folder / "result.json", canonical_json(outcome) + "\n")
-
-
-def stop_asked(folder: Path) -> bool:
-    """Whether somebody asked the run of this folder to stop."""
-    return (folder / "STOP").exists()
-
-
-@contextmanager
-def _slot(folder: Path) -> Generator[bool]:
-    """Wait until this run is the first in the queue and a slot is free; False if asked to stop."""
-    places = runs_folder().parent / "slots"
-    places.mkdir(parents=True, exist_ok=True)
-    while not stop_asked(folder):
-        for number in range(slots()):
-            lock = FileLock(places / f"{number}.lock")
-            if is_held(places / f"{number}.lock") or not _is_next(folder):
-                continue  # the order of the queue is only looked at when a slot is free
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            try:
-                (folder / "events.jsonl").touch()
-                yield True
-            finally:
-                lock.release()
-            return
-        time.sleep(POLL_SECONDS)
-    yield False
-
-
-def _is_next(folder: Path) -> bool:
-    queued = [run.folder for run in list_runs() if run.state == "queued" and not run.shipped]
-    mine = (ticket_of(folder), folder.name)
-    return all(mine <= (ticket_of(other), other.name) for other in queued)
 
 
 def stop(run_id: str) -> None:

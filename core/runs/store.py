@@ -155,12 +155,17 @@ def _unfinished(folder: Path, failed: bool) -> str:
     begun = (folder / "events.jsonl").exists()
     if is_alive(folder):
         return "running" if begun else "queued"
-    if (folder / "STOP").exists():
+    if stop_asked(folder):
         return "stopped"
     if failed:
         return "failed"
     starting = not begun and time.time() - ticket_of(folder) < START_GRACE_SECONDS
     return "queued" if starting else "interrupted"
+
+
+def stop_asked(folder: Path) -> bool:
+    """Whether somebody asked the run of this folder to stop."""
+    return (folder / "STOP").exists()
 
 
 def is_alive(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.events import Finished, StepDone
 from core.places import replacing, shipped
 from core.records import canonical_json
-from core.runs import runner
+from core.runs import local, runner
 from core.runs.store import (
     find_run,
     is_alive,
@@ -280,13 +280,13 @@ def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
 @pytest.mark.parametrize(("text", "count"), [("3", 3), ("", None), ("many", None), ("²", None)])
 def test_slots_come_from_the_environment(monkeypatch, text, count):
     monkeypatch.setenv("TERNARY_LAB_SLOTS", text)
-    assert runner.slots() == (count or max(1, runner.cores() // 2))
+    assert local.slots() == (count or max(1, local.cores() // 2))
 
 
 def test_no_slots_are_refused(monkeypatch):
     monkeypatch.setenv("TERNARY_LAB_SLOTS", "0")
     with pytest.raises(InputError, match="TERNARY_LAB_SLOTS is 0"):
-        runner.slots()
+        local.slots()
 
 
 # Real workers
