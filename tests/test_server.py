@@ -99,6 +99,7 @@ def test_a_machine_that_fell_over_offers_its_run_again(lab):
         assert "saved after step" in visitor.text
         visitor.press("Watch")
         visitor.press("Resume")
+        wait_for(lambda: any(isinstance(event, Resumed) for event in read_events(folder)))
         visitor.wait_for("s a step")
         visitor.press("Stop")
         assert ":material/stop: stopped" in visitor.text

@@ -7,6 +7,7 @@ One safetensors file in the run's folder, replaced as a whole:
     table.NAME.KEY              the same of a table that is updated row by row (see `rows`)
     scale.NAME                  the scale that an alternating quantizer starts from
     random                      torch's random numbers (dropout draws from them)
+    averaging.N, watch.NAME     the mean of the weights so far, where histograms end
     said.SPLIT.WHO              what teacher and untrained student said, so as not to ask again
     metadata                    run, step, seconds of training, origin, and a digest of it all
 

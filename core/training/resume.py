@@ -10,9 +10,10 @@ teacher or version) is thrown away, the run begins again, and says so.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from core.errors import InputError
 from core.events import Event, Preparing, Resumed
 from core.training.checkpoint_header import FILE
 from core.training.checkpoints import (
+    OTHER_VERSION,
     Checkpoint,
     UnfitCheckpoint,
     capture,
@@ -54,6 +56,18 @@ def going_on(
         yield from training(Keeper(folder, run_id, None))
 
 
+class Stateful(Protocol):
+    """Something beside model and optimizer that carries state from step to step."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What the next steps depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor], /) -> None:
+        """Go on from there."""
+        ...
+
+
 class Keeper:
     """Keeps the one checkpoint of a run up to date, and knows where the run goes on from.
 
@@ -65,6 +79,8 @@ class Keeper:
         self.seconds = resume.seconds if resume else 0.0
         self._origin = ""
         self._said: dict[str, Tensor] = {}
+        self._learning: tuple[nn.Module, Optimizer]
+        self._others: dict[str, Stateful] = {}
         self._began = time.perf_counter()
         self._spent = self._last = 0.0  # seconds that all checkpoints took, and the last one
 
@@ -90,44 +106,56 @@ class Keeper:
         """Keep these predictions with every checkpoint."""
         self._said = {SAID + name: torch.tensor(array) for name, array in said.items()}
 
-    def restore(self, model: nn.Module, optimizer: Optimizer) -> int:
-        """Bring the training to the checkpoint, if there is one; returns the steps done."""
-        done = 0
-        if self.resume is not None:
-            restore(self.resume.tensors, model, optimizer)
-            done, self.resume = self.resume.step, None  # its memory is free again
+    @property
+    def step(self) -> int:
+        """The step to go on after; 0 without a checkpoint."""
+        return self.resume.step if self.resume else 0
+
+    def restore(self, model: nn.Module, optimizer: Optimizer, **others: Stateful) -> int:
+        """Bring the training to the checkpoint, if there is one; returns the steps done. From now
+        on model, optimizer and `others` are what is kept."""
+        done, resume = self.step, self.resume
+        self._learning, self._others, self.resume = (model, optimizer), others, None
+        if resume is not None:
+            restore(resume.tensors, model, optimizer)
+            for name, other in others.items():
+                _restore(other, name, resume.tensors)
         self._began = time.perf_counter()
         return done
 
-    def keep(self, step: int, model: nn.Module, optimizer: Optimizer) -> Iterator[Preparing]:
-        """Write a checkpoint if it is time; one that cannot be written is told of, and the
-        training goes on without."""
-        if self.folder is None:
-            return
-        if not self._last:
-            size_bytes = sum(t.nbytes for t in capture(model, optimizer).values())
-            self._last = size_bytes / BYTES_A_SECOND
-        if self._spent + self._last > SHARE * (time.perf_counter() - self._began):
-            return
+    def tell(self, events: list[Event], step: int) -> Generator[Event]:
+        """Yield what a step has to tell, and write a checkpoint if it is time. If the training is
+        closed after the last of them because somebody asked it to stop, write one too. One that
+        cannot be written is told of, and the training goes on without."""
+        yield from events[:-1]
         try:
-            self.keep_now(step, model, optimizer)
-        except InputError as error:
-            yield Preparing(text=f"Going on without a new checkpoint: {error}")
-
-    @contextmanager
-    def stopped_here(self, step: int, model: nn.Module, optimizer: Optimizer) -> Generator[None]:
-        """Around the `yield` of a step: if the training is closed there because somebody asked it
-        to stop, write a last checkpoint. A full disk is no reason to stay."""
-        try:
-            yield
+            yield events[-1]
         except GeneratorExit:
             if self.folder is not None and (self.folder / "STOP").exists():
                 with suppress(InputError):
-                    self.keep_now(step, model, optimizer)
+                    self._keep(step)
             raise
+        if self._is_due():
+            try:
+                self._keep(step)
+            except InputError as error:
+                yield Preparing(text=f"Going on without a new checkpoint: {error}")
 
-    def keep_now(self, step: int, model: nn.Module, optimizer: Optimizer) -> None:
-        """Write a checkpoint; raises InputError when the disk refuses."""
+    def _is_due(self) -> bool:
+        if self.folder is None:
+            return False
+        if not self._last:
+            self._last = sum(t.nbytes for t in self._state().values()) / BYTES_A_SECOND
+        return self._spent + self._last <= SHARE * (time.perf_counter() - self._began)
+
+    def _state(self) -> dict[str, Tensor]:
+        """All that the next step depends on; the tensors are those in use."""
+        found = capture(*self._learning) | self._said
+        for name, other in self._others.items():
+            found |= {f"{name}.{key}": tensor for key, tensor in other.state().items()}
+        return found
+
+    def _keep(self, step: int) -> None:
         assert self.folder is not None
         began = time.perf_counter()
         checkpoint = Checkpoint(
@@ -135,10 +163,19 @@ class Keeper:
             step=step,
             seconds=self.seconds + began - self._began,
             origin=self._origin,
-            tensors=capture(model, optimizer) | self._said,
+            tensors=self._state(),
         )
         try:
             write(self.folder, checkpoint)
         finally:
             self._last = time.perf_counter() - began
             self._spent += self._last
+
+
+def _restore(other: Stateful, name: str, tensors: Mapping[str, Tensor]) -> None:
+    prefix = f"{name}."
+    mine = {n.removeprefix(prefix): tensors[n] for n in tensors if n.startswith(prefix)}
+    try:
+        other.restore(mine)
+    except (KeyError, RuntimeError) as error:
+        raise UnfitCheckpoint(OTHER_VERSION) from error

@@ -134,9 +134,7 @@ def _steps(
     batches = training_batches(lesson.train, recipe.batch_size, teaching.seed, skip=done)
     for step in range(done, recipe.steps + 1):
         if step > done:
-            with keeper.stopped_here(step, model, optimizer):
-                yield _step(model, optimizer, next(batches), step, teaching)
-            yield from keeper.keep(step, model, optimizer)
+            yield from keeper.tell([_step(model, optimizer, next(batches), step, teaching)], step)
         if step % recipe.evaluate_every == 0 and 0 < step < recipe.steps:
             said = yield from split_predictions(model, lesson.dev, "Scoring the teacher on dev")
             threshold = threshold_for(lesson.task, said, lesson.dev)

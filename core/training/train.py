@@ -16,10 +16,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors.numpy import save as save_arrays
-from safetensors.torch import save as save_tensors
 from transformers import PreTrainedModel
 
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
@@ -27,15 +24,16 @@ from core.experiment import Experiment
 from core.machine import check_precision, describe
 from core.models.student import (
     build_student,
+    enter_stage,
     hand_over_second_moments,
-    weight_quantizers,
+    set_dropout,
 )
 from core.models.teachers import load_card, load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
-from core.places import replacing
 from core.results import Result
 from core.tasks.base import find_task, prepare
+from core.training.averaging import Averaging
 from core.training.batches import Batch, training_batches
 from core.training.checkpoints import OTHER_VERSION, UnfitCheckpoint
 from core.training.distill import Losses, losses, run_with_outputs
@@ -44,9 +42,8 @@ from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Keeper, going_on
 from core.training.score_book import ScoreBook
-
-MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
-PREDICTIONS_FILE = "predictions.safetensors"
+from core.training.student_files import write_student
+from core.training.watching import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +80,7 @@ def _train(experiment: Experiment, folder: Path | None, keeper: Keeper) -> Gener
     origin = origin_of(experiment.task, experiment.model)
     packed = to_bytes(pupils.student, experiment, origin=origin)
     if folder is not None:
-        _write(folder, pupils.student, packed, book.arrays())
+        write_student(folder, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)
     yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
 
@@ -157,6 +154,7 @@ def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]
     teacher = load_teacher(experiment.task, experiment.model)
     torch.manual_seed(experiment.seed)
     student = build_student(teacher, experiment.quant)
+    set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
     lesson = yield from tokenize(task, teacher, tokenizer, experiment.train, experiment.seed)
@@ -169,17 +167,36 @@ def _steps(
     """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
     optimizer = Optimizer(pupils.student, recipe)
-    done = keeper.restore(pupils.student, optimizer)
+    averaging = Averaging(pupils.student, recipe.averaging, recipe.steps)
+    watch = Watch(student=pupils.student, steps=recipe.steps)
+    enter_stage(pupils.student, experiment.quant, bits_at(max(1, keeper.step), experiment))
+    done = keeper.restore(pupils.student, optimizer, averaging=averaging, watch=watch)
     batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed, skip=done)
     for step in range(done, recipe.steps + 1):
         if step > done:
-            with keeper.stopped_here(step, pupils.student, optimizer):
-                yield training_step(experiment, pupils, optimizer, next(batches), step)
-            yield from keeper.keep(step, pupils.student, optimizer)
+            enter_stage(pupils.student, experiment.quant, bits_at(step, experiment))
+            watched = watch.expect(step)
+            told: list[Event] = [
+                training_step(experiment, pupils, optimizer, next(batches), step),
+                *([watch.look(step)] if watched else []),
+            ]
+            if averaging.wants(step):
+                optimizer.finish()
+                averaging.take()
+            if step == recipe.steps:
+                optimizer.finish()
+                averaging.settle()
+            yield from keeper.tell(told, step)
         if step and (step % recipe.evaluate_every == 0 or step == recipe.steps):
             optimizer.finish()
             yield from book.split("student", pupils.student, "dev")
             yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))
+
+
+def bits_at(step: int, experiment: Experiment) -> int:
+    """The bits of the stage that `step` (from 1) falls into; 2 in the last: what a matrix has."""
+    stages = (*experiment.quant.stages, 2)
+    return stages[(step - 1) * len(stages) // experiment.train.steps]
 
 
 def training_step(
@@ -204,6 +221,8 @@ def training_step(
         attention=float(parts.attention.detach()),
         logits=float(parts.logits.detach()),
         labels=float(parts.labels.detach()),
+        attention_maps=float(parts.attention_maps.detach()),
+        attention_outputs=float(parts.attention_outputs.detach()),
         learning_rate=rate,
         tokens=int(batch.attention_mask.sum()),
         seconds=time.perf_counter() - began,
@@ -211,26 +230,10 @@ def training_step(
 
 
 def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses:
-    """The four losses of one batch; forward in bfloat16 where the recipe says so."""
+    """The losses of one batch; forward in bfloat16 where the recipe says so."""
     low = experiment.train.precision == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         with torch.no_grad():
-            teacher = run_with_outputs(pupils.teacher, batch.inputs)
-        student = run_with_outputs(pupils.student, batch.inputs)
-    temperature = experiment.distill.temperature
-    return losses(student, teacher, batch.attention_mask, batch.labels, temperature)
-
-
-def _write(
-    folder: Path, student: PreTrainedModel, packed: bytes, arrays: dict[str, np.ndarray]
-) -> None:
-    """Packed model, predictions, and the latent weights in half precision (to look at)."""
-    latent = {name: weight.detach().half() for name, weight, _ in weight_quantizers(student)}
-    files = {
-        PREDICTIONS_FILE: save_arrays(arrays),
-        LATENT_FILE: save_tensors(latent),
-        MODEL_FILE: packed,
-    }
-    for name, data in files.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data)
+            teacher = run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
+        student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
+    return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)

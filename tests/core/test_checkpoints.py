@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings, strategies
 
 from core.errors import InputError
-from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught
+from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
 from core.experiment import Teaching
 from core.models.teachers import teacher_folder
 from core.training import resume
@@ -86,6 +86,23 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
         assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("step", [5, 10, 14, 20, 23])
+@pytest.mark.parametrize("method", ["lat", "lsq"])
+def test_so_does_one_with_every_art_of_training(lab, tmp_path, often, method, step):
+    """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights."""
+    arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine"}
+    experiment = with_quant(
+        with_train(lab.experiment, steps=24, evaluate_every=5, **arts), method=method, stages=(8, 4)
+    )
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    expected = timeless(told(train(experiment, whole)))
+    broken_off(train(experiment, parted), step)
+    seen = [e for e in after(expected, step) if not (type(e) is WeightsSeen and e.step == step)]
+    assert timeless(told(train(experiment, parted))) == seen
+    for name in ("model.safetensors", "latent.safetensors", "predictions.safetensors"):
+        assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
+
+
 def test_a_teacher_goes_on_as_if_it_had_never_stopped(lab, tmp_path, often):
     train = replace(lab.experiment.train, steps=STEPS, evaluate_every=3)
     teaching = Teaching(task=lab.experiment.task, model=lab.model, train=train, seed=3)
@@ -132,16 +149,14 @@ def test_writing_takes_a_bounded_share_of_the_time(lab, tmp_path, monkeypatch):
         written.append(checkpoint.step)
         clock[0] += 3.0
 
-    def a_second_more(*arguments, **options):
-        clock[0] += 1.0
-
     monkeypatch.setattr(resume.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(resume, "write", slow_write)
     keeper = resume.Keeper(tmp_path, "0" * 12, None)
-    monkeypatch.setattr(resume, "capture", lambda *models: {})
+    monkeypatch.setattr(resume, "capture", lambda model, optimizer: {})
+    keeper.restore(None, None)  # type: ignore[arg-type]
     for step in range(1, 1001):
-        a_second_more()
-        list(keeper.keep(step, torch.nn.Linear(1, 1), None))  # type: ignore[arg-type]
+        clock[0] += 1.0
+        list(keeper.tell([Preparing(text="")], step))
         assert step == 1 or 3.0 * len(written) <= 0.02 * clock[0] + 3.0
     assert 5 <= len(written) <= 8
 
