@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core import api, places
 from core.errors import InputError
 from core.machine import cores, has_bf16
-from core.runs.runner import slots
+from core.runs.local import slots
 
 NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20

@@ -84,7 +84,7 @@ class WeightQuantizer(nn.Module):
         self.rule = check(method, bits, granularity)
         self.name, self.bits, self.granularity = name, bits, granularity
         self.second_moment: Tensor | None = None
-        self._scale: Tensor | None = None
+        self.start_scale: Tensor | None = None  # of the last whole matrix: a rule's start
         self._kept: Quantized | None = None
         self.keeps_seen = False
         self.seen: tuple[Quantized, Tensor | None] | None = None
@@ -96,7 +96,7 @@ class WeightQuantizer(nn.Module):
         """Go on with other bits; a learned step starts anew from `weight`."""
         if bits == self.bits:
             return
-        self.bits, self._scale, self._kept = bits, None, None
+        self.bits, self.start_scale, self._kept = bits, None, None
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
             with torch.no_grad():
@@ -141,7 +141,7 @@ class WeightQuantizer(nn.Module):
             quantized = self._solve(
                 weight if whole else weight[rows],
                 importance(self._select(self.second_moment, whole, rows)),
-                self._select(self._scale, whole, rows),
+                self._select(self.start_scale, whole, rows),
             )
         self._remember(quantized, whole)
         quantized = quantized.rows(rows) if whole and rows is not None else quantized
@@ -151,11 +151,11 @@ class WeightQuantizer(nn.Module):
 
     def peek(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
         """What `quantize` would answer now, without any trace in what it answers later."""
-        memory = self._scale, self._kept, self.seen
+        memory = self.start_scale, self._kept, self.seen
         try:
             return self.quantize(weight, rows)
         finally:
-            self._scale, self._kept, self.seen = memory
+            self.start_scale, self._kept, self.seen = memory
 
     def _solve(self, weight: Tensor, weights: Tensor | None, start: Tensor | None) -> Quantized:
         return quantize(
@@ -173,7 +173,7 @@ class WeightQuantizer(nn.Module):
 
     def _remember(self, quantized: Quantized, whole: bool) -> None:
         if self.rule.uses_importance and self.second_moment is not None and whole:
-            self._scale = quantized.scale
+            self.start_scale = quantized.scale
         if not self.training and whole:
             self._kept = quantized
 

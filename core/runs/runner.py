@@ -1,10 +1,9 @@
-"""Runs compute in their own processes, one after the other.
+"""Every run has a process of its own.
 
 `submit` writes the run's folder and starts `python -m core run --run-dir FOLDER` in a session of
-its own, so neither a page that reruns nor a server that stops takes the training with it. The
-process waits for its turn by itself: there is no scheduler to die. The order is that of the
-tickets, the number of slots is that of `slots/*.lock`, and every lock dies with its holder, so
-several servers on one folder need nothing more.
+its own, so neither a page that reruns nor a server that stops takes the training with it. That
+process (`work`) holds the folder's lock, which dies with it, and writes down the events of the
+place that computes (see `computing`): itself, when its turn comes, unless another is chosen.
 """
 
 import os
@@ -12,61 +11,56 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from filelock import FileLock, Timeout
 
-from core.errors import InputError, within
-from core.events import Event, Finished, Taught, to_json
+from core.errors import InputError
+from core.events import Event
 from core.experiment import Experiment, Teaching
-from core.machine import cores
 from core.places import write_text
 from core.records import canonical_json
+from core.runs.computing import chosen
+from core.runs.limits import limits, watched
+from core.runs.record import CHECKPOINT_FILE, EVENTS_FILE, Record
+from core.runs.retention import make_room
 from core.runs.store import (
     EXPERIMENT_FILE,
     TEACHING_FILE,
     Run,
     find_run,
     is_alive,
-    is_held,
     is_ordered,
-    list_runs,
+    next_ticket,
     read_folder,
-    read_order,
     run_folder,
     runs_folder,
-    ticket_of,
+    stop_asked,
 )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-POLL_SECONDS = 0.2
 _THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def slots() -> int:
-    """Runs that may compute at the same time: TERNARY_LAB_SLOTS, else one per two cores."""
-    text = os.environ.get("TERNARY_LAB_SLOTS", "")
-    count = int(text) if text.isdecimal() else max(1, cores() // 2)
-    within("TERNARY_LAB_SLOTS", count, 1, 256)
-    return count
-
-
 def submit(order: Experiment | Teaching, again: bool = False) -> Run:
-    """Start the run, or return the one that is running, queued or (unless `again`) finished.
+    """Start the run, or return the one that is running, queued or finished. One that came to
+    nothing goes on from its checkpoint. With `again` whatever is over starts from the beginning.
 
-    Raises InputError when the folder cannot be written.
+    Raises InputError when the folder cannot be written, there is no room, or a limit makes no
+    sense.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     folder = run_folder(order.run_id)
-    with _submitting():
+    limits()
+    with deciding():
         known = find_run(order.run_id)
         if known is not None and known.state in _THERE and not (again and known.is_over):
             return known
-        prepare_folder(folder, order)
+        make_room(order.run_id)
+        prepare_folder(folder, order, again)
         with (folder / "worker.log").open("wb") as log:
             command = [sys.executable, "-m", "core", "run", "--run-dir", str(folder)]
             child = subprocess.Popen(
@@ -77,7 +71,9 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
 
 
 @contextmanager
-def _submitting() -> Generator[None]:
+def deciding() -> Generator[None]:
+    """One at a time, among all servers on this folder, decides which runs there are; the lock
+    dies with its holder."""
     try:
         runs_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(runs_folder() / "submit.lock", timeout=10):
@@ -95,20 +91,23 @@ def _not_startable(error: OSError) -> InputError:
     )
 
 
-def prepare_folder(folder: Path, order: Experiment | Teaching) -> None:
-    """Make the folder of a new attempt: traces of an earlier one are removed.
+def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = False) -> None:
+    """Make the folder of a new attempt: traces of an earlier one are removed, but for checkpoint
+    and record where there is something to go on from (never if `fresh`).
 
     Raises InputError when it cannot be written.
     """
+    goes_on = not fresh and (folder / CHECKPOINT_FILE).exists()
+    traces = ["STOP", "error.txt", "result.json", "worker.pid", "began"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("STOP", "error.txt", "events.jsonl", "result.json", "worker.pid"):
+        for name in traces if goes_on else [*traces, EVENTS_FILE, CHECKPOINT_FILE]:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _not_startable(error) from error
     file = TEACHING_FILE if isinstance(order, Teaching) else EXPERIMENT_FILE
     write_text(folder / file, canonical_json(order) + "\n")
-    write_text(folder / "ticket", f"{time.time():.6f}")
+    write_text(folder / "ticket", f"{next_ticket():.6f}")
 
 
 def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Run:
@@ -126,9 +125,9 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
         raise InputError(f"Another process already computes the run in {folder}.") from error
     try:
         write_text(folder / "worker.pid", str(os.getpid()))
-        with _slot(folder) as mine:
-            if mine:
-                _compute(folder, show)
+        for torn in folder.glob(".*.safetensors.*"):  # of a process that was killed while writing
+            torn.unlink(missing_ok=True)
+        _follow(folder, show)
     except InputError as error:
         _keep_reason(folder, str(error))
         raise
@@ -148,75 +147,25 @@ def _keep_reason(folder: Path, sentence: str) -> None:
             (folder / "error.txt").touch()
 
 
-def _compute(folder: Path, show: Callable[[Event], None]) -> None:
-    import torch
+def _follow(folder: Path, show: Callable[[Event], None]) -> None:
+    def give_up(sentence: str) -> None:
+        _keep_reason(folder, sentence)
+        print(f"error: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(2)  # from a thread, whatever the training is doing; the lock dies with us
 
-    torch.set_num_threads(max(1, cores() // slots()))
-    training = _events_of(folder)
-    try:
-        with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
-            for event in training:
-                record(event, folder, log)
-                show(event)
-                if stop_asked(folder):
-                    return
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"The run could not be written: {reason}. Free some space.") from error
-    finally:
-        training.close()  # type: ignore[attr-defined]
-
-
-def _events_of(folder: Path) -> Iterator[Event]:
-    from core.training.teach import teach
-    from core.training.train import train
-
-    order = read_order(folder)
-    return teach(order) if isinstance(order, Teaching) else train(order, folder)
-
-
-def record(event: Event, folder: Path, log: TextIO) -> None:
-    """Append the event; the last one is also the result file."""
-    log.write(to_json(event) + "\n")
-    log.flush()
-    if isinstance(event, Finished | Taught):
-        outcome = event.result if isinstance(event, Finished) else event.teacher
-        write_text(folder / "result.json", canonical_json(outcome) + "\n")
-
-
-def stop_asked(folder: Path) -> bool:
-    """Whether somebody asked the run of this folder to stop."""
-    return (folder / "STOP").exists()
-
-
-@contextmanager
-def _slot(folder: Path) -> Generator[bool]:
-    """Wait until this run is the first in the queue and a slot is free; False if asked to stop."""
-    places = runs_folder().parent / "slots"
-    places.mkdir(parents=True, exist_ok=True)
-    while not stop_asked(folder):
-        for number in range(slots()):
-            lock = FileLock(places / f"{number}.lock")
-            if is_held(places / f"{number}.lock") or not _is_next(folder):
-                continue  # the order of the queue is only looked at when a slot is free
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            try:
-                (folder / "events.jsonl").touch()
-                yield True
-            finally:
-                lock.release()
+    with chosen()(folder) as training:
+        if training is None:
             return
-        time.sleep(POLL_SECONDS)
-    yield False
-
-
-def _is_next(folder: Path) -> bool:
-    queued = [run.folder for run in list_runs() if run.state == "queued" and not run.shipped]
-    mine = (ticket_of(folder), folder.name)
-    return all(mine <= (ticket_of(other), other.name) for other in queued)
+        try:
+            with watched(give_up), Record(folder) as record:
+                for event in training:
+                    record.write(event)
+                    show(event)
+                    if stop_asked(folder):
+                        return
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"The run could not be written: {reason}. Free some space.") from error
 
 
 def stop(run_id: str) -> None:

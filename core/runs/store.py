@@ -3,6 +3,8 @@
     experiment.json          what is computed, written first; or
     teaching.json            the same, where the run makes a teacher
     ticket                   when it was asked for: its place in the queue
+    began                    its turn has come
+    checkpoint.safetensors   what an unfinished run goes on from
     worker.lock, worker.pid  held while a process computes it; the lock dies with the process
     events.jsonl             one event a line, appended
     STOP, error.txt          asked to stop; the sentence it failed with
@@ -21,19 +23,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from core import events
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, shipped
 from core.records import from_json
 from core.results import Result, TeacherCard
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from core.runs.locks import is_held
 
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
@@ -152,42 +148,39 @@ def _understood(run: Run) -> Run:
 
 
 def _unfinished(folder: Path, failed: bool) -> str:
-    begun = (folder / "events.jsonl").exists()
+    begun = (folder / "began").exists()
     if is_alive(folder):
         return "running" if begun else "queued"
-    if (folder / "STOP").exists():
+    if stop_asked(folder):
         return "stopped"
     if failed:
         return "failed"
-    starting = not begun and time.time() - ticket_of(folder) < START_GRACE_SECONDS
-    return "queued" if starting else "interrupted"
+    return "queued" if not begun and _is_starting(folder) else "interrupted"
+
+
+def _is_starting(folder: Path) -> bool:
+    """Whether the run was asked for just now, so its process may still be on its way. By the time
+    of the file, not by the ticket, which may lie ahead of a clock that was set back."""
+    try:
+        age_seconds = time.time() - (folder / "ticket").stat().st_mtime
+    except OSError:
+        return False
+    return abs(age_seconds) < START_GRACE_SECONDS
+
+
+def mark_begun(folder: Path) -> None:
+    """The run's turn has come: from now on it is running, no longer queued."""
+    (folder / "began").touch()
+
+
+def stop_asked(folder: Path) -> bool:
+    """Whether somebody asked the run of this folder to stop."""
+    return (folder / "STOP").exists()
 
 
 def is_alive(folder: Path) -> bool:
     """Whether a process holds the run's lock."""
     return is_held(folder / "worker.lock")
-
-
-def is_held(lock: Path) -> bool:
-    """Whether a process holds this lock. Askers share it, so none takes another for the holder."""
-    if fcntl is None:
-        return lock.exists() and _cannot_be_had(lock)
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no such file, or not readable: nobody computes there
-        return False
-    return False
-
-
-def _cannot_be_had(lock: Path) -> bool:
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
 
 
 def ticket_of(folder: Path) -> float:
@@ -196,6 +189,12 @@ def ticket_of(folder: Path) -> float:
         return float((folder / "ticket").read_text())
     except (OSError, ValueError):
         return 0.0
+
+
+def next_ticket() -> float:
+    """The ticket of who asks now: behind everybody that waits, also when the clock went back."""
+    waiting = [ticket_of(run.folder) for run in list_runs() if not run.is_over]
+    return max([time.time(), *(ticket + 1e-6 for ticket in waiting)])
 
 
 def read_events(folder: Path) -> list[events.Event]:
@@ -213,8 +212,12 @@ def read_events(folder: Path) -> list[events.Event]:
     return found
 
 
+def place_in_queue(folder: Path) -> tuple[float, str]:
+    """What runs are ordered by while they wait."""
+    return ticket_of(folder), folder.name
+
+
 def waiting_before(run: Run) -> int:
     """How many runs are running or queued before this one."""
-    mine = (ticket_of(run.folder), run.run_id)
-    others = [other for other in list_runs() if not other.is_over and other.run_id != run.run_id]
-    return sum((ticket_of(other.folder), other.run_id) < mine for other in others)
+    mine = place_in_queue(run.folder)
+    return sum(place_in_queue(other.folder) < mine for other in list_runs() if not other.is_over)

@@ -5,8 +5,10 @@ Every tenth step counts, which costs nothing that could be measured. Latent weig
 never quantized ones: the mean is quantized anew.
 """
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 EVERY = 10
 
@@ -30,6 +32,21 @@ class Averaging:
         self.taken += 1
         for total, parameter in zip(self.sums, self.parameters, strict=True):
             total.add_(parameter)
+
+    def state(self) -> dict[str, Tensor]:
+        """What was collected so far, by the number of the parameter."""
+        if not self.taken:
+            return {}
+        return {str(n): total for n, total in enumerate(self.sums)} | {
+            "taken": torch.tensor(self.taken)
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`; raises KeyError or RuntimeError when it is another model's."""
+        if state:
+            self.taken = int(state["taken"])
+            for number, total in enumerate(self.sums):
+                total.copy_(state[str(number)])
 
     @torch.no_grad()
     def settle(self) -> None:

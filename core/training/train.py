@@ -16,10 +16,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors.numpy import save as save_arrays
-from safetensors.torch import save as save_tensors
 from transformers import PreTrainedModel
 
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
@@ -30,25 +27,23 @@ from core.models.student import (
     enter_stage,
     hand_over_second_moments,
     set_dropout,
-    weight_quantizers,
 )
 from core.models.teachers import load_card, load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
-from core.places import replacing
 from core.results import Result
 from core.tasks.base import find_task, prepare
 from core.training.averaging import Averaging
 from core.training.batches import Batch, training_batches
+from core.training.checkpoints import OTHER_VERSION, UnfitCheckpoint
 from core.training.distill import Losses, losses, run_with_outputs
 from core.training.layer_reports import layer_reports
 from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
+from core.training.resume import Keeper, going_on
 from core.training.score_book import ScoreBook
+from core.training.student_files import write_student
 from core.training.watching import Watch
-
-MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
-PREDICTIONS_FILE = "predictions.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,32 +59,53 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
-    before `Finished`.
+    before `Finished`; and on the way checkpoints, from which the training goes on (see `resume`).
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
-    began = time.perf_counter()
-    pupils = yield from prepare_pupils(experiment)
-    book = ScoreBook(pupils.lesson)
-    for who in ("teacher", "untrained"):
-        model = pupils.teacher if who == "teacher" else pupils.student
-        yield from book.all_splits(who, model)
-    yield Started(
-        run_id=experiment.run_id,
-        total_steps=experiment.train.steps,
-        train_examples=len(pupils.lesson.train),
-        teacher_dev=book.first("teacher", "dev"),
-        untrained_dev=book.first("untrained", "dev"),
+    yield from going_on(
+        lambda keeper: _train(experiment, folder, keeper), folder, experiment.run_id
     )
-    train_began = time.perf_counter()
-    yield from _steps(experiment, pupils, book)
+
+
+def _train(experiment: Experiment, folder: Path | None, keeper: Keeper) -> Generator[Event]:
+    began = time.perf_counter() - keeper.seconds
+    pupils = yield from prepare_pupils(experiment)
+    keeper.begin(pupils.lesson, pupils.teacher)
+    book = ScoreBook(pupils.lesson)
+    yield from _first_scores(experiment, pupils, book, keeper)
+    train_began = time.perf_counter() - keeper.seconds
+    yield from _steps(experiment, pupils, book, keeper)
     train_seconds = time.perf_counter() - train_began
     yield from book.tests("student", pupils.student)
     origin = origin_of(experiment.task, experiment.model)
     packed = to_bytes(pupils.student, experiment, origin=origin)
     if folder is not None:
-        _write(folder, pupils.student, packed, book.arrays())
+        write_student(folder, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)
     yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
+
+
+def _first_scores(
+    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
+) -> Iterator[Event]:
+    """What teacher and untrained student say; recalled where the training goes on."""
+    if keeper.goes_on:
+        try:
+            book.recall(keeper.recalled())
+        except KeyError as error:
+            raise UnfitCheckpoint(OTHER_VERSION) from error
+    else:
+        for who in ("teacher", "untrained"):
+            model = pupils.teacher if who == "teacher" else pupils.student
+            yield from book.all_splits(who, model)
+        yield Started(
+            run_id=experiment.run_id,
+            total_steps=experiment.train.steps,
+            train_examples=len(pupils.lesson.train),
+            teacher_dev=book.first("teacher", "dev"),
+            untrained_dev=book.first("untrained", "dev"),
+        )
+    keeper.remember(book.said())
 
 
 def _result(
@@ -145,26 +161,33 @@ def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]
     return Pupils(teacher=teacher, student=student, lesson=lesson)
 
 
-def _steps(experiment: Experiment, pupils: Pupils, book: ScoreBook) -> Iterator[Event]:
+def _steps(
+    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
+) -> Iterator[Event]:
     """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
     optimizer = Optimizer(pupils.student, recipe)
     averaging = Averaging(pupils.student, recipe.averaging, recipe.steps)
     watch = Watch(student=pupils.student, steps=recipe.steps)
-    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed)
-    for step in range(1, recipe.steps + 1):
-        enter_stage(pupils.student, experiment.quant, bits_at(step, experiment))
-        watched = watch.expect(step)
-        yield training_step(experiment, pupils, optimizer, next(batches), step)
-        if watched:
-            yield watch.look(step)
-        if averaging.wants(step):
-            optimizer.finish()
-            averaging.take()
-        if step == recipe.steps:
-            optimizer.finish()
-            averaging.settle()
-        if step % recipe.evaluate_every == 0 or step == recipe.steps:
+    enter_stage(pupils.student, experiment.quant, bits_at(max(1, keeper.step), experiment))
+    done = keeper.restore(pupils.student, optimizer, averaging=averaging, watch=watch)
+    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed, skip=done)
+    for step in range(done, recipe.steps + 1):
+        if step > done:
+            enter_stage(pupils.student, experiment.quant, bits_at(step, experiment))
+            watched = watch.expect(step)
+            told: list[Event] = [
+                training_step(experiment, pupils, optimizer, next(batches), step),
+                *([watch.look(step)] if watched else []),
+            ]
+            if averaging.wants(step):
+                optimizer.finish()
+                averaging.take()
+            if step == recipe.steps:
+                optimizer.finish()
+                averaging.settle()
+            yield from keeper.tell(told, step)
+        if step and (step % recipe.evaluate_every == 0 or step == recipe.steps):
             optimizer.finish()
             yield from book.split("student", pupils.student, "dev")
             yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))
@@ -214,18 +237,3 @@ def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses
             teacher = run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
         student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
     return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)
-
-
-def _write(
-    folder: Path, student: PreTrainedModel, packed: bytes, arrays: dict[str, np.ndarray]
-) -> None:
-    """Packed model, predictions, and the latent weights in half precision (to look at)."""
-    latent = {name: weight.detach().half() for name, weight, _ in weight_quantizers(student)}
-    files = {
-        PREDICTIONS_FILE: save_arrays(arrays),
-        LATENT_FILE: save_tensors(latent),
-        MODEL_FILE: packed,
-    }
-    for name, data in files.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data)

@@ -8,6 +8,7 @@ quantization; twenty looks are spread over a training (LOG.md has the measured s
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +41,14 @@ class Watch:
             quantizer.seen = None
             quantizer.keeps_seen = wanted
         return wanted
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the histograms end, by matrix."""
+        return {name: torch.tensor(end, dtype=torch.float64) for name, end in self._ends.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`."""
+        self._ends.update({name: float(end) for name, end in state.items()})
 
     def look(self, step: int) -> WeightsSeen:
         """After the optimizer's step: what it did to every matrix."""

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from core import events
 from core.errors import InputError
-from core.events import Evaluated, Finished, Preparing, Started, StepDone, Taught
+from core.events import (
+    Evaluated,
+    Finished,
+    MatrixState,
+    Preparing,
+    Resumed,
+    Started,
+    StepDone,
+    Taught,
+    WeightsSeen,
+)
 from core.experiment import Experiment, TrainRecipe
 from core.records import canonical_json, from_json, from_plain, to_plain
 from core.results import LayerReport, Machine, Result, Score, TeacherCard
@@ -85,6 +95,23 @@ EVENTS = (
         untrained_dev=SCORE,
     ),
     STEP,
+    Resumed(step=5, text="It begins again."),
+    WeightsSeen(
+        step=10,
+        matrices=(
+            MatrixState(
+                name="pooler",
+                part="pooler",
+                changed=0.1,
+                zeros=0.4,
+                scale=0.5,
+                threshold=None,
+                low=-1.0,
+                high=1.0,
+                counts=(1, 2),
+            ),
+        ),
+    ),
     Evaluated(step=10, split="dev", score=SCORE),
     Finished(result=RESULT),
     Taught(teacher=CARD),

@@ -97,7 +97,7 @@ def computed(monkeypatch) -> list[Experiment | Teaching]:
     """What was submitted; each is computed before the page is drawn again."""
     asked = []
 
-    def compute_now(order):
+    def compute_now(order, again=False):
         asked.append(order)
         run = prepared(order)
         try:
@@ -243,7 +243,7 @@ def test_a_running_teaching_shows_its_progress_and_can_be_stopped(school, monkey
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("STOP", "stopped"), ("error.txt", "failed"), ("ticket", "interrupted")]
+    ("name", "word"), [("STOP", "stopped"), ("error.txt", "failed"), ("began", "interrupted")]
 )
 def test_a_teaching_that_came_to_nothing_says_what_to_do(lab, name, word):
     run = prepared(Teaching(task="movie-sentiment", model=lab.model))

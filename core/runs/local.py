@@ -1,0 +1,101 @@
+"""Computing on this computer, in the calling process, a few runs at a time.
+
+The process waits for its turn by itself: there is no scheduler to die. The order is that of the
+tickets, the number of slots is that of `slots/*.lock`, and every lock dies with its holder, so
+several servers on one folder need nothing more.
+"""
+
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.errors import within
+from core.events import Event
+from core.experiment import Teaching
+from core.machine import cores
+from core.runs.locks import is_held
+from core.runs.store import (
+    list_runs,
+    mark_begun,
+    place_in_queue,
+    read_order,
+    runs_folder,
+    stop_asked,
+)
+
+POLL_SECONDS = 0.2
+
+
+def slots() -> int:
+    """Runs that may compute at the same time: TERNARY_LAB_SLOTS, else one per two cores."""
+    text = os.environ.get("TERNARY_LAB_SLOTS", "")
+    count = int(text) if text.isdecimal() else max(1, cores() // 2)
+    within("TERNARY_LAB_SLOTS", count, 1, 256)
+    return count
+
+
+def threads() -> int:
+    """Threads of one run, so that all slots together use every core."""
+    return max(1, cores() // slots())
+
+
+@contextmanager
+def compute(folder: Path) -> Generator[Generator[Event] | None]:
+    """The events of the run of `folder`, computed here (see the port in `computing`)."""
+    with _slot(folder) as mine:
+        if not mine:
+            yield None
+            return
+        events = events_of(folder, threads())
+        try:
+            yield events
+        finally:
+            events.close()
+
+
+def events_of(folder: Path, threads: int) -> Generator[Event]:
+    """Train or teach what the folder says, on that many threads, at once."""
+    import torch
+
+    from core.training.teach import teach
+    from core.training.train import train
+
+    torch.set_num_threads(threads)
+    order = read_order(folder)
+    if isinstance(order, Teaching):
+        yield from teach(order, folder=folder)
+    else:
+        yield from train(order, folder)
+
+
+@contextmanager
+def _slot(folder: Path) -> Generator[bool]:
+    """Wait until this run is the first in the queue and a slot is free; False if asked to stop."""
+    places = runs_folder().parent / "slots"
+    places.mkdir(parents=True, exist_ok=True)
+    while not stop_asked(folder):
+        for number in range(slots()):
+            lock = FileLock(places / f"{number}.lock")
+            if is_held(places / f"{number}.lock") or not _is_next(folder):
+                continue  # the order of the queue is only looked at when a slot is free
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            try:
+                mark_begun(folder)
+                yield True
+            finally:
+                lock.release()
+            return
+        time.sleep(POLL_SECONDS)
+    yield False
+
+
+def _is_next(folder: Path) -> bool:
+    queued = [run.folder for run in list_runs() if run.state == "queued" and not run.shipped]
+    return all(place_in_queue(folder) <= place_in_queue(other) for other in queued)
