@@ -11,6 +11,7 @@ from core import api, places
 from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
+from core.runs.ray_cluster import reached
 
 NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20
@@ -46,6 +47,8 @@ def examine() -> list[Finding]:
     engine = api.engine_is_installed()
     detail = "computes packed students as integers" if engine else NO_ENGINE
     found.append(Finding(what="engine", ok=engine, needed=False, detail=detail))
+    if os.environ.get("TERNARY_LAB_RAY"):
+        found.append(_try("ray", True, reached))
     return [*found, *_texts()]
 
 
