@@ -41,14 +41,14 @@ def examine() -> list[Finding]:
             f"{'has' if has_bf16() else 'has no'} native bfloat16",
         )
     )
+    if os.environ.get("TERNARY_LAB_RAY"):
+        found.append(_try("ray", True, reached))
     pip = importlib.util.find_spec("pip") is not None
     detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"
     found.append(Finding(what="pip", ok=pip, needed=False, detail=detail))
     engine = api.engine_is_installed()
     detail = "computes packed students as integers" if engine else NO_ENGINE
     found.append(Finding(what="engine", ok=engine, needed=False, detail=detail))
-    if os.environ.get("TERNARY_LAB_RAY"):
-        found.append(_try("ray", True, reached))
     return [*found, *_texts()]
 
 

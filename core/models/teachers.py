@@ -23,10 +23,10 @@ from core.models.attention import NAME
 from core.models.backbones import BACKBONES, share_tokenizer
 from core.models.heads import head_class
 from core.models.loading import load_tokenizer, tokenizer_from
-from core.models.teacher_folders import load_card, teacher_folder
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json, from_json
 from core.results import TeacherCard
+from core.teacher_folders import load_card, teacher_folder
 
 TOKENIZER_FILE = "tokenizer.json"
 

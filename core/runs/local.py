@@ -17,7 +17,15 @@ from core.errors import within
 from core.events import Event
 from core.experiment import Teaching
 from core.machine import cores
-from core.runs.store import is_held, list_runs, read_order, runs_folder, stop_asked, ticket_of
+from core.runs.store import (
+    is_held,
+    list_runs,
+    mark_begun,
+    read_order,
+    runs_folder,
+    stop_asked,
+    ticket_of,
+)
 
 POLL_SECONDS = 0.2
 
@@ -76,7 +84,7 @@ def _slot(folder: Path) -> Generator[bool]:
             except Timeout:
                 continue
             try:
-                (folder / "events.jsonl").touch()
+                mark_begun(folder)
                 yield True
             finally:
                 lock.release()

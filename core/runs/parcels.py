@@ -25,10 +25,13 @@ from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, replacing, shipped
 from core.runs.store import is_held
+from core.tasks.base import find_task
+from core.tasks.base import folder as text_of
+from core.teacher_folders import load_card, teacher_folder
 
 RUN, HOME, CACHE = "run", "home", "cache"
 # What only the process that follows the run reads and writes.
-OURS = ("STOP", "error.txt", "events.jsonl", "result.json", "ticket")
+OURS = ("STOP", "error.txt", "events.jsonl", "result.json", "ticket", "began")
 LEFT_BEHIND_SECONDS = 60.0
 
 
@@ -62,21 +65,18 @@ def _travels(path: Path) -> bool:
 
 def _parts(order: Experiment | Teaching) -> Iterator[tuple[str, Path]]:
     """The folders to send: the text, the teacher or the backbone, and what teachers share."""
-    from core.models.backbones import BACKBONES, backbone_folder
-    from core.models.teacher_folders import load_card, teacher_folder
-    from core.tasks.base import find_task
-    from core.tasks.base import folder as text_of
-
     yield CACHE, text_of(find_task(order.task))
     homes = [f"tasks/{order.task}"]
-    backbone = BACKBONES.get(order.model)
     if isinstance(order, Experiment):
-        load_card(order.task, order.model)
         homes.append(f"teachers/{teacher_folder(order.task, order.model)}")
-    elif backbone:
-        yield CACHE, backbone_folder(backbone)
-    if backbone:
-        homes.append(f"backbones/{backbone.shared}")
+        shared = load_card(order.task, order.model).shared_embedding
+    else:
+        from core.models.backbones import BACKBONES, backbone_folder  # takes a second and 150 MiB
+
+        shared = BACKBONES[order.model].shared if order.model in BACKBONES else ""
+        if shared:
+            yield CACHE, backbone_folder(BACKBONES[order.model])
+    homes += [f"backbones/{shared}"] if shared else []
     for name in homes:
         for root in (shipped(), local()):  # what is local is unpacked last, so it wins
             if (root / name).is_dir():

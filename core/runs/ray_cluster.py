@@ -24,7 +24,8 @@ from core.events import Event
 from core.experiment import Experiment, Teaching
 from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
-from core.runs.store import read_order, stop_asked
+from core.runs.store import mark_begun, read_order, stop_asked
+from core.tasks.base import find_task, prepare
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LISTEN_SECONDS = 0.1
@@ -55,11 +56,10 @@ def compute(folder: Path) -> Generator[Generator[Event] | None]:
 
 def _prepare(order: Experiment | Teaching) -> None:
     """Fetch here, once for all machines, what computing the order needs."""
-    from core.models.backbones import prepare_backbone
-    from core.tasks.base import find_task, prepare
-
     list(prepare(find_task(order.task)))
     if isinstance(order, Teaching):
+        from core.models.backbones import prepare_backbone
+
         list(prepare_backbone(order.model))
 
 
@@ -113,7 +113,7 @@ def _has_begun(items: Iterator[Item], folder: Path) -> bool:
     for item in items:
         if isinstance(item, Begun):
             sys.stderr.write(f"computing on {item.machine}\n")  # which is worker.log
-            (folder / "events.jsonl").touch()
+            mark_begun(folder)
             return True
     return False
 

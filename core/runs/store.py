@@ -163,6 +163,11 @@ def _unfinished(folder: Path, failed: bool) -> str:
     return "queued" if starting else "interrupted"
 
 
+def mark_begun(folder: Path) -> None:
+    """The run's turn has come: from now on it is running, no longer queued."""
+    (folder / "events.jsonl").touch()
+
+
 def stop_asked(folder: Path) -> bool:
     """Whether somebody asked the run of this folder to stop."""
     return (folder / "STOP").exists()
