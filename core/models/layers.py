@@ -21,6 +21,7 @@ from core.quantizers.lsq import LearnedStep, lsq
 from core.quantizers.registry import check
 
 IMPORTANCE_FLOOR = 1e-8
+KERNEL_DTYPES = (torch.float32, torch.bfloat16)
 STEP_FLOOR = 1e-9  # a learned step stays positive
 
 
@@ -29,11 +30,18 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, latent: Tensor, quantized: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.dtype = latent.dtype
         return quantized.view_as(quantized)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):  # type: ignore[override]
-        return gradient, None
+        return gradient.to(ctx.dtype), None
+
+
+def product_dtype(x: Tensor) -> torch.dtype:
+    """The type in which a matrix product of x is computed: under autocast that of autocast, so
+    that a quantized number is written once, in the type it is used in."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def straight_through(latent: Tensor, quantized: Tensor) -> Tensor:
@@ -61,9 +69,15 @@ class ActivationQuantizer(nn.Module):
         if self.kind == "lsq":
             quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
             return quantized.to(x.dtype)
-        with torch.no_grad():
-            quantized = fake_quantize_activation(x.float(), self.bits, self.kind)
-        return straight_through(x, quantized.to(x.dtype))
+        wanted = product_dtype(x)
+        known = x.dtype in KERNEL_DTYPES and wanted in KERNEL_DTYPES
+        quantized = fake_quantize_activation(
+            x.detach() if known else x.detach().float(),
+            self.bits,
+            self.kind,
+            wanted if known else torch.float32,
+        )
+        return straight_through(x, quantized.to(wanted))
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -110,10 +124,15 @@ class WeightQuantizer(nn.Module):
         return self.granularity == "row" and not self.rule.learns_scale
 
     def forward(
-        self, weight: Tensor, rows: Tensor | None = None, latent: Tensor | None = None
+        self,
+        weight: Tensor,
+        rows: Tensor | None = None,
+        latent: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight; or,
-        where the rows' latent values (n, cols) are handed in, to those."""
+        where the rows' latent values (n, cols) are handed in, to those. `dtype`, float32 or
+        bfloat16, is what the caller computes with; a learned step always gives float32."""
         if latent is None:
             latent = weight if rows is None else F.embedding(rows, weight)
         if self.rule.learns_scale and self.training:
@@ -122,7 +141,7 @@ class WeightQuantizer(nn.Module):
             step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
             value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
             return value
-        return straight_through(latent, self.quantize(weight, rows).dequantize())
+        return straight_through(latent, self.quantize(weight, rows).dequantize(dtype))
 
     @torch.no_grad()
     def quantize(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
@@ -179,7 +198,9 @@ class QuantLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (..., in) -> (..., out)
         weight = self.weight
         if self.weight_quantizer is not None:
-            weight = self.weight_quantizer(weight)
+            wanted = product_dtype(weight)
+            known = wanted in KERNEL_DTYPES
+            weight = self.weight_quantizer(weight, dtype=wanted if known else torch.float32)
         return F.linear(self.activation_quantizer(x), weight, self.bias)
 
 
