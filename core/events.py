@@ -35,6 +35,15 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A run goes on after `step`: what was told of later steps does not count. With step 0 it
+    begins again, and `text` says why."""
+
+    step: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
     """One optimizer step: each loss by itself, unweighted; `loss` is the weighted sum."""
 
@@ -99,10 +108,20 @@ class Taught:
     teacher: TeacherCard
 
 
-Event = Preparing | Started | StepDone | WeightsSeen | Evaluated | Finished | Taught
+Event = Preparing | Started | Resumed | StepDone | WeightsSeen | Evaluated | Finished | Taught
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (Preparing, Started, StepDone, WeightsSeen, Evaluated, Finished, Taught)
+    for kind in (
+        Preparing,
+        Started,
+        Resumed,
+        StepDone,
+        WeightsSeen,
+        Evaluated,
+        Finished,
+        Taught,
+    )
+}
 }
 
 

@@ -112,7 +112,7 @@ class WeightQuantizer(nn.Module):
         self.rule = check(method, bits, granularity)
         self.name, self.bits, self.granularity = name, bits, granularity
         self.second_moment: Tensor | None = None
-        self._scale: Tensor | None = None
+        self.start_scale: Tensor | None = None  # of the last whole matrix: a rule's start
         self._kept: Quantized | None = None
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
@@ -155,7 +155,7 @@ class WeightQuantizer(nn.Module):
             quantized = self._solve(
                 weight if whole else weight[rows],
                 importance(self._select(self.second_moment, whole, rows)),
-                self._select(self._scale, whole, rows),
+                self._select(self.start_scale, whole, rows),
             )
         self._remember(quantized, whole)
         return quantized.rows(rows) if whole and rows is not None else quantized
@@ -176,7 +176,7 @@ class WeightQuantizer(nn.Module):
 
     def _remember(self, quantized: Quantized, whole: bool) -> None:
         if self.rule.uses_importance and self.second_moment is not None and whole:
-            self._scale = quantized.scale
+            self.start_scale = quantized.scale
         if not self.training and whole:
             self._kept = quantized
 

@@ -66,7 +66,10 @@ def events_of(folder: Path, threads: int) -> Generator[Event]:
 
     torch.set_num_threads(threads)
     order = read_order(folder)
-    yield from teach(order) if isinstance(order, Teaching) else train(order, folder)
+    if isinstance(order, Teaching):
+        yield from teach(order, folder=folder)
+    else:
+        yield from train(order, folder)
 
 
 @contextmanager

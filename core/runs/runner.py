@@ -14,16 +14,18 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from filelock import FileLock, Timeout
 
 from core.errors import InputError
-from core.events import Event, Finished, Taught, to_json
+from core.events import Event
 from core.experiment import Experiment, Teaching
 from core.places import write_text
 from core.records import canonical_json
 from core.runs.computing import chosen
+from core.runs.limits import limits, watched
+from core.runs.record import CHECKPOINT_FILE, EVENTS_FILE, Record
+from core.runs.retention import make_room
 from core.runs.store import (
     EXPERIMENT_FILE,
     TEACHING_FILE,
@@ -31,6 +33,7 @@ from core.runs.store import (
     find_run,
     is_alive,
     is_ordered,
+    next_ticket,
     read_folder,
     run_folder,
     runs_folder,
@@ -43,17 +46,21 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def submit(order: Experiment | Teaching, again: bool = False) -> Run:
-    """Start the run, or return the one that is running, queued or (unless `again`) finished.
+    """Start the run, or return the one that is running, queued or finished. One that came to
+    nothing goes on from its checkpoint. With `again` whatever is over starts from the beginning.
 
-    Raises InputError when the folder cannot be written.
+    Raises InputError when the folder cannot be written, there is no room, or a limit makes no
+    sense.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     folder = run_folder(order.run_id)
-    with _submitting():
+    limits()
+    with deciding():
         known = find_run(order.run_id)
         if known is not None and known.state in _THERE and not (again and known.is_over):
             return known
-        prepare_folder(folder, order)
+        make_room(order.run_id)
+        prepare_folder(folder, order, again)
         with (folder / "worker.log").open("wb") as log:
             command = [sys.executable, "-m", "core", "run", "--run-dir", str(folder)]
             child = subprocess.Popen(
@@ -64,7 +71,9 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
 
 
 @contextmanager
-def _submitting() -> Generator[None]:
+def deciding() -> Generator[None]:
+    """One at a time, among all servers on this folder, decides which runs there are; the lock
+    dies with its holder."""
     try:
         runs_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(runs_folder() / "submit.lock", timeout=10):
@@ -82,20 +91,23 @@ def _not_startable(error: OSError) -> InputError:
     )
 
 
-def prepare_folder(folder: Path, order: Experiment | Teaching) -> None:
-    """Make the folder of a new attempt: traces of an earlier one are removed.
+def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = False) -> None:
+    """Make the folder of a new attempt: traces of an earlier one are removed, but for checkpoint
+    and record where there is something to go on from (never if `fresh`).
 
     Raises InputError when it cannot be written.
     """
+    goes_on = not fresh and (folder / CHECKPOINT_FILE).exists()
+    traces = ["STOP", "error.txt", "result.json", "worker.pid", "began"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("STOP", "error.txt", "events.jsonl", "result.json", "worker.pid"):
+        for name in traces if goes_on else [*traces, EVENTS_FILE, CHECKPOINT_FILE]:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _not_startable(error) from error
     file = TEACHING_FILE if isinstance(order, Teaching) else EXPERIMENT_FILE
     write_text(folder / file, canonical_json(order) + "\n")
-    write_text(folder / "ticket", f"{time.time():.6f}")
+    write_text(folder / "ticket", f"{next_ticket():.6f}")
 
 
 def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Run:
@@ -113,6 +125,8 @@ def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Ru
         raise InputError(f"Another process already computes the run in {folder}.") from error
     try:
         write_text(folder / "worker.pid", str(os.getpid()))
+        for torn in folder.glob(".*.safetensors.*"):  # of a process that was killed while writing
+            torn.unlink(missing_ok=True)
         _follow(folder, show)
     except InputError as error:
         _keep_reason(folder, str(error))
@@ -134,28 +148,24 @@ def _keep_reason(folder: Path, sentence: str) -> None:
 
 
 def _follow(folder: Path, show: Callable[[Event], None]) -> None:
+    def give_up(sentence: str) -> None:
+        _keep_reason(folder, sentence)
+        print(f"error: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(2)  # from a thread, whatever the training is doing; the lock dies with us
+
     with chosen()(folder) as training:
         if training is None:
             return
         try:
-            with (folder / "events.jsonl").open("a", encoding="utf-8") as log:
+            with watched(give_up), Record(folder) as record:
                 for event in training:
-                    record(event, folder, log)
+                    record.write(event)
                     show(event)
                     if stop_asked(folder):
                         return
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"The run could not be written: {reason}. Free some space.") from error
-
-
-def record(event: Event, folder: Path, log: TextIO) -> None:
-    """Append the event; the last one is also the result file."""
-    log.write(to_json(event) + "\n")
-    log.flush()
-    if isinstance(event, Finished | Taught):
-        outcome = event.result if isinstance(event, Finished) else event.teacher
-        write_text(folder / "result.json", canonical_json(outcome) + "\n")
 
 
 def stop(run_id: str) -> None:

@@ -3,6 +3,8 @@
     experiment.json          what is computed, written first; or
     teaching.json            the same, where the run makes a teacher
     ticket                   when it was asked for: its place in the queue
+    began                    its turn has come
+    checkpoint.safetensors   what an unfinished run goes on from
     worker.lock, worker.pid  held while a process computes it; the lock dies with the process
     events.jsonl             one event a line, appended
     STOP, error.txt          asked to stop; the sentence it failed with
@@ -152,15 +154,29 @@ def _understood(run: Run) -> Run:
 
 
 def _unfinished(folder: Path, failed: bool) -> str:
-    begun = (folder / "events.jsonl").exists()
+    begun = (folder / "began").exists()
     if is_alive(folder):
         return "running" if begun else "queued"
     if stop_asked(folder):
         return "stopped"
     if failed:
         return "failed"
-    starting = not begun and time.time() - ticket_of(folder) < START_GRACE_SECONDS
-    return "queued" if starting else "interrupted"
+    return "queued" if not begun and _is_starting(folder) else "interrupted"
+
+
+def _is_starting(folder: Path) -> bool:
+    """Whether the run was asked for just now, so its process may still be on its way. By the time
+    of the file, not by the ticket, which may lie ahead of a clock that was set back."""
+    try:
+        age_seconds = time.time() - (folder / "ticket").stat().st_mtime
+    except OSError:
+        return False
+    return abs(age_seconds) < START_GRACE_SECONDS
+
+
+def mark_begun(folder: Path) -> None:
+    """The run's turn has come: from now on it is running, no longer queued."""
+    (folder / "began").touch()
 
 
 def mark_begun(folder: Path) -> None:
@@ -206,6 +222,12 @@ def ticket_of(folder: Path) -> float:
         return float((folder / "ticket").read_text())
     except (OSError, ValueError):
         return 0.0
+
+
+def next_ticket() -> float:
+    """The ticket of who asks now: behind everybody that waits, also when the clock went back."""
+    waiting = [ticket_of(run.folder) for run in list_runs() if not run.is_over]
+    return max([time.time(), *(ticket + 1e-6 for ticket in waiting)])
 
 
 def read_events(folder: Path) -> list[events.Event]:

@@ -7,6 +7,7 @@ and the batches are shuffled again: nearly no padding, still a random order.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -122,8 +123,17 @@ def lengths(encoded: Encoded) -> np.ndarray:
     return np.array([len(ids) for ids in encoded.input_ids])
 
 
-def training_batches(encoded: Encoded, batch_size: int, seed: int) -> Iterator[Batch]:
-    """Endless batches, one shuffled epoch after the other; the same for the same seed."""
+def training_batches(
+    encoded: Encoded, batch_size: int, seed: int, skip: int = 0
+) -> Iterator[Batch]:
+    """Endless batches, one shuffled epoch after the other; the same for the same seed. The first
+    `skip` are left out."""
+    for examples in islice(_drawn(encoded, batch_size, seed), skip, None):
+        yield collate(encoded, examples)
+
+
+def _drawn(encoded: Encoded, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """The numbers of the examples of each batch."""
     random = np.random.default_rng(seed)
     sizes = lengths(encoded)
     window = batch_size * WINDOW_BATCHES
@@ -135,7 +145,7 @@ def training_batches(encoded: Encoded, batch_size: int, seed: int) -> Iterator[B
             part = part[np.argsort(sizes[part], kind="stable")]
             groups += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
         for index in random.permutation(len(groups)):
-            yield collate(encoded, groups[index])
+            yield groups[index]
 
 
 def evaluation_batches(encoded: Encoded, batch_size: int = 50) -> Iterator[Batch]:

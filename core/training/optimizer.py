@@ -1,6 +1,7 @@
 """AdamW as the paper uses it: decay on weights only, linear warm-up, linear decay to zero."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -48,6 +49,28 @@ class Optimizer:
         """Adam's v of every weight that has one, by weight; updated in place by later steps."""
         found = {p: state["exp_avg_sq"] for p, state in self.dense.state.items()}
         return found | {weight: rows.second_moment for weight, rows in self.tables.items()}
+
+    def learning(self) -> list[Tensor]:
+        """Every parameter that the steps change."""
+        return [p for group in self.dense.param_groups for p in group["params"]] + [*self.tables]
+
+    def state(self) -> Iterator[tuple[str, Tensor, str, Tensor]]:
+        """What the next step depends on: ("adam" or "table", parameter, key, tensor in use)."""
+        for parameter, values in self.dense.state.items():
+            for key, value in values.items():
+                yield "adam", parameter, key, value
+        for parameter, rows in self.tables.items():
+            for key, value in rows.state().items():
+                yield "table", parameter, key, value
+
+    def restore(self, parameter: Tensor, key: str, value: Tensor) -> None:
+        """Take over one tensor of `state`; raises ValueError when it does not fit."""
+        if parameter in self.tables:
+            self.tables[parameter].restore(key, value)
+        elif key == "step" or value.shape == parameter.shape:
+            self.dense.state[parameter][key] = value
+        else:
+            raise ValueError(f"{key} has another shape")
 
 
 def _is_read_by_rows(module: QuantEmbedding) -> bool:

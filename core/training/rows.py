@@ -85,6 +85,28 @@ class RowAdamW:
         values.addcdiv_(first, size, value=-rate / (1 - decay.beta1**now))
         self._put(rows, values, first, second, now)
 
+    def state(self) -> dict[str, Tensor]:
+        """What the next steps depend on beside the table itself, between two steps."""
+        return {
+            "first_moment": self.first_moment,
+            "second_moment": self.second_moment,
+            "last": torch.from_numpy(self._last),
+            "rates": torch.tensor(self._rates, dtype=torch.float64),
+            "kept": torch.tensor(self._kept, dtype=torch.float64),
+        }
+
+    def restore(self, key: str, value: Tensor) -> None:
+        """Take over one entry of `state`; raises ValueError when it is none."""
+        if key in ("rates", "kept"):
+            setattr(self, f"_{key}", value.tolist())
+        elif key in ("first_moment", "second_moment", "last"):
+            mine = self.state()[key]
+            if mine.shape != value.shape:
+                raise ValueError(f"{key} has another shape")
+            mine.copy_(value)
+        else:
+            raise ValueError(f"{key} is not known")
+
     def finish(self) -> None:
         """Bring all rows up to date."""
         behind = np.flatnonzero(self._last < self.steps)

@@ -5,7 +5,7 @@ which two models differ), the scores of every metric, and each model's threshold
 which is chosen on dev and then used on the tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -43,6 +43,16 @@ class ScoreBook:
         """Score on one split; dev must come first."""
         encoded = self._splits[split]
         said = yield from split_predictions(model, encoded, f"Scoring the {who} on {split}")
+        self._enter(who, split, said)
+
+    def recall(self, said: Mapping[str, np.ndarray]) -> None:
+        """Enter what `arrays` held of teacher and untrained. Raises KeyError when it lacks one."""
+        for who in ("teacher", "untrained"):
+            for split in self._splits:
+                self._enter(who, split, said[f"{split}.{who}"])
+
+    def _enter(self, who: str, split: str, said: np.ndarray) -> None:
+        encoded = self._splits[split]
         if split == "dev":
             self._thresholds[who] = threshold_for(self._task, said, encoded)
         self._predictions[who, split] = said
@@ -64,13 +74,16 @@ class ScoreBook:
             for each in scores
         )
 
+    def said(self) -> dict[str, np.ndarray]:
+        """All predictions: "dev.student" and so on."""
+        return {f"{split}.{who}": said for (who, split), said in self._predictions.items()}
+
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is saved with the run: "dev.student" and so on; "dev.labels" unless the answers
-        are spans, whose truth is text."""
-        found = {f"{split}.{who}": said for (who, split), said in self._predictions.items()}
+        """What is saved with the run: what was said, and "dev.labels" unless the answers are
+        spans, whose truth is text."""
         labels = {
             f"{split}.labels": encoded.labels
             for split, encoded in self._splits.items()
             if encoded.windows is None
         }
-        return {name: np.ascontiguousarray(array) for name, array in (found | labels).items()}
+        return {name: np.ascontiguousarray(array) for name, array in (self.said() | labels).items()}

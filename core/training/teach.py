@@ -38,13 +38,21 @@ from core.training.distill import label_loss
 from core.training.evaluate import scores_of, split_predictions, threshold_for
 from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
+from core.training.resume import Keeper, going_on
 
 
-def teach(teaching: Teaching, root: Path | None = None) -> Iterator[Event]:
+def teach(
+    teaching: Teaching, root: Path | None = None, folder: Path | None = None
+) -> Generator[Event]:
     """Make the teacher and save it (under `root`, default: local); the last event is `Taught`.
 
+    With `folder`, checkpoints are kept there, from which the training goes on (see `resume`).
     Raises InputError for whatever a person can mend (no data, no model, diverged, disk full).
     """
+    yield from going_on(lambda keeper: _teach(teaching, root, keeper), folder, teaching.run_id)
+
+
+def _teach(teaching: Teaching, root: Path | None, keeper: Keeper) -> Generator[Event]:
     check_precision(teaching.train.precision)
     task = find_task(teaching.task)
     yield from prepare(task)
@@ -56,11 +64,12 @@ def teach(teaching: Teaching, root: Path | None = None) -> Iterator[Event]:
     if not teaching.fine_tune:
         _check_fine_tuned(loaded, teaching, task)
     lesson = yield from tokenize(task, model, tokenizer, teaching.train, teaching.seed)
-    began = time.perf_counter()
+    keeper.begin(lesson, model)
+    began = time.perf_counter() - keeper.seconds
     if teaching.fine_tune:
         _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
         leave_attention_whole(model)
-        yield from _steps(model, lesson, teaching)
+        yield from _steps(model, lesson, teaching, keeper)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began
     scores, threshold = yield from _final_scores(model, lesson)
@@ -115,14 +124,20 @@ def _freeze_embedding(model: PreTrainedModel, frozen: bool) -> None:
         weight.requires_grad_(not frozen)
 
 
-def _steps(model: PreTrainedModel, lesson: Lesson, teaching: Teaching) -> Iterator[Event]:
+def _steps(
+    model: PreTrainedModel, lesson: Lesson, teaching: Teaching, keeper: Keeper
+) -> Iterator[Event]:
     """The training loop; the last dev score is left to the caller, who rounds the weights first."""
     recipe = teaching.train
     optimizer = Optimizer(model, recipe)
-    batches = training_batches(lesson.train, recipe.batch_size, teaching.seed)
-    for step in range(1, recipe.steps + 1):
-        yield _step(model, optimizer, next(batches), step, teaching)
-        if step % recipe.evaluate_every == 0 and step != recipe.steps:
+    done = keeper.restore(model, optimizer)
+    batches = training_batches(lesson.train, recipe.batch_size, teaching.seed, skip=done)
+    for step in range(done, recipe.steps + 1):
+        if step > done:
+            with keeper.stopped_here(step, model, optimizer):
+                yield _step(model, optimizer, next(batches), step, teaching)
+            yield from keeper.keep(step, model, optimizer)
+        if step % recipe.evaluate_every == 0 and 0 < step < recipe.steps:
             said = yield from split_predictions(model, lesson.dev, "Scoring the teacher on dev")
             threshold = threshold_for(lesson.task, said, lesson.dev)
             scores = scores_of(lesson.task, said, lesson.dev, threshold)

@@ -37,10 +37,12 @@ from core.places import replacing
 from core.results import Result
 from core.tasks.base import find_task, prepare
 from core.training.batches import Batch, training_batches
+from core.training.checkpoints import OTHER_VERSION, UnfitCheckpoint
 from core.training.distill import Losses, losses, run_with_outputs
 from core.training.layer_reports import layer_reports
 from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
+from core.training.resume import Keeper, going_on
 from core.training.score_book import ScoreBook
 
 MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
@@ -60,24 +62,22 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
-    before `Finished`.
+    before `Finished`; and on the way checkpoints, from which the training goes on (see `resume`).
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
-    began = time.perf_counter()
-    pupils = yield from prepare_pupils(experiment)
-    book = ScoreBook(pupils.lesson)
-    for who in ("teacher", "untrained"):
-        model = pupils.teacher if who == "teacher" else pupils.student
-        yield from book.all_splits(who, model)
-    yield Started(
-        run_id=experiment.run_id,
-        total_steps=experiment.train.steps,
-        train_examples=len(pupils.lesson.train),
-        teacher_dev=book.first("teacher", "dev"),
-        untrained_dev=book.first("untrained", "dev"),
+    yield from going_on(
+        lambda keeper: _train(experiment, folder, keeper), folder, experiment.run_id
     )
-    train_began = time.perf_counter()
-    yield from _steps(experiment, pupils, book)
+
+
+def _train(experiment: Experiment, folder: Path | None, keeper: Keeper) -> Generator[Event]:
+    began = time.perf_counter() - keeper.seconds
+    pupils = yield from prepare_pupils(experiment)
+    keeper.begin(pupils.lesson, pupils.teacher)
+    book = ScoreBook(pupils.lesson)
+    yield from _first_scores(experiment, pupils, book, keeper)
+    train_began = time.perf_counter() - keeper.seconds
+    yield from _steps(experiment, pupils, book, keeper)
     train_seconds = time.perf_counter() - train_began
     yield from book.tests("student", pupils.student)
     origin = origin_of(experiment.task, experiment.model)
@@ -86,6 +86,29 @@ def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]
         _write(folder, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)
     yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
+
+
+def _first_scores(
+    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
+) -> Iterator[Event]:
+    """What teacher and untrained student say; recalled where the training goes on."""
+    if keeper.goes_on:
+        try:
+            book.recall(keeper.recalled())
+        except KeyError as error:
+            raise UnfitCheckpoint(OTHER_VERSION) from error
+    else:
+        for who in ("teacher", "untrained"):
+            model = pupils.teacher if who == "teacher" else pupils.student
+            yield from book.all_splits(who, model)
+        yield Started(
+            run_id=experiment.run_id,
+            total_steps=experiment.train.steps,
+            train_examples=len(pupils.lesson.train),
+            teacher_dev=book.first("teacher", "dev"),
+            untrained_dev=book.first("untrained", "dev"),
+        )
+    keeper.remember(book.said())
 
 
 def _result(
@@ -140,14 +163,20 @@ def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]
     return Pupils(teacher=teacher, student=student, lesson=lesson)
 
 
-def _steps(experiment: Experiment, pupils: Pupils, book: ScoreBook) -> Iterator[Event]:
+def _steps(
+    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
+) -> Iterator[Event]:
     """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
     optimizer = Optimizer(pupils.student, recipe)
-    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed)
-    for step in range(1, recipe.steps + 1):
-        yield training_step(experiment, pupils, optimizer, next(batches), step)
-        if step % recipe.evaluate_every == 0 or step == recipe.steps:
+    done = keeper.restore(pupils.student, optimizer)
+    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed, skip=done)
+    for step in range(done, recipe.steps + 1):
+        if step > done:
+            with keeper.stopped_here(step, pupils.student, optimizer):
+                yield training_step(experiment, pupils, optimizer, next(batches), step)
+            yield from keeper.keep(step, pupils.student, optimizer)
+        if step and (step % recipe.evaluate_every == 0 or step == recipe.steps):
             optimizer.finish()
             yield from book.split("student", pupils.student, "dev")
             yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))

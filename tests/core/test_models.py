@@ -137,12 +137,12 @@ def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
                 importance=importance(state),
                 start_scale=seen["scales"][name],
             )
-            assert torch.equal(quantizer._scale, expected.scale)
+            assert torch.equal(quantizer.start_scale, expected.scale)
             plain = quantize(weight, method="twn", bits=2, granularity="layer")
             seen["checked"] += int(not torch.equal(plain.codes, expected.codes))
 
     def keep_scales(seen):
-        seen["scales"] = {n: q._scale for n, _, q in weight_quantizers(seen["model"])}
+        seen["scales"] = {n: q.start_scale for n, _, q in weight_quantizers(seen["model"])}
 
     monkeypatch.setattr(module, "Optimizer", build)
     monkeypatch.setattr(module, "descend", descend)

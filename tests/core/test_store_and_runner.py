@@ -16,6 +16,7 @@ from core.events import Finished, StepDone
 from core.places import replacing, shipped
 from core.records import canonical_json
 from core.runs import local, runner
+from core.runs.record import CHECKPOINT_FILE
 from core.runs.store import (
     find_run,
     is_alive,
@@ -63,14 +64,14 @@ def pid_of(run) -> int:
 
 def test_a_fresh_folder_is_queued_and_interrupted_when_nobody_comes(asked):
     assert read_folder(asked).state == "queued"
-    (asked / "ticket").write_text(str(LONG_AGO))
+    os.utime(asked / "ticket", (LONG_AGO, LONG_AGO))
     assert read_folder(asked).state == "interrupted"
 
 
 def test_a_lock_tells_a_running_run_from_a_queued_one(asked):
     with FileLock(asked / "worker.lock"):
         assert read_folder(asked).state == "queued"
-        (asked / "events.jsonl").touch()
+        (asked / "began").touch()
         assert read_folder(asked).state == "running"
     assert read_folder(asked).state == "interrupted"
 
@@ -208,7 +209,7 @@ def test_a_missing_teacher_is_kept_as_the_reason(lab):
 
 
 def test_a_fault_of_ours_is_kept_as_the_reason(asked, monkeypatch):
-    monkeypatch.setattr(runner, "record", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(runner.Record, "write", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         runner.work(asked)
     assert "A fault of ours" in read_folder(asked).message
@@ -338,7 +339,7 @@ def test_the_queue_and_a_stop_at_each_place_of_it(lab, long, monkeypatch):
     assert time.monotonic() - began < 2.0
     assert state_of(first) == "stopped"
     wait_for(lambda: not is_running(computing), seconds=20.0)  # Python takes its time to leave
-    assert not list(first.folder.glob("*.safetensors*"))
+    assert [path.name for path in first.folder.glob("*.safetensors*")] == [CHECKPOINT_FILE]
     assert not list(first.folder.glob(".*"))
 
     wait_for(lambda: state_of(second) == "running", seconds=5.0)

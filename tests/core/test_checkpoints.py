@@ -1,0 +1,229 @@
+"""A training that goes on from a checkpoint ends bit for bit like one that never stopped."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings, strategies
+
+from core.errors import InputError
+from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught
+from core.experiment import Teaching
+from core.models.teachers import teacher_folder
+from core.training import resume
+from core.training.checkpoint_header import FILE, step_kept
+from core.training.checkpoints import UnfitCheckpoint, read, write
+from core.training.teach import teach
+from core.training.train import train
+from tests.conftest import with_quant, with_train
+
+STEPS = 9
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A checkpoint after every step."""
+    monkeypatch.setattr(resume, "SHARE", 1e9)
+
+
+def told(events):
+    """What was told but for how long it took; progress within a phase is left out."""
+    kept = [event for event in events if not isinstance(event, Preparing | Resumed)]
+    return [replace(e, seconds=0.0) if isinstance(e, StepDone) else e for e in kept]
+
+
+def after(events, step):
+    """What was told after a step, its own score included."""
+    (place,) = [i for i, e in enumerate(events) if isinstance(e, StepDone) and e.step == step]
+    return events[place + 1 :]
+
+
+def broken_off(training, step) -> None:
+    """Follow the training until its checkpoint of this step is written, as a killed one would."""
+    for event in training:
+        if isinstance(event, StepDone) and event.step == step + 1:
+            break
+    training.close()
+
+
+def timeless(events):
+    """The same without times in the last event."""
+    *rest, last = events
+    if isinstance(last, Finished):
+        return [*rest, replace(last.result, train_seconds=0.0, total_seconds=0.0)]
+    assert isinstance(last, Taught)
+    return [*rest, replace(last.teacher, train_seconds=0.0)]
+
+
+CASES = [
+    (method, granularity, activation)
+    for method, activation in (("twn", "minmax"), ("lat", "minmax"), ("lsq", "lsq"))
+    for granularity in ("layer", "row")
+]
+
+
+@pytest.mark.parametrize(("method", "granularity", "activation"), CASES)
+def test_a_student_goes_on_as_if_it_had_never_stopped(
+    lab, tmp_path, often, method, granularity, activation
+):
+    experiment = with_quant(
+        with_train(lab.experiment, steps=STEPS, evaluate_every=3),
+        method=method,
+        weight_granularity=granularity,
+        embedding_granularity=granularity,
+        activation=activation,
+    )
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    expected = timeless(told(train(experiment, whole)))
+    step = random.Random(f"{method} {granularity}").randrange(1, STEPS)
+    broken_off(train(experiment, parted), step)
+    assert step_kept(parted) == step
+    events = list(train(experiment, parted))
+    assert events[0] == Resumed(step=step)
+    assert timeless(told(events)) == after(expected, step)
+    for name in ("model.safetensors", "latent.safetensors", "predictions.safetensors"):
+        assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_teacher_goes_on_as_if_it_had_never_stopped(lab, tmp_path, often):
+    train = replace(lab.experiment.train, steps=STEPS, evaluate_every=3)
+    teaching = Teaching(task=lab.experiment.task, model=lab.model, train=train, seed=3)
+    place = teacher_folder(teaching.task, teaching.model)
+    expected = timeless(told(teach(teaching, tmp_path / "whole")))
+    run = tmp_path / "run"
+    for step in (2, 3, 7):  # broken off three times; at 3 its dev score is still to come
+        broken_off(teach(teaching, tmp_path / "parted", run), step)
+    events = list(teach(teaching, tmp_path / "parted", run))
+    assert timeless(told(events)) == after(expected, 7)
+    weights = [
+        (tmp_path / who / "teachers" / place / "model.safetensors").read_bytes()
+        for who in ("whole", "parted")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_stop_between_two_steps_keeps_a_checkpoint_of_the_last(lab, tmp_path):
+    training = train(lab.experiment, tmp_path)
+    for event in training:
+        if isinstance(event, StepDone) and event.step == 2:
+            (tmp_path / "STOP").touch()
+            break
+    training.close()
+    (tmp_path / "STOP").unlink()
+    assert step_kept(tmp_path) == 2
+    events = list(train(lab.experiment, tmp_path))
+    assert [e.step for e in events if isinstance(e, Evaluated)] == [2, 4]
+    assert timeless(told(events)) == after(timeless(told(train(lab.experiment))), 2)
+
+
+def test_a_checkpoint_of_the_last_step_leaves_only_the_scoring(lab, tmp_path, often):
+    training = train(lab.experiment, tmp_path)
+    next(event for event in training if isinstance(event, Evaluated) and event.step == 4)
+    training.close()
+    events = list(train(lab.experiment, tmp_path))
+    assert [type(event) for event in told(events)] == [Evaluated, Finished]
+
+
+def test_writing_takes_a_bounded_share_of_the_time(lab, tmp_path, monkeypatch):
+    clock, written = [0.0], []
+
+    def slow_write(folder, checkpoint):
+        written.append(checkpoint.step)
+        clock[0] += 3.0
+
+    def a_second_more(*arguments, **options):
+        clock[0] += 1.0
+
+    monkeypatch.setattr(resume.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(resume, "write", slow_write)
+    keeper = resume.Keeper(tmp_path, "0" * 12, None)
+    monkeypatch.setattr(resume, "capture", lambda *models: {})
+    for step in range(1, 1001):
+        a_second_more()
+        list(keeper.keep(step, torch.nn.Linear(1, 1), None))  # type: ignore[arg-type]
+        assert step == 1 or 3.0 * len(written) <= 0.02 * clock[0] + 3.0
+    assert 5 <= len(written) <= 8
+
+
+# A checkpoint that cannot be used
+
+
+@pytest.fixture
+def kept(lab, tmp_path, often):
+    """A folder with a checkpoint of step 2."""
+    broken_off(train(lab.experiment, tmp_path), 2)
+    return tmp_path
+
+
+def begins_again(lab, folder, reason) -> None:
+    events = list(train(lab.experiment, folder))
+    (said,) = [event for event in events if isinstance(event, Resumed) and event.step == 0]
+    assert reason in said.text
+    assert "begins again" in said.text
+    assert timeless(told(events)) == timeless(told(train(lab.experiment)))
+
+
+@pytest.mark.parametrize("place", ["start", "middle", "end", "half", "empty"])
+def test_a_damaged_checkpoint_is_said_and_the_run_begins_again(lab, kept, place):
+    data = bytearray((kept / FILE).read_bytes())
+    if place in ("half", "empty"):
+        data = data[: len(data) // 2 if place == "half" else 0]
+    else:
+        data[{"start": 20, "middle": len(data) // 2, "end": -1}[place]] ^= 1
+    (kept / FILE).write_bytes(data)
+    begins_again(lab, kept, "The checkpoint is damaged.")
+
+
+def test_a_pickle_is_no_checkpoint(lab, kept):
+    torch.save({"step": 2}, kept / FILE)
+    begins_again(lab, kept, "The checkpoint is damaged.")
+
+
+def test_a_checkpoint_of_another_run_or_version_is_said(lab, kept):
+    found = read(kept, lab.experiment.run_id)
+    write(kept, replace(found, run_id="0" * 12))
+    begins_again(lab, kept, "belongs to another run")
+    lacking = dict(list(found.tensors.items())[:-1])
+    strange = {name: t for name, t in found.tensors.items() if not name.startswith("said")}
+    for tensors in (lacking, strange, {"random": found.tensors["random"]}):
+        write(kept, replace(found, tensors=tensors))
+        begins_again(lab, kept, "of another version")
+
+
+def test_a_checkpoint_of_another_teacher_is_said(lab, kept):
+    path = next((lab.home / "teachers").glob("*/model.safetensors"))
+    found = read(kept, lab.experiment.run_id)
+    write(kept, replace(found, origin="another"))
+    begins_again(lab, kept, "Text or teacher have changed")
+    assert path.exists()
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(lab, tmp_path, often, monkeypatch):
+    def full(folder, checkpoint):
+        raise InputError("No space left.")
+
+    monkeypatch.setattr(resume, "write", full)
+    events = list(train(lab.experiment, tmp_path))
+    assert isinstance(events[-1], Finished)
+    said = [e.text for e in events if isinstance(e, Preparing) and "without a new" in e.text]
+    assert said == ["Going on without a new checkpoint: No space left."] * 4
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=strategies.data())
+def test_no_change_of_a_single_byte_goes_unseen(lab, kept, data):
+    whole = (kept / FILE).read_bytes()
+    place = data.draw(strategies.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place] ^= data.draw(strategies.integers(1, 255))
+    (kept / FILE).write_bytes(changed)
+    try:
+        found = read(kept, lab.experiment.run_id)
+    except UnfitCheckpoint:
+        found = None
+    (kept / FILE).write_bytes(whole)
+    assert found is None or found.step == 2  # a blank between two words of the header
+    if found is not None:
+        expected = read(kept, lab.experiment.run_id)
+        assert all(torch.equal(t, found.tensors[n]) for n, t in expected.tensors.items())
