@@ -122,7 +122,6 @@ KINDS: dict[str, type[Any]] = {
         Taught,
     )
 }
-}
 
 
 def to_json(event: Any) -> str:

@@ -179,11 +179,6 @@ def mark_begun(folder: Path) -> None:
     (folder / "began").touch()
 
 
-def mark_begun(folder: Path) -> None:
-    """The run's turn has come: from now on it is running, no longer queued."""
-    (folder / "events.jsonl").touch()
-
-
 def stop_asked(folder: Path) -> bool:
     """Whether somebody asked the run of this folder to stop."""
     return (folder / "STOP").exists()
