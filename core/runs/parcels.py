@@ -24,10 +24,12 @@ from filelock import FileLock
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, replacing, shipped
+from core.runs.record import CHECKPOINT_FILE, lines_until
 from core.runs.store import is_held
 from core.tasks.base import find_task
 from core.tasks.base import folder as text_of
 from core.teacher_folders import load_card, teacher_folder
+from core.training.checkpoint_header import step_kept
 
 RUN, HOME, CACHE = "run", "home", "cache"
 # What only the process that follows the run reads and writes.
@@ -60,7 +62,16 @@ def parcel(order: Experiment | Teaching, folder: Path) -> tuple[File, ...]:
 
 def _travels(path: Path) -> bool:
     name = path.name
+    if name == CHECKPOINT_FILE and not _fits_record(path.parent):
+        return False  # the follower's record begins again, so the machine must too
     return path.is_file() and name not in OURS and not name.startswith((".", "worker."))
+
+
+def _fits_record(folder: Path) -> bool:
+    try:
+        return lines_until(folder, step_kept(folder)) is not None
+    except OSError:  # there is no record
+        return False
 
 
 def _parts(order: Experiment | Teaching) -> Iterator[tuple[str, Path]]:

@@ -2,11 +2,13 @@
 
 TERNARY_LAB_RAY holds the cluster's address: "auto" for the one that this computer belongs to, or
 host:port of its head. A run is one Ray task that asks for TERNARY_LAB_RAY_CPUS processors (2, and
-as many threads); the cluster queues what does not fit. Its items come back one by one while it
-computes (see `ray_node`), and the process that follows the run writes them into the run's folder.
+as many threads), and for the memory of the run's limit if there is one; the cluster queues what
+does not fit. Its items come back one by one while it computes (see `ray_node`), and the process
+that follows the run writes them into the run's folder.
 
-A run whose machine is lost fails with a sentence and can be started again; Ray repeats nothing by
-itself. When the following process dies, Ray ends its task. Only this file imports Ray.
+A run whose machine is lost fails with a sentence; started again it goes on from the last
+checkpoint that came back. Ray repeats nothing by itself. When the following process dies, Ray
+ends its task. Only this file imports Ray.
 """
 
 import importlib
@@ -22,6 +24,7 @@ from core import events
 from core.errors import InputError, within
 from core.events import Event
 from core.experiment import Experiment, Teaching
+from core.runs.limits import MEMORY, limits
 from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
 from core.runs.store import mark_begun, read_order, stop_asked
@@ -65,14 +68,18 @@ def _prepare(order: Experiment | Teaching) -> None:
 
 def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[Item]:
     """What the machine says, until it has finished or the run is asked to stop; closing ends it."""
+    memory_mib = limits().memory_mib
     task = ray.remote(compute_there).options(
         num_returns="streaming",
         num_cpus=cpus(),
+        memory=_bytes(memory_mib) or None,
         max_retries=0,
         scheduling_strategy="SPREAD",
         name=f"ternary-lab {order.run_id}",
     )
-    stream = task.remote(order.run_id, parcel(order, folder), _folders(order), cpus())
+    files, folders = parcel(order, folder), _folders(order)
+    stream = task.remote(order.run_id, files, folders, cpus(), memory_mib)
+    del files
     try:
         while not stop_asked(folder):
             if ray.wait([stream], timeout=LISTEN_SECONDS)[0]:
@@ -88,7 +95,8 @@ def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[It
         ) from error
     except ray.exceptions.RayError as error:
         raise InputError(
-            "The machine that computed the run was lost. Start the run again."
+            "The machine that computed the run was lost. Start the run again: it goes on from its "
+            "last checkpoint."
         ) from error
     finally:
         _end(ray, stream)
@@ -148,10 +156,12 @@ def _connected() -> Generator[Any]:
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise _unreachable(address, str(error), instead) from error
     try:
-        if not any(node["Resources"].get("CPU", 0) >= cpus() for node in _machines(ray)):
+        if not any(_is_large_enough(node["Resources"]) for node in _machines(ray)):
+            memory_mib = limits().memory_mib
+            memory = f" and {memory_mib:,.0f} MiB of memory" if memory_mib else ""
             raise InputError(
-                f"No machine of the cluster has {cpus()} processors for a run. Add one, or set "
-                "TERNARY_LAB_RAY_CPUS lower."
+                f"No machine of the cluster has {cpus()} processors{memory} for a run. Add one, or "
+                f"set TERNARY_LAB_RAY_CPUS{f' or {MEMORY}' if memory else ''} lower."
             )
         yield ray
     finally:
@@ -163,6 +173,15 @@ def _code_to_send() -> dict[str, Any]:
     hash, so only the first run after a change sends it."""
     others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name != "core"]
     return {"working_dir": str(PROJECT), "excludes": [*others, "__pycache__"]}
+
+
+def _is_large_enough(resources: dict[str, float]) -> bool:
+    enough_memory = resources.get("memory", 0) >= _bytes(limits().memory_mib)
+    return enough_memory and resources.get("CPU", 0) >= cpus()
+
+
+def _bytes(mib: float | None) -> int:
+    return int((mib or 0) * 2**20)
 
 
 def _machines(ray: Any) -> list[Any]:

@@ -4,13 +4,17 @@ Ray streams each item to the process that follows the run. Nothing here knows Ra
 can be read, and tested, as what it is: a generator.
 """
 
+import os
 import platform
-from collections.abc import Iterator
+from _thread import interrupt_main
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
 from core.events import to_json
+from core.runs.limits import MEMORY, MINUTES, watched
 from core.runs.parcels import RUN, File, Watch, little_home
 
 
@@ -39,9 +43,13 @@ Item = Begun | File | Said | Refused
 
 
 def compute_there(
-    run_id: str, files: tuple[File, ...], folders: tuple[str, ...], threads: int
+    run_id: str,
+    files: tuple[File, ...],
+    folders: tuple[str, ...],
+    threads: int,
+    memory_mib: float | None = None,
 ) -> Iterator[Item]:
-    """Compute the run whose parcel was sent, on that many threads.
+    """Compute the run whose parcel was sent, on that many threads, in at most that much memory.
 
     `folders` are models in folders of the sender's: too large and too foreign to send along, so
     they must lie under the same name here.
@@ -50,7 +58,7 @@ def compute_there(
     try:
         for name in folders:
             _check_here(name)
-        with little_home(run_id, files) as root:
+        with little_home(run_id, files) as root, _limited(memory_mib):
             yield from _computed(root, threads)
     except InputError as error:
         yield Refused(sentence=str(error))
@@ -62,6 +70,26 @@ def _check_here(name: str) -> None:
             f"The machine {platform.node()} has no folder {name}. Put it where all machines of "
             "the cluster find it under this name, or start the app without TERNARY_LAB_RAY."
         )
+
+
+@contextmanager
+def _limited(memory_mib: float | None) -> Generator[None]:
+    """Refuse when this process takes more memory. (Its minutes are counted by its follower.)"""
+    os.environ.pop(MINUTES, None)
+    os.environ[MEMORY] = "" if memory_mib is None else str(memory_mib)
+    broken: list[str] = []
+
+    def give_up(sentence: str) -> None:
+        broken.append(sentence)
+        interrupt_main()
+
+    try:
+        with watched(give_up):
+            yield
+    except KeyboardInterrupt as error:
+        if not broken:
+            raise  # the run was cancelled
+        raise InputError(broken[0]) from error
 
 
 def _computed(root: Path, threads: int) -> Iterator[Item]:

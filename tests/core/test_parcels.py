@@ -11,11 +11,16 @@ import pytest
 from core.errors import InputError
 from core.events import Finished, from_json
 from core.runs import parcels
+from core.runs.limits import MEMORY, MINUTES
 from core.runs.parcels import File, Watch, little_home, parcel, receive
 from core.runs.ray_node import Begun, Refused, Said, compute_there
+from core.runs.record import CHECKPOINT_FILE
 from core.runs.runner import prepare_folder
 from core.runs.store import run_folder
 from core.teacher_folders import teacher_folder
+from core.training.checkpoint_header import step_kept
+from core.training.train import train
+from tests.conftest import with_train
 
 
 @pytest.fixture
@@ -38,10 +43,10 @@ def elsewhere(lab, folder, tmp_path, monkeypatch):
 def test_a_parcel_holds_order_text_and_teacher_and_nothing_of_the_follower(lab, folder):
     for name in ("worker.pid", "worker.lock", "events.jsonl", "error.txt", ".torn"):
         (folder / name).touch()
-    (folder / "checkpoint.safetensors").write_bytes(b"half way")
+    (folder / CHECKPOINT_FILE).write_bytes(b"half way")
     names = {file.name for file in parcel(lab.experiment, folder)}
     ours = {name for name in names if name.startswith("run/")}
-    assert ours == {"run/experiment.json", "run/checkpoint.safetensors"}
+    assert ours == {"run/experiment.json", f"run/{CHECKPOINT_FILE}"}
     teacher = teacher_folder(lab.experiment.task, lab.model)
     for name in ("teacher.json", "model.safetensors", "tokenizer.json"):
         assert f"home/teachers/{teacher}/{name}" in names
@@ -53,10 +58,8 @@ def test_a_parcel_is_enough_to_compute_and_nothing_is_left(lab, folder, elsewher
     files = parcel(lab.experiment, folder)
     begun, *items = compute_there(lab.experiment.run_id, files, (), threads=1)
     assert isinstance(begun, Begun)
-    home = [item.name for item in items if isinstance(item, File)]
-    assert sorted(home) == [
-        f"run/{name}.safetensors" for name in ("latent", "model", "predictions")
-    ]
+    home = {item.name for item in items if isinstance(item, File)} - {f"run/{CHECKPOINT_FILE}"}
+    assert home == {f"run/{name}.safetensors" for name in ("latent", "model", "predictions")}
     assert isinstance(items[-1], Said)
     assert isinstance(from_json(items[-1].line), Finished)
     assert list(elsewhere.iterdir()) == []
@@ -67,6 +70,28 @@ def test_a_fault_that_a_person_can_mend_is_the_last_item(lab, folder, elsewhere)
     *_, last = compute_there(lab.experiment.run_id, tuple(files), (), threads=1)
     assert isinstance(last, Refused)
     assert last.sentence.startswith("There is no teacher for movie-sentiment")
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_checkpoint_that_the_record_does_not_reach_is_not_sent(lab, folder, elsewhere):
+    experiment = with_train(lab.experiment, steps=500)
+    for _event in train(experiment, folder):  # whose events nobody writes down
+        if (folder / CHECKPOINT_FILE).exists():
+            break
+    assert step_kept(folder) > 0
+    names = {file.name for file in parcel(experiment, folder)}
+    assert f"run/{CHECKPOINT_FILE}" not in names
+
+
+def test_too_much_memory_is_refused(lab, folder, elsewhere, monkeypatch):
+    for name in (MEMORY, MINUTES):
+        monkeypatch.setenv(name, "")
+    endless = with_train(lab.experiment, steps=100_000, evaluate_every=100_000)
+    prepare_folder(folder, endless)
+    files = parcel(endless, folder)
+    *_, last = compute_there(endless.run_id, files, (), threads=1, memory_mib=64)
+    assert isinstance(last, Refused)
+    assert "this server allows 64 MiB" in last.sentence
     assert list(elsewhere.iterdir()) == []
 
 
