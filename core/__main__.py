@@ -115,7 +115,8 @@ def _run(parsed: argparse.Namespace) -> None:
         return
     folder = store.run_folder(experiment.run_id)
     if not store.is_alive(folder):
-        runner.prepare_folder(folder, experiment)
+        with runner.deciding():
+            runner.prepare_folder(folder, experiment, parsed.fresh)
     runner.work(folder, show)
 
 

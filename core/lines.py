@@ -1,6 +1,6 @@
 """Events and results as lines: JSON for programs, words for people."""
 
-from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone, to_json
+from core.events import Evaluated, Event, Finished, Preparing, Resumed, Started, StepDone, to_json
 from core.results import Result
 
 
@@ -20,6 +20,8 @@ def print_line(event: Event) -> None:
                 f"quantized without training {percent(event.untrained_dev.value)}",
                 flush=True,
             )
+        case Resumed():
+            print(event.text or f"Going on after step {event.step}", flush=True)
         case StepDone() if event.step % 10 == 0 or event.step == event.total_steps:
             print(f"step {event.step}/{event.total_steps}  loss {event.loss:.4f}", flush=True)
         case Evaluated():

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, forms, live, run_choice, state
-from pages.ui.words import plain
+from pages.ui import augmentation, desk, forms, live, others, state
 
 st.title("Can a ternary student learn from its teacher?")
 
@@ -20,7 +19,7 @@ with st.sidebar:
 
 if start and order is not None:
     with state.explained():
-        state.watch(api.submit(order))
+        state.start(order)
 
 augmentation.preview(order)
 run = state.watched_run() or api.shown_run(order)
@@ -29,12 +28,5 @@ if run is None:
 else:
     live.panel(run)
 
-others = [r for r in api.runs() if not r.is_over and (run is None or r.run_id != run.run_id)]
-if others:
-    st.subheader("Also on this server", divider="gray")
-    for other in others:
-        left, right = st.columns([4, 1])
-        left.markdown(f"{live.WORDS[other.state]} · {plain(run_choice.title(other))}")
-        if right.button("Watch", key=f"watch-{other.run_id}"):
-            state.watch(other)
-            st.rerun()
+others.panel(run)
+desk.panel()

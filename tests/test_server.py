@@ -4,6 +4,8 @@ Driven over HTTP through Streamlit's agent interface, which runs the pages as fo
 """
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,8 +14,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+from core.events import Resumed, StepDone
 from core.runs import runner, store
-from core.runs.store import read_folder, run_folder
+from core.runs.store import is_alive, read_events, read_folder, run_folder
+from core.training.checkpoint_header import step_kept
 from tests.conftest import is_running, wait_for
 
 TITLES = ["Start", "Weights", "Train", "Data", "Compare", "Predict", "Export"]
@@ -75,6 +81,33 @@ def is_healthy(port: int) -> bool:
             return answer.read() == b"ok"
     except (urllib.error.URLError, OSError):
         return False
+
+
+@pytest.mark.slow
+def test_a_machine_that_fell_over_offers_its_run_again(lab):
+    with served() as port:
+        visitor = Visitor(port, "train", steps="5000", seed="3")
+        visitor.press("Start")
+        (run_id,) = visitor.shown["query_params"]["run"]
+        folder = run_folder(run_id)
+        wait_for(lambda: step_kept(folder) > 0)
+        os.killpg(int((folder / "worker.pid").read_text()), signal.SIGKILL)
+    wait_for(lambda: not is_alive(folder))
+    assert read_folder(folder).state == "interrupted"
+    with served() as port:
+        visitor = Visitor(port, "train")
+        assert "saved after step" in visitor.text
+        visitor.press("Watch")
+        visitor.press("Resume")
+        visitor.wait_for("s a step")
+        visitor.press("Stop")
+        assert ":material/stop: stopped" in visitor.text
+    told = read_events(folder)
+    (resumed,) = [event for event in told if isinstance(event, Resumed)]
+    steps = [event.step for event in told if isinstance(event, StepDone)]
+    assert resumed.step > 0
+    assert steps == list(range(1, len(steps) + 1))
+    assert step_kept(folder) == len(steps)  # a stop between two steps keeps the last
 
 
 def test_train_stop_and_read_after_a_restart(lab):

@@ -154,24 +154,25 @@ def check(experiment: Experiment) -> None:
     load_card(experiment.task, experiment.model)
 
 
-def submit(order: Experiment | Teaching) -> Run:
-    """Start the run, or return the one that exists; raises InputError as `check` does, and for a
+def submit(order: Experiment | Teaching, again: bool = False) -> Run:
+    """Start the run, or return the one that exists; one that came to nothing goes on from its
+    checkpoint, or with `again` begins again. Raises InputError as `check` does, and for a
     teaching of an unknown task."""
     if isinstance(order, Teaching):
-        return _submit_teaching(order)
+        return _submit_teaching(order, again)
     check(order)
-    return runner.submit(order)
+    return runner.submit(order, again)
 
 
-def _submit_teaching(teaching: Teaching) -> Run:
+def _submit_teaching(teaching: Teaching, again: bool) -> Run:
     """Start making a teacher, or return the run that does or did. One whose teacher was replaced
     or deleted since is made again. Raises InputError for an unknown task."""
     from core.tasks.base import find_task
 
     find_task(teaching.task)
     known = store.find_run(teaching.run_id)
-    again = known is not None and known.card is not None and known.card not in teachers()
-    return runner.submit(teaching, again=again)
+    lost = known is not None and known.card is not None and known.card not in teachers()
+    return runner.submit(teaching, again or lost)
 
 
 def stop(run_id: str) -> None:

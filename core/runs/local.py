@@ -17,14 +17,14 @@ from core.errors import within
 from core.events import Event
 from core.experiment import Teaching
 from core.machine import cores
+from core.runs.locks import is_held
 from core.runs.store import (
-    is_held,
     list_runs,
     mark_begun,
+    place_in_queue,
     read_order,
     runs_folder,
     stop_asked,
-    ticket_of,
 )
 
 POLL_SECONDS = 0.2
@@ -98,5 +98,4 @@ def _slot(folder: Path) -> Generator[bool]:
 
 def _is_next(folder: Path) -> bool:
     queued = [run.folder for run in list_runs() if run.state == "queued" and not run.shipped]
-    mine = (ticket_of(folder), folder.name)
-    return all(mine <= (ticket_of(other), other.name) for other in queued)
+    return all(place_in_queue(folder) <= place_in_queue(other) for other in queued)

@@ -24,8 +24,8 @@ from filelock import FileLock
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, replacing, shipped
+from core.runs.locks import is_held
 from core.runs.record import CHECKPOINT_FILE, lines_until
-from core.runs.store import is_held
 from core.tasks.base import find_task
 from core.tasks.base import folder as text_of
 from core.teacher_folders import load_card, teacher_folder

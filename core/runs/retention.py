@@ -20,10 +20,10 @@ from core.runs.store import Run, is_alive, list_runs, run_folder, runs_folder
 QUOTA = "TERNARY_LAB_RUNS_GIB"
 
 
-def quota_bytes() -> float | None:
+def quota_bytes() -> int | None:
     """The room for all local runs; raises InputError when it is not a number."""
     gib = number_from(QUOTA, 0.001, 1e6)
-    return None if gib is None else gib * 2**30
+    return None if gib is None else int(gib * 2**30)
 
 
 def size_bytes(folder: Path) -> int:

@@ -23,19 +23,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from core import events
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, shipped
 from core.records import from_json
 from core.results import Result, TeacherCard
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from core.runs.locks import is_held
 
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
@@ -189,28 +183,6 @@ def is_alive(folder: Path) -> bool:
     return is_held(folder / "worker.lock")
 
 
-def is_held(lock: Path) -> bool:
-    """Whether a process holds this lock. Askers share it, so none takes another for the holder."""
-    if fcntl is None:
-        return lock.exists() and _cannot_be_had(lock)
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no such file, or not readable: nobody computes there
-        return False
-    return False
-
-
-def _cannot_be_had(lock: Path) -> bool:
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
 def ticket_of(folder: Path) -> float:
     """Seconds since the epoch when the run was asked for; 0 if nobody did."""
     try:
@@ -240,8 +212,12 @@ def read_events(folder: Path) -> list[events.Event]:
     return found
 
 
+def place_in_queue(folder: Path) -> tuple[float, str]:
+    """What runs are ordered by while they wait."""
+    return ticket_of(folder), folder.name
+
+
 def waiting_before(run: Run) -> int:
     """How many runs are running or queued before this one."""
-    mine = (ticket_of(run.folder), run.run_id)
-    others = [other for other in list_runs() if not other.is_over and other.run_id != run.run_id]
-    return sum((ticket_of(other.folder), other.run_id) < mine for other in others)
+    mine = place_in_queue(run.folder)
+    return sum(place_in_queue(other.folder) < mine for other in list_runs() if not other.is_over)

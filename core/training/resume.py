@@ -35,7 +35,7 @@ from core.training.optimizer import Optimizer
 
 SHARE = 0.02  # of the training time
 SAID = "said."
-BYTES_A_SECOND = 300e6  # assumed before the first checkpoint is timed: a slow disk
+BYTES_A_SECOND = 400e6  # assumed before the first checkpoint is timed: a slow disk
 
 
 def going_on(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import api
-from core.events import Evaluated, Event, Preparing, Started, StepDone
+from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
 from core.runs.store import Run
 from pages.ui import outcomes, state, training_charts
 from pages.ui.words import duration, plain
@@ -46,22 +46,44 @@ def _draw(run_id: str, was_over: bool) -> None:
     events = api.events(run)
     if not run.is_over:
         _progress(run, events)
-        if st.button("Stop", icon=":material/stop:", key=f"stop-{run_id}"):
-            with st.spinner("Stopping ..."):
-                api.stop(run_id)
-            st.rerun()
+        _stop(run)
     elif run.state in ("stopped", "interrupted", "failed"):
-        st.caption("Start it again with the same settings, or change them first.")
+        _again(run)
+    for event in events:
+        if isinstance(event, Resumed) and event.text:
+            st.warning(event.text)
     _curves(events)
     outcomes.of_run(run)
+
+
+def _stop(run: Run) -> None:
+    if not state.may_stop(run):
+        st.caption("Whoever started it can stop it, and the teacher.")
+    elif st.button("Stop", icon=":material/stop:", key=f"stop-{run.run_id}"):
+        with st.spinner("Stopping ..."):
+            api.stop(run.run_id)
+        st.rerun()
+
+
+def _again(run: Run) -> None:
+    """Offer to go on with a run that came to nothing."""
+    order, step = run.experiment or run.teaching, api.step_kept(run)
+    if not step or order is None:
+        st.caption("Start it again with the same settings, or change them first.")
+        return
+    st.caption(f"It was saved after step {step} and goes on from there as if it had never stopped.")
+    for label, again in (("Resume", False), ("Begin again", True)):
+        if st.button(label, key=f"{label}-{run.run_id}"):
+            with state.explained():
+                state.start(order, again)
+                st.rerun()
 
 
 def _progress(run: Run, events: Sequence[Event]) -> None:
     steps = [event for event in events if isinstance(event, StepDone)]
     last = events[-1] if events else None
     if run.state == "queued":
-        before = api.waiting_before(run)
-        st.progress(0.0, text=f"Waiting: {before} run(s) before this one" if before else "Starting")
+        st.progress(0.0, text=_queue(run))
     elif isinstance(last, Preparing):
         share = last.done / last.total if last.total else 0.0
         st.progress(share, text=last.text)
@@ -69,6 +91,16 @@ def _progress(run: Run, events: Sequence[Event]) -> None:
         st.progress(steps[-1].step / steps[-1].total_steps, text=_pace(steps))
     else:
         st.progress(0.0, text="Starting")
+
+
+def _queue(run: Run) -> str:
+    forecast = api.forecast_of(run)
+    if not forecast.before:
+        return "Starting"
+    text = f"Waiting: {forecast.before} run(s) before this one"
+    if forecast.wait_seconds:
+        text += f" · begins in about {duration(forecast.wait_seconds)}"
+    return text
 
 
 def _pace(steps: Sequence[StepDone]) -> str:

@@ -5,19 +5,25 @@ can be shared by its address, and a refresh loses nothing. Invalid values are dr
 what the engine refuses is said by the page.
 """
 
+import os
+import secrets
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
 from core import api
 from core.errors import InputError
+from core.experiment import Experiment, Teaching
 from core.runs.store import Run
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
 WATCHED = "run"
+STARTED, TEACHER = "started-runs", "is-teacher"
+PIN = "TERNARY_LAB_PIN"
 
 
 def bound(name: str) -> dict[str, Any]:
@@ -39,6 +45,41 @@ def set_all(values: Mapping[str, Any]) -> None:
 def watch(run: Run) -> None:
     """Show this run on the Train page from now on; its id is in the URL."""
     st.query_params[WATCHED] = run.run_id
+
+
+def start(order: Experiment | Teaching, again: bool = False) -> None:
+    """Start a run (see `api.submit`) and watch it; whoever started it may stop it."""
+    joined = api.is_under_way(order)
+    run = api.submit(order, again)
+    if not joined:
+        st.session_state.setdefault(STARTED, set()).add(run.run_id)
+    watch(run)
+
+
+def pin() -> str:
+    """The teacher's PIN, from the environment or `.streamlit/secrets.toml`; "" if there is none.
+    Secrets that cannot be read hold one that nobody knows."""
+    try:
+        return os.environ.get(PIN) or str(st.secrets.get(PIN, ""))
+    except FileNotFoundError:  # also Streamlit's own for a file that is not TOML
+        kept = any(Path(path).exists() for path in st.get_option("secrets.files"))
+        return secrets.token_hex() if kept else ""
+
+
+def is_teacher() -> bool:
+    """Whether this session gave the PIN, or none is wanted."""
+    return not pin() or st.session_state.get(TEACHER, False)
+
+
+def become_teacher(given: str) -> None:
+    """Raises InputError unless it is the PIN."""
+    api.check_pin(given, pin())
+    st.session_state[TEACHER] = True
+
+
+def may_stop(run: Run) -> bool:
+    """Who started a run may stop it, and the teacher."""
+    return is_teacher() or run.run_id in st.session_state.get(STARTED, ())
 
 
 def watched_run() -> Run | None:

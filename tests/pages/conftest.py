@@ -106,7 +106,12 @@ def prepared(order: Experiment | Teaching) -> Run:
 def submitted(monkeypatch) -> list[Experiment | Teaching]:
     """What was submitted; nothing is started."""
     asked = []
-    monkeypatch.setattr(api, "submit", lambda order: asked.append(order) or prepared(order))
+
+    def submit(order, again=False):
+        asked.append(order)
+        return prepared(order)
+
+    monkeypatch.setattr(api, "submit", submit)
     return asked
 
 

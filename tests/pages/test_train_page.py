@@ -48,7 +48,7 @@ def test_every_loss_switched_off_gives_a_sentence_and_submits_nothing(lab, submi
 
 
 def test_a_start_that_is_refused_gives_the_sentence(lab, monkeypatch):
-    def full(experiment):
+    def full(experiment, again):
         raise InputError("The disk is full. Free some space.")
 
     monkeypatch.setattr(api, "submit", full)
@@ -127,7 +127,7 @@ def test_a_running_run_shows_its_progress_and_can_be_stopped(finished_run, monke
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("STOP", "stopped"), ("error.txt", "failed"), ("ticket", "interrupted")]
+    ("name", "word"), [("STOP", "stopped"), ("error.txt", "failed"), ("began", "interrupted")]
 )
 def test_a_run_that_came_to_nothing_says_what_to_do(lab, name, word):
     run = prepared(lab.experiment)

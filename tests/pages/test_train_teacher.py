@@ -97,7 +97,7 @@ def computed(monkeypatch) -> list[Experiment | Teaching]:
     """What was submitted; each is computed before the page is drawn again."""
     asked = []
 
-    def compute_now(order):
+    def compute_now(order, again=False):
         asked.append(order)
         run = prepared(order)
         try:

@@ -1,0 +1,76 @@
+"""Keeping order on a shared server: the queue, what can go on, room, the teacher's PIN."""
+
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.experiment import Experiment, Teaching
+from core.runs import forecast, pin, retention, runner, store
+from core.runs.forecast import Forecast
+from core.runs.store import Run
+from core.training.checkpoint_header import step_kept as step_of
+
+__all__ = ["Forecast", "Room"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What all local runs take on the disk, and what they may (None: no limit)."""
+
+    used_bytes: int
+    quota_bytes: int | None
+
+
+def room() -> Room:
+    """How much room the runs take. Raises InputError when the limit is not a number."""
+    return Room(used_bytes=retention.used_bytes(), quota_bytes=retention.quota_bytes())
+
+
+def step_kept(run: Run) -> int:
+    """The step after which a run that came to nothing can go on; 0: only from the beginning."""
+    came_to_nothing = run.is_over and run.state not in ("finished", "damaged")
+    return step_of(run.folder) if came_to_nothing else 0
+
+
+def is_under_way(order: Experiment | Teaching) -> bool:
+    """Whether somebody has asked for this already and it is not over."""
+    run = store.find_run(order.run_id)
+    return run is not None and not run.is_over
+
+
+def forecast_of(run: Run) -> Forecast:
+    """When a queued or running run begins and how long it takes, as far as that can be told."""
+    from core.runs.local import slots
+
+    everything = store.list_runs()
+    finished = [other for other in everything if other.state == "finished"]
+    mine = store.place_in_queue(run.folder)
+    others = [r for r in everything if not r.is_over and r.run_id != run.run_id]
+    before = [r for r in others if store.place_in_queue(r.folder) < mine]
+
+    def left(one: Run) -> float | None:
+        order = one.experiment or one.teaching
+        return forecast.seconds_left(order, store.read_events(one.folder), finished) if order else 0
+
+    running = [left(other) for other in others if other.state == "running"]
+    before.sort(key=lambda one: store.place_in_queue(one.folder))
+    queued = [left(other) for other in before if other.state == "queued"]
+    waits = run.state == "queued"
+    return Forecast(
+        before=len(before),
+        wait_seconds=forecast.wait_seconds(slots(), running, queued) if waits else 0.0,
+        seconds=left(run),
+    )
+
+
+def check_pin(given: str, right: str) -> None:
+    """Raise InputError unless `given` is the teacher's PIN, or the right one is empty."""
+    pin.check_pin(given, right)
+
+
+def remove_runs(run_ids: list[str]) -> None:
+    """Delete runs of this computer that are over. Raises InputError at the first that is not."""
+    if not run_ids:
+        raise InputError("Choose the runs to remove first.")
+    with runner.deciding():
+        for run_id in run_ids:
+            retention.remove(run_id)

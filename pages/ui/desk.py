@@ -1,0 +1,49 @@
+"""The teacher's desk: how much room the runs take, and removing those that are over."""
+
+import streamlit as st
+
+from core import api
+from pages.ui import run_choice, state
+from pages.ui.words import size
+
+
+def panel() -> None:
+    """A closed box at the foot of the page; where there is a PIN, it is asked for first."""
+    with st.expander("Room on this server, and old runs"):
+        with state.explained():
+            room = api.room()
+            st.caption(_room(room.used_bytes, room.quota_bytes))
+        if state.is_teacher():
+            _remove()
+        else:
+            _unlock()
+
+
+def _room(used_bytes: int, quota_bytes: int | None) -> str:
+    if quota_bytes is None:
+        return f"All runs of this computer take {size(used_bytes)}. There is no limit."
+    return (
+        f"All runs of this computer take {size(used_bytes)} of {size(quota_bytes)}. When that is "
+        "used up, the next start removes the oldest runs that are over; what ships stays."
+    )
+
+
+def _unlock() -> None:
+    with st.form("teacher"):
+        given = st.text_input("The teacher's PIN", type="password")
+        if st.form_submit_button("Unlock"):
+            with state.explained():
+                state.become_teacher(given)
+                st.rerun()
+
+
+def _remove() -> None:
+    over = {run.run_id: run for run in api.runs() if run.is_over and not run.shipped}
+    chosen = st.multiselect(
+        "Runs that are over", list(over), format_func=lambda run_id: run_choice.title(over[run_id])
+    )
+    st.caption("Whoever needs one later can train it again: the same settings give the same run.")
+    if st.button("Remove them for good", icon=":material/delete:", disabled=not chosen):
+        with state.explained():
+            api.remove_runs(chosen)
+            st.rerun()

@@ -1,0 +1,30 @@
+"""The other runs of this server: what waits, what computes, and what was broken off."""
+
+import streamlit as st
+
+from core import api
+from core.runs.store import Run
+from pages.ui import live, run_choice, state
+from pages.ui.words import plain
+
+
+def panel(shown: Run | None) -> None:
+    """List them, each with a way to watch it, which is where it can be stopped or resumed."""
+    others = [run for run in api.runs() if _matters(run) and not (shown and run == shown)]
+    if not others:
+        return
+    st.subheader("Also on this server", divider="gray")
+    for other in others:
+        left, right = st.columns([4, 1])
+        step = api.step_kept(other)
+        saved = f" · saved after step {step}" if step else ""
+        left.markdown(f"{live.WORDS[other.state]} · {plain(run_choice.title(other))}{saved}")
+        if right.button("Watch", key=f"watch-{other.run_id}"):
+            state.watch(other)
+            st.rerun()
+
+
+def _matters(run: Run) -> bool:
+    """Runs that are not over, and those that lost their process: a server that starts after a
+    crash finds them here."""
+    return not run.is_over or (run.state == "interrupted" and api.step_kept(run) > 0)

@@ -1,0 +1,133 @@
+"""Resume, who may stop, and the teacher's desk, as a page shows them."""
+
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+
+from core import api
+from core.runs import pin, runner
+from core.runs.store import list_runs
+from core.training import resume
+from core.training.checkpoint_header import FILE
+from core.training.train import train
+from tests.conftest import compute
+from tests.pages.conftest import button, errors_of, open_page, prepared, press, texts_of, whole
+
+
+@pytest.fixture
+def kept(lab, monkeypatch):
+    """A run that lost its process, with a checkpoint."""
+    monkeypatch.setattr(resume, "SHARE", 1e9)
+    run = prepared(lab.experiment)
+    training = train(lab.experiment, run.folder)
+    for _ in range(8):
+        next(training)
+    while not (run.folder / FILE).exists():
+        next(training)
+    training.close()
+    (run.folder / "began").touch()
+    return api.find_run(run.run_id)
+
+
+def buttons(app):
+    return [each.label for each in app.button]
+
+
+def test_a_run_with_a_checkpoint_can_be_resumed_or_begun_again(kept, monkeypatch):
+    assert kept.state == "interrupted"
+    asked = []
+    monkeypatch.setattr(
+        api, "submit", lambda order, again=False: asked.append((order, again)) or kept
+    )
+    app = open_page("train", run=kept.run_id)
+    assert f"saved after step {api.step_kept(kept)}" in texts_of(app)
+    press(app, "Resume")
+    press(app, "Begin again")
+    assert asked == [(kept.experiment, False), (kept.experiment, True)]
+
+
+def test_a_run_that_lost_its_process_is_offered_to_whoever_comes(kept, finished_other):
+    app = open_page("train", run=finished_other.run_id)
+    assert "Also on this server" in texts_of(app)
+    assert "saved after step" in texts_of(app)
+    press(app, "Watch")
+    assert app.query_params["run"] == kept.run_id
+    assert "Resume" in buttons(app)
+
+
+@pytest.fixture
+def finished_other(lab):
+    return compute(replace(lab.experiment, seed=9))
+
+
+def test_a_run_that_had_to_begin_again_says_so(kept):
+    (kept.folder / FILE).write_bytes(b"damaged")
+    runner.prepare_folder(kept.folder, kept.experiment)
+    runner.work(kept.folder)
+    app = open_page("train", run=kept.run_id)
+    assert "The checkpoint is damaged. So the run begins again." in texts_of(app)
+
+
+# The PIN
+
+
+@pytest.fixture
+def pin_set(monkeypatch):
+    monkeypatch.setattr(pin, "_wrong", [])
+    monkeypatch.setenv("TERNARY_LAB_PIN", "4711")
+
+
+def give_pin(app, given: str):
+    (field,) = [field for field in app.text_input if field.label == "The teacher's PIN"]
+    field.set_value(given)
+    button(app, "Unlock").click()
+    return whole(app.run())
+
+
+def test_without_a_pin_everybody_clears_and_stops(finished_run):
+    app = open_page("train")
+    (chosen,) = [box for box in app.multiselect if box.label == "Runs that are over"]
+    chosen.set_value([finished_run.run_id])
+    whole(app.run())
+    press(app, "Remove them for good")
+    assert list_runs() == []
+
+
+def test_with_a_pin_only_the_teacher_clears(finished_run, pin_set):
+    app = open_page("train")
+    assert "Remove them for good" not in buttons(app)
+    give_pin(app, "0000")
+    assert "not the teacher's PIN" in errors_of(app)
+    assert "Remove them for good" not in buttons(app)
+    give_pin(app, "4711")
+    assert "Remove them for good" in buttons(app)
+
+
+def test_with_a_pin_only_who_started_it_and_the_teacher_stop_a_run(lab, pin_set, submitted):
+    run = prepared(lab.experiment)
+    with FileLock(run.folder / "worker.lock"):
+        app = open_page("train", run=run.run_id)
+        assert "Stop" not in buttons(app)
+        assert "Whoever started it can stop it" in texts_of(app)
+        give_pin(app, "4711")
+        assert "Stop" in buttons(app)
+    other = open_page("train", seed="5")
+    press(other, "Start")
+    assert "Stop" in buttons(other)
+
+
+def test_secrets_hold_the_pin_too(finished_run, monkeypatch):
+    monkeypatch.delenv("TERNARY_LAB_PIN", raising=False)
+    app = open_page("train")
+    assert "Remove them for good" in buttons(app)
+    app.secrets["TERNARY_LAB_PIN"] = "0815"
+    whole(app.run())
+    assert "Remove them for good" not in buttons(app)
+
+
+def test_a_limit_on_the_room_is_told_beforehand(finished_run, monkeypatch):
+    monkeypatch.setenv("TERNARY_LAB_RUNS_GIB", "2")
+    assert "the next start removes the oldest runs" in texts_of(open_page("train"))
+    monkeypatch.setenv("TERNARY_LAB_RUNS_GIB", "much")
+    assert "TERNARY_LAB_RUNS_GIB is 'much'" in errors_of(open_page("train"))
