@@ -5,6 +5,18 @@ errors). Whatever needs torch is imported when it is called, so a page that show
 wait for it.
 """
 
+from core.api.comparisons import (
+    FLOAT_MODEL,
+    Comparison,
+    GridRow,
+    Published,
+    SeedDifference,
+    agreement,
+    compare_runs,
+    grid_rows,
+    grids,
+    published,
+)
 from core.api.data import (
     augmented_examples,
     bad_rows,
@@ -83,17 +95,23 @@ from core.api.weights import (
 
 __all__ = [
     "EXPORT_KINDS",
+    "FLOAT_MODEL",
     "LAYOUTS",
     "LEFTOVERS",
     "Check",
+    "Comparison",
     "Disagreement",
     "ExportKind",
+    "GridRow",
     "Inspected",
     "Measured",
     "OpenModel",
     "Prediction",
+    "Published",
+    "SeedDifference",
     "Source",
     "Span",
+    "agreement",
     "augmented_examples",
     "bad_rows",
     "check",
@@ -101,6 +119,7 @@ __all__ = [
     "check_rows",
     "check_text",
     "class_names",
+    "compare_runs",
     "cores",
     "default_experiment",
     "default_teaching",
@@ -115,6 +134,8 @@ __all__ = [
     "export_name",
     "find_run",
     "finished_runs",
+    "grid_rows",
+    "grids",
     "guess_plan",
     "has_latent",
     "has_trained_head",
@@ -134,6 +155,7 @@ __all__ = [
     "predict",
     "predictions",
     "prefetch",
+    "published",
     "race",
     "rank_matrices",
     "read_files",
