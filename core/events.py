@@ -51,6 +51,32 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixState:
+    """How one quantized matrix stands: `changed` is the share of its codes that this one step
+    changed, `zeros` the share of zero codes; scale and threshold are means over the rows
+    (threshold None: every code is the nearest level); `counts` is the histogram of its latent
+    weights in equal bins from `low` to `high`. Of an embedding only the batch's rows count."""
+
+    name: str
+    part: str
+    changed: float
+    zeros: float
+    scale: float
+    threshold: float | None
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsSeen:
+    """A look at the weights after `step`, every so many steps."""
+
+    step: int
+    matrices: tuple[MatrixState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
     """The student's score on dev after `step`."""
 
@@ -73,9 +99,10 @@ class Taught:
     teacher: TeacherCard
 
 
-Event = Preparing | Started | StepDone | Evaluated | Finished | Taught
+Event = Preparing | Started | StepDone | WeightsSeen | Evaluated | Finished | Taught
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Preparing, Started, StepDone, Evaluated, Finished, Taught)
+    kind.__name__: kind
+    for kind in (Preparing, Started, StepDone, WeightsSeen, Evaluated, Finished, Taught)
 }
 
 
