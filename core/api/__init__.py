@@ -8,6 +8,7 @@ wait for it.
 from core.api.comparisons import (
     FLOAT_MODEL,
     Comparison,
+    Grid,
     GridRow,
     Published,
     SeedDifference,
@@ -102,6 +103,7 @@ __all__ = [
     "Comparison",
     "Disagreement",
     "ExportKind",
+    "Grid",
     "GridRow",
     "Inspected",
     "Measured",

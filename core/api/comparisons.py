@@ -20,7 +20,15 @@ from core.runs.grid_results import CaseResult, case_results
 from core.runs.grids import Grid, grid_files, read_grid
 from core.runs.store import Run
 
-__all__ = ["FLOAT_MODEL", "Comparison", "GridRow", "Published", "SeedDifference", "published"]
+__all__ = [
+    "FLOAT_MODEL",
+    "Comparison",
+    "Grid",
+    "GridRow",
+    "Published",
+    "SeedDifference",
+    "published",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +48,10 @@ def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
 
     Raises InputError where the runs have no pairs, or a file that is needed is missing.
     """
-    sides = [Tested(run) for run in (first, second)]
-    if not sides[0].matches(sides[1]):
+    one, two = Tested(first), Tested(second)
+    if not one.matches(two):
         raise InputError("The two runs were not tested on the same examples.")
-    answers = [side.answers(of) for side, of in zip(sides, who, strict=True)]
-    return compare(sides[0].metric, *answers, sides[0].references)
+    return compare(one.metric, one.answers(who[0]), two.answers(who[1]), one.references)
 
 
 def agreement(run: Run, who: str = "student") -> float | None:

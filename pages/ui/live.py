@@ -11,7 +11,7 @@ import streamlit as st
 from core import api
 from core.events import Evaluated, Event, Preparing, Started, StepDone
 from core.runs.store import Run
-from pages.ui import outcomes, state, training_charts
+from pages.ui import outcomes, state, training_charts, weight_history
 from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
@@ -52,7 +52,10 @@ def _draw(run_id: str, was_over: bool) -> None:
             st.rerun()
     elif run.state in ("stopped", "interrupted", "failed"):
         st.caption("Start it again with the same settings, or change them first.")
-    _curves(events)
+    steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
+    if steps:
+        _curves(events, steps)
+        weight_history.panel(events, steps)
     outcomes.of_run(run)
 
 
@@ -81,10 +84,7 @@ def _pace(steps: Sequence[StepDone]) -> str:
     )
 
 
-def _curves(events: Sequence[Event]) -> None:
-    steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
-    if not steps:
-        return
+def _curves(events: Sequence[Event], steps: int) -> None:
     is_student = any(isinstance(event, Started) for event in events)
     left, right = st.columns(2)
     with left:
