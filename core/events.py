@@ -48,6 +48,8 @@ class StepDone:
     learning_rate: float
     tokens: int
     seconds: float
+    attention_maps: float = 0.0
+    attention_outputs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

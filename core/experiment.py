@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from core.errors import InputError, one_of, within
-from core.records import canonical_json, settle
+from core.records import LATER_FIELD, identity_json, settle
 
 WEIGHT_BITS = (2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 4, 32)
@@ -19,6 +19,9 @@ GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
+LOSSES = ("hidden", "attention", "attention_maps", "attention_outputs", "logits", "labels")
+SCHEDULES = ("linear", "cosine", "constant")
+LATER = {LATER_FIELD: True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,8 @@ class QuantRecipe:
 
     Bits of 32 leave a tensor alone. Granularity "layer" gives one scale to a matrix, "row" one
     to each of its rows. `parts` and `layers` choose what is quantized at all (`layers` empty:
-    every encoder layer).
+    every encoder layer). `stages` are the bits that training passes through on its way down, in
+    equal shares of the steps: (8, 4) and 2 weight bits train a third at each.
     """
 
     method: str = "twn"
@@ -39,9 +43,12 @@ class QuantRecipe:
     activation: str = "minmax"
     parts: tuple[str, ...] = PARTS
     layers: tuple[int, ...] = ()
+    stages: tuple[int, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
+        for bits in self.stages:
+            one_of("The bits of a stage", bits, (8, 4, 3))
         one_of("Weight bits", self.weight_bits, WEIGHT_BITS)
         one_of("Embedding bits", self.embedding_bits, WEIGHT_BITS)
         one_of("Activation bits", self.activation_bits, ACTIVATION_BITS)
@@ -64,26 +71,37 @@ class QuantRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillRecipe:
-    """Weights of the four losses (PAPER 3: hidden + attention + logits, no labels)."""
+    """Weights of the losses (PAPER 3: hidden + attention + logits, no labels).
+
+    `attention_maps` compares the attention probabilities (KL divergence) and `attention_outputs`
+    what attention gives to the next layer (MSE), beside or in place of the scores.
+    """
 
     hidden: float = 1.0
     attention: float = 1.0
     logits: float = 1.0
     labels: float = 0.0
     temperature: float = 1.0
+    attention_maps: float = field(default=0.0, metadata=LATER)
+    attention_outputs: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
-        for name in ("hidden", "attention", "logits", "labels"):
-            within(f"The weight of the {name} loss", getattr(self, name), 0.0, 1000.0)
+        for name in LOSSES:
+            words = name.replace("_", " ")
+            within(f"The weight of the {words} loss", getattr(self, name), 0.0, 1000.0)
         within("The distillation temperature", self.temperature, 0.1, 100.0)
-        if not any((self.hidden, self.attention, self.logits, self.labels)):
-            raise InputError("All four losses are off, so nothing can be learned. Turn one on.")
+        if not any(getattr(self, name) for name in LOSSES):
+            raise InputError("All losses are off, so nothing can be learned. Turn one on.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRecipe:
-    """How long and how fast: AdamW, linear warm-up over `warmup` of the steps, linear decay.
+    """How long and how fast: AdamW, linear warm-up over `warmup` of the steps, then `schedule`.
+
+    `clip` bounds the norm of all gradients together (0: it does not). `dropout` is the student's.
+    With `averaging` the student that counts is the mean of its latent weights over that last
+    share of the steps.
 
     With `augment`, training draws from the examples and `augment_copies` changed copies of each
     (PAPER 3): every word is replaced with `augment_probability` by one of `augment_candidates`
@@ -105,6 +123,10 @@ class TrainRecipe:
     augment_probability: float = 0.4
     augment_candidates: int = 15
     augment_copies: int = 20
+    schedule: str = field(default="linear", metadata=LATER)
+    clip: float = field(default=0.0, metadata=LATER)
+    dropout: float = field(default=0.0, metadata=LATER)
+    averaging: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
@@ -120,6 +142,10 @@ class TrainRecipe:
         within("The share of replaced words", self.augment_probability, 0.0, 1.0)
         within("Candidates per word", self.augment_candidates, 1, 100)
         within("Copies per example", self.augment_copies, 1, 100)
+        one_of("Schedule", self.schedule, SCHEDULES)
+        within("The largest norm of the gradients", self.clip, 0.0, 1e6)
+        within("Dropout", self.dropout, 0.0, 0.9)
+        within("Averaging (a share of the steps)", self.averaging, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,4 +216,4 @@ def _check_names(task: str, model: str, seed: int) -> None:
 
 
 def _digest(order: Experiment | Teaching) -> str:
-    return hashlib.sha256(canonical_json(order).encode()).hexdigest()[:12]
+    return hashlib.sha256(identity_json(order).encode()).hexdigest()[:12]

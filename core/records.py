@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, shown
 
+LATER_FIELD = "later"  # in a field's metadata: added after records were first named
 Record = TypeVar("Record")
 _type_hints = functools.cache(typing.get_type_hints)
 
@@ -28,6 +29,25 @@ def to_plain(record: Any) -> dict[str, Any]:
 def canonical_json(record: Any) -> str:
     """The one JSON text of a record: sorted keys, no spaces. Equal records give equal text."""
     return json.dumps(asdict(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def identity_json(record: Any) -> str:
+    """`canonical_json` without fields that are marked as added later and have their default.
+
+    What a record said before a field existed, it says still; so a name made from this text
+    outlives new fields.
+    """
+    return json.dumps(_identity(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _identity(record: Any) -> dict[str, Any]:
+    plain = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.metadata.get(LATER_FIELD) and value == field.default:
+            continue
+        plain[field.name] = _identity(value) if is_dataclass(value) else value
+    return plain
 
 
 def from_plain(kind: type[Record], plain: object, where: str = "") -> Record:

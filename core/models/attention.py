@@ -9,11 +9,15 @@ The mask must be registered too: without it the library passes no mask at all an
 attended, silently. tests/core/test_models.py holds both against the library's eager attention.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
+from core.models.anatomy import is_attention
 from core.models.layers import ActivationQuantizer
 
 NAME = "ternary_lab"
@@ -59,6 +63,23 @@ def attention_with_scores(
         probabilities = quantizers.probabilities(probabilities)
     output = torch.matmul(probabilities, value).transpose(1, 2).contiguous()
     return output, scores
+
+
+@contextmanager
+def recorded_attention(model: nn.Module | None) -> Generator[list[Tensor]]:
+    """What each attention of `model` gives, (batch, tokens, hidden), in the order of the layers,
+    while the block runs forward; nothing for None."""
+    outputs: list[Tensor] = []
+    modules = [] if model is None else [m for m in model.modules() if is_attention(m)]
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0]))
+        for module in modules
+    ]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 AttentionInterface.register(NAME, attention_with_scores)

@@ -15,31 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.base import Quantized, quantize, with_scale
 from core.quantizers.lsq import LearnedStep, lsq
 from core.quantizers.registry import check
 
 IMPORTANCE_FLOOR = 1e-8
+KERNEL_DTYPES = (torch.float32, torch.bfloat16)
 STEP_FLOOR = 1e-9  # a learned step stays positive
-
-
-class _StraightThrough(torch.autograd.Function):
-    """Forward the second argument, send its gradient to the first (Bengio et al. 2013)."""
-
-    @staticmethod
-    def forward(ctx, latent: Tensor, quantized: Tensor) -> Tensor:  # type: ignore[override]
-        return quantized.view_as(quantized)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):  # type: ignore[override]
-        return gradient, None
-
-
-def straight_through(latent: Tensor, quantized: Tensor) -> Tensor:
-    """`quantized`, bit for bit, whose gradient flows to `latent`; both of one shape."""
-    result: Tensor = _StraightThrough.apply(latent, quantized)  # type: ignore[assignment]
-    return result
 
 
 class ActivationQuantizer(nn.Module):
@@ -61,9 +45,15 @@ class ActivationQuantizer(nn.Module):
         if self.kind == "lsq":
             quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
             return quantized.to(x.dtype)
-        with torch.no_grad():
-            quantized = fake_quantize_activation(x.float(), self.bits, self.kind)
-        return straight_through(x, quantized.to(x.dtype))
+        wanted = product_dtype(x)
+        known = x.dtype in KERNEL_DTYPES and wanted in KERNEL_DTYPES
+        quantized = fake_quantize_activation(
+            x.detach() if known else x.detach().float(),
+            self.bits,
+            self.kind,
+            wanted if known else torch.float32,
+        )
+        return straight_through(x, quantized.to(wanted))
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -90,7 +80,8 @@ class WeightQuantizer(nn.Module):
     step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before. A rule that learns its scale has
     it as the parameter `step` instead, (rows, 1) or (1, 1). In training every call quantizes anew.
     In evaluation the first call's result is kept until the next `.train()` or `.eval()`, so the
-    scores, the file and the pictures share one object.
+    scores, the file and the pictures share one object. Whoever watches a training sets
+    `keeps_seen` and finds in `seen` what the last forward computed with, and of which rows.
     """
 
     def __init__(self, name: str, method: str, bits: int, granularity: str, weight: Tensor) -> None:
@@ -100,9 +91,21 @@ class WeightQuantizer(nn.Module):
         self.second_moment: Tensor | None = None
         self._scale: Tensor | None = None
         self._kept: Quantized | None = None
+        self.keeps_seen = False
+        self.seen: tuple[Quantized, Tensor | None] | None = None
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
             self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
+
+    def change_bits(self, bits: int, weight: Tensor) -> None:
+        """Go on with other bits; a learned step starts anew from `weight`."""
+        if bits == self.bits:
+            return
+        self.bits, self._scale, self._kept = bits, None, None
+        if self.rule.learns_scale:
+            first = self._solve(weight, None, None)
+            with torch.no_grad():
+                self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
 
     @property
     def works_by_rows(self) -> bool:
@@ -110,19 +113,26 @@ class WeightQuantizer(nn.Module):
         return self.granularity == "row" and not self.rule.learns_scale
 
     def forward(
-        self, weight: Tensor, rows: Tensor | None = None, latent: Tensor | None = None
+        self,
+        weight: Tensor,
+        rows: Tensor | None = None,
+        latent: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight; or,
-        where the rows' latent values (n, cols) are handed in, to those."""
+        where the rows' latent values (n, cols) are handed in, to those. `dtype`, float32 or
+        bfloat16, is what the caller computes with; a learned step always gives float32."""
         if latent is None:
             latent = weight if rows is None else F.embedding(rows, weight)
         if self.rule.learns_scale and self.training:
             with torch.no_grad():
                 self.step.clamp_min_(STEP_FLOOR)
+            if self.keeps_seen:
+                self.quantize(weight, rows)
             step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
             value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
             return value
-        return straight_through(latent, self.quantize(weight, rows).dequantize())
+        return straight_through(latent, self.quantize(weight, rows).dequantize(dtype))
 
     @torch.no_grad()
     def quantize(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
@@ -139,7 +149,18 @@ class WeightQuantizer(nn.Module):
                 self._select(self._scale, whole, rows),
             )
         self._remember(quantized, whole)
-        return quantized.rows(rows) if whole and rows is not None else quantized
+        quantized = quantized.rows(rows) if whole and rows is not None else quantized
+        if self.keeps_seen:
+            self.seen = quantized, rows
+        return quantized
+
+    def peek(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
+        """What `quantize` would answer now, without any trace in what it answers later."""
+        memory = self._scale, self._kept, self.seen
+        try:
+            return self.quantize(weight, rows)
+        finally:
+            self._scale, self._kept, self.seen = memory
 
     def _solve(self, weight: Tensor, weights: Tensor | None, start: Tensor | None) -> Quantized:
         return quantize(
@@ -179,7 +200,9 @@ class QuantLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (..., in) -> (..., out)
         weight = self.weight
         if self.weight_quantizer is not None:
-            weight = self.weight_quantizer(weight)
+            wanted = product_dtype(weight)
+            known = wanted in KERNEL_DTYPES
+            weight = self.weight_quantizer(weight, dtype=wanted if known else torch.float32)
         return F.linear(self.activation_quantizer(x), weight, self.bias)
 
 

@@ -28,6 +28,8 @@ def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedMo
     """
     check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
     check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
+    for bits in recipe.stages:
+        check(recipe.method, bits, recipe.weight_granularity)
     depth = teacher.config.num_hidden_layers
     if recipe.layers and max(recipe.layers) >= depth:
         raise InputError(
@@ -81,6 +83,20 @@ def quantized_weights(student: nn.Module) -> dict[str, Quantized]:
     return {
         name: quantizer.quantize(weight) for name, weight, quantizer in weight_quantizers(student)
     }
+
+
+def set_dropout(student: nn.Module, share: float) -> None:
+    """Dropout wherever the architecture has it; a student is built without."""
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+
+
+def enter_stage(student: nn.Module, recipe: QuantRecipe, bits: int) -> None:
+    """Quantize with `bits` for now, or with a matrix's own final bits where those are more."""
+    for name, weight, quantizer in weight_quantizers(student):
+        final = recipe.embedding_bits if part_of(name) == "embedding" else recipe.weight_bits
+        quantizer.change_bits(max(bits, final), weight)
 
 
 def hand_over_second_moments(student: nn.Module, second_moments: dict[Tensor, Tensor]) -> None:

@@ -9,8 +9,8 @@ and Kwok, arXiv 1802.08635, section 3). `twn` uses it above 2 bits with D = 1, `
 import torch
 from torch import Tensor
 
-from core.quantizers.base import above, nearest_codes
-from core.quantizers.blocks import sum_over_columns
+from core.quantizers.base import inverse, levels
+from core.quantizers.kernels import cost_nearest, moments_above, moments_nearest
 from core.quantizers.registry import Levels
 
 ITERATIONS = 10
@@ -23,22 +23,10 @@ def moments(
     """sum(D b w) and sum(D b^2) of the codes that `start` gives, each (rows, 1): their ratio is
     the best scale for these codes."""
 
-    def ternary(w: Tensor, d: Tensor | None) -> tuple[Tensor, Tensor]:
-        magnitude = w.abs()
+    if bits == 2:
         border = start.scale / 2 if start.threshold is None else start.threshold
-        weighted = above(magnitude, border)  # |b|, which is also b^2
-        weighted = weighted if d is None else weighted.mul_(d)
-        lower = weighted.sum(dim=1, keepdim=True)
-        return weighted.mul_(magnitude).sum(dim=1, keepdim=True), lower
-
-    def general(w: Tensor, d: Tensor | None) -> tuple[Tensor, Tensor]:
-        codes = nearest_codes(w, start.scale, bits)
-        weighted = codes if d is None else codes * d
-        upper, lower = weighted * w, weighted * codes
-        return upper.sum(dim=1, keepdim=True), lower.sum(dim=1, keepdim=True)
-
-    upper, lower = sum_over_columns(ternary if bits == 2 else general, weight, importance)
-    return upper, lower
+        return moments_above(weight, border, importance)
+    return moments_nearest(weight, inverse(start.scale), levels(bits), importance)
 
 
 def ratio(upper: Tensor, lower: Tensor) -> Tensor:
@@ -50,13 +38,7 @@ def cost(weight: Tensor, scale: Tensor, bits: int, importance: Tensor | None) ->
     """The objective of the nearest codes under `scale`, (rows, 1). Summed from the errors
     themselves: at 8 bits they are far too small to be seen in a difference of large sums."""
 
-    def squares(w: Tensor, d: Tensor | None) -> tuple[Tensor]:
-        error = nearest_codes(w, scale, bits).mul_(scale).sub_(w).square_()
-        error = error if d is None else error.mul_(d)
-        return (error.sum(dim=1, keepdim=True),)
-
-    (total,) = sum_over_columns(squares, weight, importance)
-    return total
+    return cost_nearest(weight, scale, inverse(scale), levels(bits), importance)
 
 
 def better(

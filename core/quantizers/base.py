@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.quantizers.blocks import row_blocks, sum_over_columns
+from core.quantizers.blocks import row_blocks
+from core.quantizers.kernels import codes_above, codes_nearest, magnitudes, scaled
 from core.quantizers.registry import Levels, Rule, check
 
 
@@ -36,9 +37,10 @@ class Quantized:
     bits: int
     threshold: Tensor | None = None
 
-    def dequantize(self) -> Tensor:
-        """scale * codes, float32 (rows, cols): what the network computes with."""
-        return self.codes.to(torch.float32).mul_(self.scale)
+    def dequantize(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """scale * codes, (rows, cols) in float32 or rounded to bfloat16: what the network
+        computes with."""
+        return scaled(_as_rows(self.codes, self.scale), self.scale, dtype).view(self.codes.shape)
 
     def rows(self, index: Tensor | slice) -> "Quantized":
         """Only the rows of `index`; a shared scale stays shared."""
@@ -48,6 +50,11 @@ class Quantized:
             bits=self.bits,
             threshold=None if self.threshold is None else _rows_of(self.threshold, index),
         )
+
+
+def _as_rows(matrix: Tensor, scale: Tensor) -> Tensor:
+    """The matrix as a rule sees it: one long row where one scale is shared."""
+    return matrix if scale.shape[0] > 1 else matrix.reshape(1, -1)
 
 
 def _rows_of(value: Tensor, index: Tensor | slice) -> Tensor:
@@ -107,8 +114,8 @@ def quantize(
 def with_scale(weight: Tensor, scale: Tensor, bits: int) -> Quantized:
     """The nearest levels under a given scale, (rows, 1) or (1, 1)."""
     matrix = weight.detach().to(torch.float32)
-    shown = matrix if scale.shape[0] > 1 else matrix.reshape(1, -1)
-    codes = _codes(shown, Levels(scale=scale.detach()), bits).reshape(matrix.shape)
+    shown = _as_rows(matrix, scale)
+    codes = nearest_codes(shown, scale.detach(), bits).reshape(matrix.shape)
     return Quantized(codes=codes, scale=scale.detach(), bits=bits)
 
 
@@ -148,38 +155,33 @@ def _solve_rows(
 def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
     """The int8 codes (rows, cols) of an answer."""
     if answer.threshold is None:
-        return nearest_codes(shown, answer.scale, bits).to(torch.int8)
-    return torch.sign(shown).mul_(above(shown.abs(), answer.threshold)).to(torch.int8)
+        return nearest_codes(shown, answer.scale, bits)
+    return codes_above(shown, answer.threshold)
 
 
 def mean_magnitude(weight: Tensor) -> Tensor:
     """mean|w| of each row, (rows, 1)."""
-    (total,) = sum_over_columns(lambda w: (w.abs().sum(dim=1, keepdim=True),), weight)
-    return total / weight.shape[1]
+    return magnitudes(weight)[0] / weight.shape[1]
 
 
-def above(magnitude: Tensor, border: Tensor) -> Tensor:
-    """1.0 where magnitude (rows, cols) > border (rows, 1), else 0.0."""
-    # Comparing straight into floats: converting a mask of bool costs ten times the comparison.
-    return torch.gt(magnitude, border, out=torch.empty_like(magnitude))
+def largest_magnitude(weight: Tensor) -> Tensor:
+    """max|w| of each row, (rows, 1)."""
+    return magnitudes(weight)[1]
+
+
+def inverse(scale: Tensor) -> Tensor:
+    """1 / scale, and 0 where scale is 0."""
+    return torch.where(scale > 0, 1.0 / scale, 0.0)
 
 
 def nearest_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
-    """The nearest level of each weight, as float32 whole numbers; zeros where scale is 0."""
-    inverse = torch.where(scale > 0, 1.0 / scale, 0.0)
-    return (weight * inverse).round_().clamp_(-levels(bits), levels(bits))
+    """The nearest level of each weight, int8 (rows, cols); zeros where scale (rows, 1) is 0."""
+    return codes_nearest(weight, inverse(scale), levels(bits))
 
 
 def fake_quantize(weight: Tensor, **options) -> Tensor:
     """Quantize and dequantize, float32 (rows, cols). Options as in `quantize`."""
     return quantize(weight, **options).dequantize()
-
-
-def largest_magnitude(weight: Tensor) -> Tensor:
-    """max|w| of each row, (rows, 1), without a copy of the matrix."""
-    # amin and amax are ten times faster here than aminmax or a norm over dim 1 (torch 2.13, CPU).
-    high, low = weight.amax(dim=1, keepdim=True), weight.amin(dim=1, keepdim=True)
-    return torch.maximum(high, -low)
 
 
 def _unit(shown: Tensor, name: str) -> Tensor | None:

@@ -2,6 +2,8 @@
 
     L = hidden * sum over L+1 hidden states of MSE(student, teacher)
       + attention * sum over L layers of MSE of the scores Q K^T / sqrt(d), before the softmax
+      + attention_maps * sum over L layers of KL(teacher || student) of the probabilities after it
+      + attention_outputs * sum over L layers of MSE of what attention gives (both off in the paper)
       + logits * cross-entropy of the student's logits against the teacher's probabilities
       + labels * cross-entropy against the true labels (off in the paper)
 
@@ -19,28 +21,36 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.experiment import DistillRecipe
+from core.models.attention import recorded_attention
 from core.models.heads import logits_of
+
+ZERO = torch.zeros(())
+LOWEST = -1e9  # a score that leaves no probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
     """What a forward gives: logits (batch, classes), or (batch, 1), or (batch, 2, tokens) of a
     span; hidden states L+1 x (batch, tokens, hidden); attention scores
-    L x (batch, heads, tokens, tokens)."""
+    L x (batch, heads, tokens, tokens); attention outputs L x (batch, tokens, hidden), empty where
+    nobody asked for them."""
 
     logits: Tensor
     hidden: tuple[Tensor, ...]
     scores: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Losses:
-    """The four losses, unweighted scalars."""
+    """The losses, unweighted scalars; those that cost extra are 0 unless they have a weight."""
 
     hidden: Tensor
     attention: Tensor
     logits: Tensor
     labels: Tensor
+    attention_maps: Tensor = ZERO
+    attention_outputs: Tensor = ZERO
 
     def total(self, recipe: DistillRecipe) -> Tensor:
         """The weighted sum; a loss of weight 0 adds nothing, not even its gradient."""
@@ -48,10 +58,12 @@ class Losses:
         return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
 
 
-def run_with_outputs(model, inputs: dict[str, Tensor]) -> Outputs:
-    """Forward with all that the losses need, in float32."""
-    out = model(**inputs, output_hidden_states=True, output_attentions=True)
+def run_with_outputs(model, inputs: dict[str, Tensor], recipe: DistillRecipe) -> Outputs:
+    """Forward with all that the losses of `recipe` need, in float32."""
+    with recorded_attention(model if recipe.attention_outputs else None) as attended:
+        out = model(**inputs, output_hidden_states=True, output_attentions=True)
     return Outputs(
+        attended=tuple(output.float() for output in attended),
         logits=logits_of(out, inputs["attention_mask"]).float(),
         hidden=tuple(state.float() for state in out.hidden_states),
         scores=tuple(score.float() for score in out.attentions),
@@ -59,18 +71,32 @@ def run_with_outputs(model, inputs: dict[str, Tensor]) -> Outputs:
 
 
 def losses(
-    student: Outputs, teacher: Outputs, mask: Tensor, labels: Tensor, temperature: float
+    student: Outputs, teacher: Outputs, mask: Tensor, labels: Tensor, recipe: DistillRecipe
 ) -> Losses:
-    """All four losses; mask (batch, tokens) is 1 on real tokens; labels as in a Batch, real
-    numbers where a value is to be predicted."""
+    """All losses; mask (batch, tokens) is 1 on real tokens; labels as in a Batch, real numbers
+    where a value is to be predicted."""
     tokens = mask[:, :, None].float()  # (batch, tokens, 1)
     pairs = tokens * tokens.transpose(1, 2)  # (batch, tokens, tokens)
     return Losses(
         hidden=_sum_of_means(student.hidden, teacher.hidden, tokens),
         attention=_sum_of_means(student.scores, teacher.scores, pairs[:, None]),
-        logits=teacher_loss(student.logits, teacher.logits, labels, temperature),
+        logits=teacher_loss(student.logits, teacher.logits, labels, recipe.temperature),
         labels=label_loss(student.logits, labels),
+        attention_maps=_maps(student, teacher, mask) if recipe.attention_maps else ZERO,
+        attention_outputs=_sum_of_means(student.attended, teacher.attended, tokens),
     )
+
+
+def _maps(student: Outputs, teacher: Outputs, mask: Tensor) -> Tensor:
+    """Sum over layers of the mean over heads and real tokens of KL(teacher || student)."""
+    absent = (mask == 0)[:, None, None, :]  # no probability for padding
+    total, tokens = torch.zeros(()), mask[:, None, :].float()  # (batch, 1, tokens)
+    for ours, theirs in zip(student.scores, teacher.scores, strict=True):
+        wanted = torch.log_softmax(theirs.masked_fill(absent, LOWEST), dim=-1)
+        found = torch.log_softmax(ours.masked_fill(absent, LOWEST), dim=-1)
+        each = (wanted.exp() * (wanted - found)).sum(dim=-1)  # (batch, heads, tokens)
+        total = total + (each * tokens).sum() / (tokens.sum() * each.shape[1])
+    return total
 
 
 def label_loss(logits: Tensor, labels: Tensor) -> Tensor:

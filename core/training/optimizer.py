@@ -1,4 +1,4 @@
-"""AdamW as the paper uses it: decay on weights only, linear warm-up, linear decay to zero."""
+"""AdamW as the paper uses it: decay on weights only, linear warm-up, then a schedule."""
 
 import math
 from typing import Any
@@ -28,16 +28,24 @@ class Optimizer:
                 module.weight.requires_grad_(False)
                 self.tables[module.weight] = RowAdamW(module.weight.data, decay)
                 module.reader = self.tables[module.weight].read
+        self.clip = recipe.clip
         self.dense = torch.optim.AdamW(_groups(model, recipe), lr=recipe.learning_rate, fused=True)
 
     def step(self, rate: float) -> None:
         """One step at this learning rate with the gradients there are, which are then gone."""
+        if self.clip:
+            torch.nn.utils.clip_grad_norm_(self._learning(), self.clip)
         for group in self.dense.param_groups:
             group["lr"] = rate * group["share"]
         self.dense.step()
         self.dense.zero_grad(set_to_none=True)
         for table in self.tables.values():
             table.advance(rate)
+
+    def _learning(self) -> list[Tensor]:
+        """Everything that has a gradient now: parameters, and the rows that were read."""
+        dense = [p for group in self.dense.param_groups for p in group["params"]]
+        return dense + [leaf for table in self.tables.values() for leaf in table.reading]
 
     def finish(self) -> None:
         """Bring every row of every table up to date: before the model is scored or saved."""
@@ -72,13 +80,17 @@ def _groups(model: nn.Module, recipe: TrainRecipe) -> list[dict[str, Any]]:
 
 
 def learning_rate_at(step: int, recipe: TrainRecipe) -> float:
-    """Learning rate of `step` (from 1): up over `warmup` of the steps, then down to 0."""
+    """Learning rate of `step` (from 1): up over `warmup` of the steps, then by the schedule: in a
+    line or in half a wave of the cosine down to 0, or not at all."""
     warmup_steps = math.ceil(recipe.warmup * recipe.steps)
     if step <= warmup_steps:
-        share = step / warmup_steps
-    else:
-        share = (recipe.steps - step + 1) / max(1, recipe.steps - warmup_steps)
-    return recipe.learning_rate * share
+        return recipe.learning_rate * (step / warmup_steps)
+    left = (recipe.steps - step + 1) / max(1, recipe.steps - warmup_steps)
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if recipe.schedule == "cosine":
+        left = (1 - math.cos(math.pi * left)) / 2
+    return recipe.learning_rate * left
 
 
 def descend(optimizer: Optimizer, loss: Tensor, step: int, recipe: TrainRecipe) -> float:

@@ -55,6 +55,11 @@ class RowAdamW:
         """Steps taken."""
         return len(self._rates) - 1
 
+    @property
+    def reading(self) -> tuple[Tensor, ...]:
+        """The leaf that was read last, with its gradient; nothing between two steps."""
+        return () if self._reading is None else (self._reading[1],)
+
     @torch.no_grad()
     def read(self, rows: Tensor) -> Tensor:
         """The rows (n,), up to date, as a leaf (n, hidden) that takes a gradient."""

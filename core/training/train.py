@@ -27,7 +27,9 @@ from core.experiment import Experiment
 from core.machine import check_precision, describe
 from core.models.student import (
     build_student,
+    enter_stage,
     hand_over_second_moments,
+    set_dropout,
     weight_quantizers,
 )
 from core.models.teachers import load_card, load_teacher, teacher_tokenizer
@@ -36,12 +38,14 @@ from core.packed.origin import origin_of
 from core.places import replacing
 from core.results import Result
 from core.tasks.base import find_task, prepare
+from core.training.averaging import Averaging
 from core.training.batches import Batch, training_batches
 from core.training.distill import Losses, losses, run_with_outputs
 from core.training.layer_reports import layer_reports
 from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
 from core.training.score_book import ScoreBook
+from core.training.watching import Watch
 
 MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
 PREDICTIONS_FILE = "predictions.safetensors"
@@ -134,6 +138,7 @@ def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]
     teacher = load_teacher(experiment.task, experiment.model)
     torch.manual_seed(experiment.seed)
     student = build_student(teacher, experiment.quant)
+    set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
     lesson = yield from tokenize(task, teacher, tokenizer, experiment.train, experiment.seed)
@@ -144,13 +149,31 @@ def _steps(experiment: Experiment, pupils: Pupils, book: ScoreBook) -> Iterator[
     """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
     optimizer = Optimizer(pupils.student, recipe)
+    averaging = Averaging(pupils.student, recipe.averaging, recipe.steps)
+    watch = Watch(student=pupils.student, steps=recipe.steps)
     batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed)
     for step in range(1, recipe.steps + 1):
+        enter_stage(pupils.student, experiment.quant, bits_at(step, experiment))
+        watched = watch.expect(step)
         yield training_step(experiment, pupils, optimizer, next(batches), step)
+        if watched:
+            yield watch.look(step)
+        if averaging.wants(step):
+            optimizer.finish()
+            averaging.take()
+        if step == recipe.steps:
+            optimizer.finish()
+            averaging.settle()
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
             optimizer.finish()
             yield from book.split("student", pupils.student, "dev")
             yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))
+
+
+def bits_at(step: int, experiment: Experiment) -> int:
+    """The bits of the stage that `step` (from 1) falls into; 2 in the last: what a matrix has."""
+    stages = (*experiment.quant.stages, 2)
+    return stages[(step - 1) * len(stages) // experiment.train.steps]
 
 
 def training_step(
@@ -175,6 +198,8 @@ def training_step(
         attention=float(parts.attention.detach()),
         logits=float(parts.logits.detach()),
         labels=float(parts.labels.detach()),
+        attention_maps=float(parts.attention_maps.detach()),
+        attention_outputs=float(parts.attention_outputs.detach()),
         learning_rate=rate,
         tokens=int(batch.attention_mask.sum()),
         seconds=time.perf_counter() - began,
@@ -182,14 +207,13 @@ def training_step(
 
 
 def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses:
-    """The four losses of one batch; forward in bfloat16 where the recipe says so."""
+    """The losses of one batch; forward in bfloat16 where the recipe says so."""
     low = experiment.train.precision == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         with torch.no_grad():
-            teacher = run_with_outputs(pupils.teacher, batch.inputs)
-        student = run_with_outputs(pupils.student, batch.inputs)
-    temperature = experiment.distill.temperature
-    return losses(student, teacher, batch.attention_mask, batch.labels, temperature)
+            teacher = run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
+        student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
+    return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)
 
 
 def _write(

@@ -41,7 +41,7 @@ def test_hidden_loss_is_the_sum_over_layers_of_the_mean_over_real_tokens():
             if MASK[b, i]
         ]
         expected += sum(squares) / len(squares)
-    found = losses(student, teacher, MASK, LABELS, 1.0).hidden
+    found = losses(student, teacher, MASK, LABELS, DistillRecipe()).hidden
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_attention_loss_counts_only_pairs_of_real_tokens():
             if MASK[b, i] and MASK[b, j]
         ]
         expected += sum(squares) / len(squares)
-    found = losses(student, teacher, MASK, LABELS, 1.0).attention
+    found = losses(student, teacher, MASK, LABELS, DistillRecipe()).attention
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -77,7 +77,7 @@ def test_logit_loss_written_out(temperature):
 
 def test_a_perfect_copy_has_no_loss_but_the_entropy_of_its_teacher():
     teacher = outputs(1)
-    found = losses(teacher, teacher, MASK, LABELS, 1.0)
+    found = losses(teacher, teacher, MASK, LABELS, DistillRecipe())
     shares = torch.softmax(teacher.logits, dim=1)
     assert found.hidden.item() == found.attention.item() == 0.0
     entropy = -(shares * shares.log()).sum(dim=1).mean().item()
@@ -85,14 +85,14 @@ def test_a_perfect_copy_has_no_loss_but_the_entropy_of_its_teacher():
 
 
 def test_the_total_is_the_weighted_sum():
+    values = (1.0, 2.0, 3.0, float("nan"), 4.0, 4.0)
     parts = Losses(
-        **{
-            name: torch.tensor(value)
-            for name, value in zip(Losses.__slots__, (1.0, 2.0, 3.0, float("nan")), strict=True)
-        }
+        **{name: torch.tensor(value) for name, value in zip(Losses.__slots__, values, strict=True)}
     )
-    recipe = DistillRecipe(hidden=10.0, attention=0.5, logits=1.0, labels=0.0)
-    assert parts.total(recipe).item() == pytest.approx(14.0)  # a loss that is off cannot spoil it
+    recipe = DistillRecipe(
+        hidden=10.0, attention=0.5, logits=1.0, labels=0.0, attention_maps=2, attention_outputs=3
+    )
+    assert parts.total(recipe).item() == pytest.approx(34.0)  # a loss that is off cannot spoil it
 
 
 # A value
@@ -108,7 +108,7 @@ def test_the_losses_of_a_value_are_squared_errors_worked_by_hand():
 
 
 def test_a_batch_of_one_value_is_not_taken_for_a_class():
-    found = losses(one_value(0), one_value(1), MASK[:1], torch.tensor([2.0]), 1.0)
+    found = losses(one_value(0), one_value(1), MASK[:1], torch.tensor([2.0]), DistillRecipe())
     student, teacher = one_value(0).logits.item(), one_value(1).logits.item()
     assert found.logits.item() == pytest.approx((student - teacher) ** 2)
     assert found.labels.item() == pytest.approx((student - 2.0) ** 2)
@@ -183,3 +183,24 @@ def test_the_losses_of_classes_are_the_cross_entropies_of_the_library():
     assert torch.equal(label_loss(student, labels), expected)
     expected = torch.nn.functional.cross_entropy(student, teacher.softmax(dim=1))
     torch.testing.assert_close(teacher_loss(student, teacher, labels, 1.0), expected)
+
+
+def test_attention_maps_are_compared_by_their_divergence():
+    student, teacher = outputs(0), outputs(1)
+    expected, tokens = 0.0, int(MASK.sum())
+    for s, t in zip(student.scores, teacher.scores, strict=True):
+        total = 0.0
+        for b, head, i in ((b, h, i) for b in range(2) for h in range(6) for i in range(4)):
+            there = [j for j in range(4) if MASK[b, j]]
+            if not MASK[b, i]:
+                continue
+            ours, theirs = ([math.exp(x[b, head, i, j]) for j in there] for x in (s, t))
+            pairs = [(q / sum(ours), p / sum(theirs)) for q, p in zip(ours, theirs, strict=True)]
+            total += sum(p * math.log(p / q) for q, p in pairs)
+        expected += total / (tokens * 6)
+    recipe = DistillRecipe(attention_maps=1.0)
+    assert losses(student, teacher, MASK, LABELS, recipe).attention_maps.item() == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert losses(student, teacher, MASK, LABELS, DistillRecipe()).attention_maps == 0
+    assert losses(teacher, teacher, MASK, LABELS, recipe).attention_maps.abs() < 1e-6
