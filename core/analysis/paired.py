@@ -16,7 +16,7 @@ shown, which does not mean that there is none.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from core.errors import InputError
 from core.tasks.metrics import MEANS, METRICS, STATISTICS
 
+RIGHT_OR_WRONG = ("accuracy", "exact-match")
 RESAMPLES = 2000
 LEVEL = 0.95
 
@@ -73,21 +74,27 @@ def compare(metric: str, first: Any, second: Any, references: Any) -> Comparison
     one, two = scorer(metric, first, references), scorer(metric, second, references)
     draws = differences(one, two, len(references))
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    right = [MEANS[metric](each, references) for each in (first, second)] if metric in MEANS else []
-    is_share = bool(right) and metric != "answer-f1"
-    only = [int(((right[i] > 0) & (right[1 - i] == 0)).sum()) for i in (0, 1)] if is_share else []
     everything = np.arange(len(references))
-    return Comparison(
+    found = Comparison(
         metric=metric,
         examples=len(references),
         first=one(everything),
         second=two(everything),
         low=float(low),
         high=float(high),
-        test="McNemar's exact test" if only else "paired bootstrap",
-        p=mcnemar(*only) if only else bootstrap_p(draws),
-        only_first=only[0] if only else None,
-        only_second=only[1] if only else None,
+        test="paired bootstrap",
+        p=bootstrap_p(draws),
+    )
+    if metric not in RIGHT_OR_WRONG:
+        return found
+    right, also = (MEANS[metric](each, references) > 0 for each in (first, second))
+    only = int((right & ~also).sum()), int((also & ~right).sum())
+    return replace(
+        found,
+        test="McNemar's exact test",
+        p=mcnemar(*only),
+        only_first=only[0],
+        only_second=only[1],
     )
 
 

@@ -27,7 +27,10 @@ MAX_ANSWERS = 64
 
 def by_folder(run: Run) -> tuple[str, int]:
     """A finished run as a key: its folder, and when that last changed."""
-    return str(run.folder), run.folder.stat().st_mtime_ns
+    try:
+        return str(run.folder), run.folder.stat().st_mtime_ns
+    except OSError:  # deleted this very moment
+        return str(run.folder), 0
 
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the model ...")

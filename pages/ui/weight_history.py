@@ -85,11 +85,10 @@ def _histograms(seen: Sequence[WeightsSeen], total_steps: int, name: str) -> Non
             alt="Histogram of one matrix's latent weights after one step, with its thresholds.",
             key="histogram-at-step",
         )
-    threshold = "" if at.threshold is None else f", threshold {at.threshold:.4f}"
-    st.caption(
-        f"After step {step}: {100 * at.zeros:.1f} % zeros, scale {at.scale:.4f}{threshold}. Dashed "
-        "lines are the thresholds: between them a weight is 0. Dotted ones are the levels -scale "
-        "and +scale."
-    )
+    text = f"After step {step}: {100 * at.zeros:.1f} % zeros, scale {at.scale:.4f}"
+    if at.threshold is not None:
+        text += f", threshold {at.threshold:.4f}. Dashed lines are the thresholds: between them a "
+        text += "weight is 0"
+    st.caption(f"{text}. Dotted lines are the levels of the codes -1 and +1.")
     with st.expander("As a table"):
         st.dataframe(charts.twin(seen), hide_index=True, height=240)

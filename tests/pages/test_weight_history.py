@@ -104,7 +104,7 @@ def test_a_finished_run_replays_its_weights(finished_run, seen):
     assert QUESTION in texts_of(app)
     assert "After step 4: 25.0 % zeros, scale 1.0000, threshold 0.5000" in texts_of(app)
     app.selectbox(key="history-matrix").set_value("bert.pooler.dense").run()
-    assert "scale 1.0000. Dashed" in texts_of(whole(app))
+    assert "scale 1.0000. Dotted" in texts_of(whole(app))
     app.select_slider(key="history-step").set_value(2).run()
     assert "After step 2" in texts_of(whole(app))
     app.segmented_control(key="kept-history-lines").set_value("by matrix").run()
