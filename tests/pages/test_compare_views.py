@@ -86,6 +86,14 @@ def test_every_view_opens_for_every_kind_of_task(school, kind, view):
     assert not app.error, errors_of(app)
 
 
+def open_pair(first: str, second: str):
+    """The view of two models with these two chosen."""
+    app = open_page("compare", view=PAIR)
+    app.selectbox(key="first").set_value(first).run()
+    app.selectbox(key="second").set_value(second).run()
+    return whole(app)
+
+
 # Points and filters
 
 
@@ -167,7 +175,7 @@ def test_runs_that_ship_without_answers_have_scores_and_no_interval(grid, seeds)
     table = app.dataframe[0].value.set_index("case")
     assert table.loc["uniform", "accuracy (%)"] == "9.0 ± 0.6"
     assert "ships without its answers" in table.loc["uniform", "difference [95 %]"]
-    app = open_page("compare", view=PAIR, first=seeds[0].run_id)
+    app = open_pair(seeds[0].run_id, "teacher")
     assert "ships without its answers" in errors_of(app)
     assert not open_page("compare").error
 
@@ -183,12 +191,12 @@ def test_a_damaged_grid_is_said_and_the_others_are_shown(grid):
 
 
 def test_two_students_are_compared_on_the_same_examples(seeds):
-    app = open_page("compare", view=PAIR, first=seeds[0].run_id, second=seeds[3].run_id)
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
     assert [head.value for head in app.subheader] == ["The student is better than the other"]
     assert app.metric[2].value == "+90.0"
     counts = app.dataframe[0].value.iloc[0]
     assert counts.tolist() == [2, 18, 0, 0]
-    app = open_page("compare", view=PAIR, first=seeds[3].run_id, second=seeds[0].run_id)
+    app = open_pair(seeds[3].run_id, seeds[0].run_id)
     assert [head.value for head in app.subheader] == ["The student is worse than the other"]
     assert app.metric[3].value == "< 0.001"
 
@@ -209,7 +217,7 @@ def test_runs_of_different_tests_have_no_pairs(seeds):
     saved = load_file(file)
     saved["test.labels"] = 1 - saved["test.labels"]
     save_file(saved, file)
-    app = open_page("compare", view=PAIR, first=seeds[0].run_id, second=seeds[3].run_id)
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
     assert "not tested on the same examples" in errors_of(app)
 
 
