@@ -81,7 +81,7 @@ def parallel_coordinates(points: pd.DataFrame, metric: str, dark: bool) -> go.Fi
     ]
     # By rank, not by score: one bad recipe would leave all others in one shade.
     places = pd.Series(columns["score"]).rank(pct=True).tolist()
-    scale = [[0.0, "#3B4B5A" if dark else "#B8D8EA"], [1.0, "#9BDCFF" if dark else "#003E66"]]
+    scale = [[0.0, "#5B7A90" if dark else "#B8D8EA"], [1.0, "#9BDCFF" if dark else "#003E66"]]
     figure = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
