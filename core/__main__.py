@@ -82,8 +82,8 @@ def _add_bench(commands) -> None:
     bench.add_argument("what", choices=("quantize", "train", *packed.BENCHES))
     bench.add_argument("--task", default="movie-sentiment")
     bench.add_argument("--model", default="minilm-l6")
-    bench.add_argument("--precision", default=None, help="fp32 or bf16 (train)")
-    bench.add_argument("--steps", type=int, default=20, help="steps of each method (train)")
+    bench.add_argument("--precision", default=None, help="fp32 or bf16 (train; else both)")
+    bench.add_argument("--steps", type=int, default=20, help="steps of each arm (train)")
     bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
     packed.add_bench_options(bench)
 
@@ -189,20 +189,16 @@ def _bench(parsed: argparse.Namespace) -> None:
     if parsed.what in packed.BENCHES:
         packed.bench(parsed)
         return
-    from core.bench import quantize, train
+    if parsed.what == "train":
+        from core.commands import steps
+
+        steps.run(parsed)
+        return
+    from core.bench import quantize
     from core.machine import cores, describe
 
-    machine = describe(cores())
-    if parsed.what == "quantize":
-        rows = list(quantize.measure(parsed.task, parsed.model))
-        print(quantize.table(rows))
-    else:
-        given = {"task": parsed.task, "model": parsed.model, "precision": parsed.precision}
-        base = api.default_experiment()
-        experiment = build({k: v for k, v in given.items() if v is not None}, base)
-        rows = train.measure(experiment, parsed.steps)
-        for row in rows:
-            print(f"{row.method:<6} {row.seconds:.3f} s a step, {row.over_twn:.3f} x twn")
+    machine, rows = describe(cores()), list(quantize.measure(parsed.task, parsed.model))
+    print(quantize.table(rows))
     if parsed.json:
         print(json.dumps({"machine": to_plain(machine), "rows": [to_plain(r) for r in rows]}))
     else:

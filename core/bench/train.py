@@ -1,64 +1,147 @@
-"""What a training step of each method costs against twn's, on the same batches, alternating."""
+"""What a training step costs: against the floor, against the released code, method by method.
 
+For every batch each arm takes one step, in turns, so that whatever else the machine does hits all
+alike; what is reported are medians, over the batches, of ratios on the same batch.
+
+ours       the step of `core.training.train` with one quantization method
+floor      the same step with nothing quantized: teacher forward, student forward and backward,
+           optimizer, same padding, same precision; no quantization can be faster
+released   the authors' step (see `as_released`), float32: they have no other
+
+Memory is the largest resident size of a process that trains one arm and nothing else.
+"""
+
+import multiprocessing
+import resource
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.experiment import Experiment
-from core.training.batches import training_batches
+from core.bench.as_released import padded, released_student
+from core.experiment import DistillRecipe, Experiment, QuantRecipe
+from core.training.batches import Batch, training_batches
 from core.training.optimizer import Optimizer
 from core.training.train import Pupils, prepare_pupils, training_step
 
 WARM_UP = 3
+MEMORY_STEPS = 30
 METHODS = ("twn", "lat", "lsq")
+FLOOR, RELEASED = "floor", "released"
+UNQUANTIZED = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCost:
-    """Median seconds of a step, and the median over the batches of its ratio to twn's."""
+    """Median seconds of a step of one method in one precision, and medians of ratios: of ours to
+    the floor, of the released step to ours, of ours to twn's."""
 
     method: str
     precision: str
     seconds: float
+    floor_seconds: float
+    released_seconds: float
+    over_floor: float
+    released_over_ours: float
     over_twn: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Peak resident bytes of a process that trains twn, and of one that trains the floor."""
+
+    precision: str
+    size_bytes: int
+    floor_size_bytes: int
+
+    @property
+    def over_floor(self) -> float:
+        """Ours over the floor's."""
+        return self.size_bytes / self.floor_size_bytes
+
+
 def measure(experiment: Experiment, steps: int) -> list[StepCost]:
-    """Time `steps` steps of every method on the same batches, in turns."""
-    arms = {}
-    for method in METHODS:
-        changed = replace(experiment, quant=replace(experiment.quant, method=method))
-        pupils = _last(prepare_pupils(changed))
-        arms[method] = changed, pupils, Optimizer(pupils.student, changed.train)
-    text = next(iter(arms.values()))[1].lesson.train
-    batches = training_batches(text, experiment.train.batch_size, experiment.seed)
-    seconds: dict[str, list[float]] = {method: [] for method in METHODS}
+    """Time `steps` steps of every arm on the same batches, in turns."""
+    steppers, batches = _arms(experiment)
+    names = list(steppers)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for step in range(1, WARM_UP + steps + 1):
-        batch = next(batches)
-        order = METHODS if step % 2 else METHODS[::-1]
-        for method in order:
-            changed, pupils, optimizer = arms[method]
+        batch, first = next(batches), step % len(names)
+        for name in (*names[first:], *names[:first]):
             began = time.perf_counter()
-            training_step(changed, pupils, optimizer, batch, step)
+            steppers[name](batch, step)
             if step > WARM_UP:
-                seconds[method].append(time.perf_counter() - began)
-    twn = np.array(seconds["twn"])
-    return [
-        StepCost(
-            method=method,
-            precision=experiment.train.precision,
-            seconds=statistics.median(times),
-            over_twn=float(np.median(np.array(times) / twn)),
-        )
-        for method, times in seconds.items()
-    ]
+                seconds[name].append(time.perf_counter() - began)
+    return [_cost(method, experiment.train.precision, seconds) for method in METHODS]
 
 
-def _last(preparing) -> Pupils:
+def _cost(method: str, precision: str, seconds: dict[str, list[float]]) -> StepCost:
+    times = {name: np.array(each) for name, each in seconds.items()}
+    ours = times[method]
+    return StepCost(
+        method=method,
+        precision=precision,
+        seconds=statistics.median(ours),
+        floor_seconds=statistics.median(times[FLOOR]),
+        released_seconds=statistics.median(times[RELEASED]),
+        over_floor=float(np.median(ours / times[FLOOR])),
+        released_over_ours=float(np.median(times[RELEASED] / ours)),
+        over_twn=float(np.median(ours / times["twn"])),
+    )
+
+
+def _arms(experiment: Experiment) -> tuple[dict[str, Callable], Iterator[Batch]]:
+    """What one step of each arm is, and the batches for all."""
+    recipes = {
+        method: replace(experiment, quant=replace(experiment.quant, method=method))
+        for method in METHODS
+    }
+    recipes[FLOOR] = replace(experiment, quant=UNQUANTIZED)
+    arms = {name: _stepper(recipe, _pupils(recipe)) for name, recipe in recipes.items()}
+    released = replace(
+        experiment,
+        distill=DistillRecipe(),
+        train=replace(experiment.train, precision="fp32"),
+        quant=UNQUANTIZED,
+    )
+    pupils = _pupils(released)
+    pupils = replace(pupils, student=released_student(pupils.teacher))
+    take = _stepper(released, pupils)
+    arms[RELEASED] = lambda batch, step: take(padded(batch), step)
+    train = experiment.train
+    return arms, training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
+
+
+def _stepper(experiment: Experiment, pupils: Pupils) -> Callable:
+    optimizer = Optimizer(pupils.student, experiment.train)
+    return lambda batch, step: training_step(experiment, pupils, optimizer, batch, step)
+
+
+def _pupils(experiment: Experiment) -> Pupils:
+    preparing = prepare_pupils(experiment)
     try:
         while True:
             next(preparing)
     except StopIteration as end:
         return end.value
+
+
+def memory(experiment: Experiment) -> Memory:
+    """Peak memory of ours and of the floor, each in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        ours = pool.apply(_peak_bytes, (experiment,))
+        floor = pool.apply(_peak_bytes, (replace(experiment, quant=UNQUANTIZED),))
+    precision = experiment.train.precision
+    return Memory(precision=precision, size_bytes=ours, floor_size_bytes=floor)
+
+
+def _peak_bytes(experiment: Experiment) -> int:
+    pupils = _pupils(experiment)
+    take = _stepper(experiment, pupils)
+    train = experiment.train
+    batches = training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
+    for step in range(1, MEMORY_STEPS + 1):
+        take(next(batches), step)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,78 @@
+"""What a training step is measured against computes what it should; ratios are ratios."""
+
+import json
+
+import pytest
+import torch
+
+from core.__main__ import main
+from core.bench import as_released
+from core.bench import train as bench
+from core.bench.as_released import padded, released_student
+from core.experiment import QuantRecipe
+from core.models.student import build_student
+from core.training.batches import training_batches
+from core.training.train import train
+from tests.conftest import tiny_model, with_train
+from tests.core.test_watching import pupils_of
+
+
+def test_the_released_student_is_a_ternary_one(monkeypatch):
+    """In eval mode and without its clipping it computes what ours computes at 2-2-8 per matrix,
+    embedding per row, with symmetric activations: only slower."""
+    monkeypatch.setattr(as_released, "CLIP", 100.0)
+    teacher = tiny_model()
+    theirs = released_student(teacher).eval()
+    ours = build_student(teacher, QuantRecipe(activation="symmetric"))
+    ids = torch.randint(5, 26, (4, 9), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found, expected = theirs(ids).logits, ours(ids).logits
+    assert not torch.equal(expected, teacher(ids).logits)
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+
+
+def test_the_released_gradient_stops_where_something_was_clipped(lab):
+    student = released_student(tiny_model()).train()
+    weight = student.get_parameter("bert.pooler.dense.weight")
+    with torch.no_grad():
+        weight[0, 0] = 3.0
+    student(torch.randint(5, 26, (4, 9))).logits.sum().backward()
+    assert weight.grad is not None
+    assert weight.grad[0, 0] == 0
+    assert weight.grad.count_nonzero() > 100
+
+
+def test_padding_to_64_tokens_changes_no_text(lab):
+    batch = next(training_batches(pupils_of(lab.experiment).lesson.train, 5, 0))
+    rows = len(batch.labels)
+    wide = padded(batch)
+    tokens = batch.input_ids.shape[1]
+    assert wide.input_ids.shape == wide.attention_mask.shape == (rows, 64)
+    assert torch.equal(wide.input_ids[:, :tokens], batch.input_ids)
+    assert wide.attention_mask.sum() == batch.attention_mask.sum()
+    teacher = tiny_model()
+    with torch.no_grad():
+        torch.testing.assert_close(
+            teacher(**wide.inputs).logits, teacher(**batch.inputs).logits, rtol=1e-4, atol=1e-5
+        )
+
+
+def test_the_floor_quantizes_nothing(lab):
+    student = build_student(tiny_model(), bench.UNQUANTIZED)
+    ids = torch.randint(5, 26, (4, 9))
+    with torch.no_grad():
+        torch.testing.assert_close(student(ids).logits, tiny_model()(ids).logits)
+
+
+@pytest.mark.slow
+def test_the_last_line_is_one_object_with_the_ratios(lab, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "MEMORY_STEPS", 1)
+    where = ["--task", lab.experiment.task, "--model", lab.experiment.model]
+    assert main(["bench", "train", *where, "--steps", "3", "--precision", "fp32", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["method"] for row in found["rows"]] == ["twn", "lat", "lsq"]
+    twn = found["rows"][0]
+    assert (twn["over_floor"], twn["over_twn"]) == (found["over_floor"], 1.0)
+    assert found["released_over_ours"] == twn["released_over_ours"] > 0
+    assert found["memory"][0]["size_bytes"] > 50 * 2**20
+    assert list(train(with_train(lab.experiment, steps=1)))  # measuring leaves training as it was
