@@ -29,8 +29,10 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
         )
         if chosen:
             # A teacher has none of the settings, an untrained model none of the training's.
-            free = {TEACHER} if name not in TRAINING else {TEACHER, UNTRAINED}
-            kept &= table[name].isin(chosen) | table["who"].isin(free if name != "model" else ())
+            free = [TEACHER, UNTRAINED] if name in TRAINING else [TEACHER]
+            if name == "model":
+                free = []
+            kept &= table[name].isin(chosen) | table["who"].isin(free)
     return table.loc[kept]
 
 
