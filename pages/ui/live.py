@@ -49,14 +49,19 @@ def _draw(run_id: str, was_over: bool) -> None:
         _stop(run)
     elif run.state in ("stopped", "interrupted", "failed"):
         _again(run)
-    for event in events:
-        if isinstance(event, Resumed) and event.text:
-            st.warning(event.text)
+    _resumed(events)
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     if steps:
         _curves(events, steps)
         weight_history.panel(events, steps)
     outcomes.of_run(run)
+
+
+def _resumed(events: Sequence[Event]) -> None:
+    """Say where a run could not go on as it was left."""
+    for event in events:
+        if isinstance(event, Resumed) and event.text:
+            st.warning(event.text)
 
 
 def _stop(run: Run) -> None:
