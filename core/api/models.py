@@ -29,8 +29,8 @@ class Source:
 
 def source_of_teacher(task: str, model: str, quant: QuantRecipe | None = None) -> Source:
     """The teacher of (task, model), or with `quant` the teacher quantized without training."""
-    from core.models.teachers import teacher_folder
     from core.places import find
+    from core.teacher_folders import teacher_folder
 
     folder = find("teachers", teacher_folder(task, model), "model.safetensors")
     stamp = folder.stat().st_mtime if folder else 0.0
@@ -116,8 +116,9 @@ def _load_run(run: Run) -> _Loaded:
 def _load_full(source: Source) -> _Loaded:
     """A teacher, a teacher quantized without training, or a run's latent weights."""
     from core.models.student import build_student
-    from core.models.teachers import load_card, load_teacher
+    from core.models.teachers import load_teacher
     from core.packed import file
+    from core.teacher_folders import load_card
 
     threshold = load_card(source.task, source.model).threshold
     if source.kind == "latent":

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from core.errors import InputError
 from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
 from core.experiment import Teaching
-from core.models.teachers import teacher_folder
+from core.teacher_folders import teacher_folder
 from core.training import resume
 from core.training.checkpoint_header import FILE, step_kept
 from core.training.checkpoints import UnfitCheckpoint, read, write
