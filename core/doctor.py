@@ -11,6 +11,7 @@ from core import api, places
 from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
+from core.runs.ray_cluster import reached
 
 NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20
@@ -40,6 +41,8 @@ def examine() -> list[Finding]:
             f"{'has' if has_bf16() else 'has no'} native bfloat16",
         )
     )
+    if os.environ.get("TERNARY_LAB_RAY"):
+        found.append(_try("ray", True, reached))
     pip = importlib.util.find_spec("pip") is not None
     detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"
     found.append(Finding(what="pip", ok=pip, needed=False, detail=detail))

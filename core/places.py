@@ -3,6 +3,7 @@
 shipped   `cached_models/shipped`, tracked in git and never written to by the app;
           TERNARY_LAB_SHIPPED moves it
 local     `cached_models/local`, git-ignored; TERNARY_LAB_HOME moves it
+grids     `cached_models/grids`, the specifications of the shipped grids; TERNARY_LAB_GRIDS moves it
 cache     downloads and parsed data, outside the source tree; TERNARY_LAB_CACHE moves it
 
 Shipped and local have the same layout (`backbones/`, `teachers/`, `runs/`), so whatever reads one
@@ -30,6 +31,11 @@ def shipped() -> Path:
 def local() -> Path:
     """The folder for everything that a person makes here: runs and teachers."""
     return _folder("TERNARY_LAB_HOME", CACHED_MODELS / "local")
+
+
+def grids() -> Path:
+    """The folder of the grids that come with the source."""
+    return _folder("TERNARY_LAB_GRIDS", CACHED_MODELS / "grids")
 
 
 def cache() -> Path:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import compare_charts, live, state
+from pages.ui import compare_panels, compare_table, grid_panel, pair_panel, published_panel, state
 
 st.title("What does each bit cost?")
 
@@ -14,43 +14,37 @@ if not names:
     st.page_link("pages/train.py", label="To training")
     st.stop()
 
+view = st.segmented_control(
+    "View",
+    compare_panels.VIEWS,
+    default=compare_panels.VIEWS[0],
+    required=True,
+    label_visibility="collapsed",
+    **state.bound("view"),
+)
+if view == "Ablations":
+    grid_panel.panel({run.run_id: run for run in finished})
+    st.stop()
+
 with st.sidebar:
     task = st.selectbox("Task", names, **state.bound("task"))
+runs = {run.run_id: run for run in finished if run.result and run.result.task == task}
+first = next(iter(runs.values())).result
+assert first
+if view == "Two models":
+    pair_panel.panel(runs)
+    st.stop()
 
-runs = [run for run in finished if run.result and run.result.task == task]
-assert runs[0].result
-table = compare_charts.runs_table(runs)
-st.markdown("**Up is better, left is smaller.** Click a student to see its run.")
-event = st.altair_chart(
-    compare_charts.score_against_size(table, runs[0].result.metric, state.is_dark()),
-    on_select="rerun",
-    alt="Test score against size of teachers, untrained and trained students.",
-    key="score-against-size",
-)
-st.caption(
-    "Score on test examples that nothing was selected on; bars are one standard error of the "
-    "test sample. Two scores whose bars overlap are not shown to differ. Size is that of the "
-    "packed file; for a teacher, 4 bytes a weight."
-)
-picked = event["selection"].get("picked", [])
-if picked:
-    chosen = next((run for run in runs if run.run_id == picked[0].get("run")), None)
-    if chosen is not None:
-        live.panel(chosen)
+with st.sidebar:
+    table = compare_panels.filtered(compare_table.runs_table(list(runs.values())))
+points = compare_table.points(table)
+if view == "Published":
+    published_panel.panel(points, task)
+    st.stop()
 
+if view == "All settings":
+    compare_panels.all_settings(points, first.metric)
+else:
+    compare_panels.score_against_size(points, first.metric, runs)
 st.subheader("All of them", divider="gray")
-st.dataframe(
-    table,
-    hide_index=True,
-    column_config={
-        name: st.column_config.NumberColumn(format="%.1f")
-        for name in ("score", "standard error", "of teacher", "MiB", "times smaller", "seconds")
-    },
-)
-st.download_button(
-    "Download as CSV",
-    lambda: table.to_csv(index=False),
-    file_name=f"{task}.csv",
-    mime="text/csv",
-    icon=":material/download:",
-)
+compare_panels.table_and_download(table, task)

@@ -16,8 +16,8 @@ from core.analysis.weights import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
 from core.models.heads import logits_of
-from core.models.layers import IMPORTANCE_FLOOR
 from core.models.student import build_student, quantized_weights
+from core.quantizers.importance import FLOOR
 from core.training.batches import Batch
 from core.training.distill import label_loss
 
@@ -45,10 +45,7 @@ def importance(
     for done, batch in enumerate(batches):
         yield Preparing(text="Measuring which weights matter", done=done, total=len(batches))
         _add_squares(model, tracked, batch, squares)
-    return {
-        name: (total / len(batches)).sqrt_().add_(IMPORTANCE_FLOOR)
-        for name, total in squares.items()
-    }
+    return {name: (total / len(batches)).sqrt_().add_(FLOOR) for name, total in squares.items()}
 
 
 def _add_squares(model, tracked: dict, batch: Batch, squares: dict[str, Tensor]) -> None:

@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.base import Quantized, quantize, with_scale
+from core.quantizers.importance import importance
 from core.quantizers.lsq import LearnedStep, lsq
 from core.quantizers.registry import check
 
-IMPORTANCE_FLOOR = 1e-8
 KERNEL_DTYPES = (torch.float32, torch.bfloat16)
 STEP_FLOOR = 1e-9  # a learned step stays positive
 
@@ -66,11 +66,6 @@ class ActivationQuantizer(nn.Module):
                 self.step.copy_(first)
             self.step.clamp_min_(STEP_FLOOR)
         return self.step
-
-
-def importance(second_moment: Tensor | None) -> Tensor | None:
-    """D = sqrt(v) + 1e-8 of Adam's second moment v, same shape; None stays None."""
-    return None if second_moment is None else second_moment.sqrt().add_(IMPORTANCE_FLOOR)
 
 
 class WeightQuantizer(nn.Module):

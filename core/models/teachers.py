@@ -7,9 +7,7 @@ While a teacher of an embedded backbone is fine-tuned its word embedding stays f
 half of the model is stored once for all of them.
 """
 
-import hashlib
 import json
-import re
 import tempfile
 from pathlib import Path
 
@@ -28,21 +26,9 @@ from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json, from_json
 from core.results import TeacherCard
+from core.teacher_folders import load_card, teacher_folder
 
 TOKENIZER_FILE = "tokenizer.json"
-
-
-def slug(name: str) -> str:
-    """A name that is safe as a folder: letters, digits, dot, dash, underscore; at most 80 of
-    them. What had to be changed gets a digest, so two names never share a folder."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[-80:]
-    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-    return plain if plain == name else f"{plain}-{digest}"
-
-
-def teacher_folder(task: str, model: str) -> str:
-    """The folder name of the teacher of (task, model)."""
-    return f"{slug(task)}--{slug(model)}"
 
 
 def list_teachers() -> list[TeacherCard]:
@@ -106,17 +92,6 @@ def _save_shared(name: str, embedding: Tensor, root: Path) -> None:
 def to_half(value: Tensor) -> Tensor:
     """float16 storage of a weight, contiguous."""
     return value.detach().to(torch.float16).contiguous()
-
-
-def load_card(task: str, model: str) -> TeacherCard:
-    """The card of the teacher of (task, model); raises InputError when there is none."""
-    folder = find("teachers", teacher_folder(task, model))
-    if folder is None or not (folder / "teacher.json").exists():
-        raise InputError(
-            f"There is no teacher for {task} on {model} yet. "
-            f"Train one with: python -m core teach --task {task} --model {model}"
-        )
-    return from_json(TeacherCard, (folder / "teacher.json").read_text(encoding="utf-8"))
 
 
 def load_teacher(task: str, model: str) -> PreTrainedModel:

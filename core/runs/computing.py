@@ -11,6 +11,7 @@ Whoever calls is the run's own process (`runner.work`): it holds the lock of the
 down what it hears, so states, Stop and queue are the same wherever the computing is done.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -28,7 +29,11 @@ class Compute(Protocol):
 
 
 def chosen() -> Compute:
-    """The place that this computer's settings choose."""
-    from core.runs.local import compute
+    """The Ray cluster of TERNARY_LAB_RAY where it is set, else this computer."""
+    if os.environ.get("TERNARY_LAB_RAY"):
+        from core.runs import ray_cluster
 
-    return compute
+        return ray_cluster.compute
+    from core.runs import local
+
+    return local.compute

@@ -36,7 +36,8 @@ RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
 NO_REASON = "The run failed, and the reason could not be written. Is the disk full?"
-_parsed = functools.lru_cache(maxsize=1000)(from_json)  # pages list all runs again and again
+_parsed = functools.lru_cache(maxsize=4000)(from_json)  # pages list all runs again and again
+_event = functools.lru_cache(maxsize=10_000)(events.from_json)  # and read the events every second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +207,7 @@ def read_events(folder: Path) -> list[events.Event]:
     found = []
     for line in text.splitlines():
         try:
-            found.append(events.from_json(line))
+            found.append(_event(line))
         except InputError:
             continue
     return found

@@ -1,116 +1,120 @@
-"""Runs side by side: one table, and the score against the size."""
-
-import math
-from collections.abc import Sequence
+"""Recipes as points (score over size, with error bars and front) and as lines through all axes."""
 
 import altair as alt
 import pandas as pd
+import plotly.graph_objects as go
 
-from core.results import Result
-from core.runs.store import Run
-from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
-from pages.ui.words import WHO, metric_title
+from pages.ui.compare_table import STUDENT, TEACHER, UNTRAINED
+from pages.ui.palette import GREY, ORANGE, Layered, ink, student_blue, top_legend
+from pages.ui.words import metric_title
 
-
-def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a model: every finished run, and once each teacher."""
-    rows, teachers = [], set()
-    for run in runs:
-        if run.result is None or run.experiment is None:
-            continue
-        result, quant = run.result, run.experiment.quant
-        rows.append(
-            {
-                "who": WHO["student"],
-                "model": result.model,
-                "method": quant.method,
-                "bits": quant.label,
-                "granularity": quant.weight_granularity,
-                "steps": result.steps,
-                "seed": run.experiment.seed,
-                "score": 100 * result.score,
-                "standard error": 100 * result.score_standard_error,
-                "of teacher": _of_teacher(result, result.score),
-                "MiB": result.size_bytes_packed / 2**20,
-                "times smaller": result.compression,
-                "seconds": result.train_seconds,
-                "run": run.run_id,
-            }
-        )
-        rows.append(_untrained_row(rows[-1], run))
-        if result.model not in teachers:
-            teachers.add(result.model)
-            rows.append(_teacher_row(run))
-    return pd.DataFrame(rows)
+NAMES = [TEACHER, UNTRAINED, STUDENT]
+# Axes of the parallel coordinates, from what was chosen to what came of it.
+CHOSEN = ("model", "method", "bits", "granularity", "steps", "other settings")
+LABELS = {"other settings": "other", "agrees with teacher": "agreement", "granularity": "scales"}
+CAME_OUT = ("MiB", "score", "agrees with teacher", "seconds")
 
 
-def _of_teacher(result: Result, score: float) -> float:
-    """In per cent; NaN of a teacher that knows nothing (a correlation can be below zero)."""
-    return 100 * result.of_teacher(score) if result.teacher_score > 0 else math.nan
-
-
-def _untrained_row(student: dict, run: Run) -> dict:
-    result = run.result
-    assert result is not None
-    return student | {
-        "who": WHO["untrained"],
-        "steps": 0,
-        "score": 100 * result.untrained_score,
-        "standard error": 100 * result.untrained_standard_error,
-        "of teacher": _of_teacher(result, result.untrained_score),
-        "seconds": 0.0,
-    }
-
-
-def _teacher_row(run: Run) -> dict:
-    result = run.result
-    assert result is not None
-    return {
-        "who": WHO["teacher"],
-        "model": result.model,
-        "method": "float32",
-        "bits": "32-32-32",
-        "granularity": "",
-        "steps": 0,
-        "seed": 0,
-        "score": 100 * result.teacher_score,
-        "standard error": 100 * result.teacher_standard_error,
-        "of teacher": _of_teacher(result, result.teacher_score),
-        "MiB": result.size_bytes_float32 / 2**20,
-        "times smaller": 1.0,
-        "seconds": 0.0,
-        "run": run.run_id,
-    }
-
-
-def score_against_size(table: pd.DataFrame, metric: str, dark: bool) -> Layered:
-    """Test score over size (log), one standard error to both sides; click a point for its run."""
-    table = table.assign(
-        low=table["score"] - table["standard error"], high=table["score"] + table["standard error"]
-    )
-    names = list(WHO.values())
+def score_against_size(points: pd.DataFrame, metric: str, dark: bool) -> Layered:
+    """Test score over size (log) with error bars and front; click a point for its runs."""
     pick = alt.selection_point(name="picked", fields=["run"], on="click")
-    x = alt.X("MiB:Q", scale=alt.Scale(type="log"), title="size (MiB, logarithmic)")
+    x = alt.X("MiB:Q", scale=alt.Scale(type="log", nice=False, padding=24), title="size (MiB)")
+    y = alt.Y("score:Q", title=f"test {metric_title(metric)}", scale=alt.Scale(zero=False))
     colours = [ink(dark), ORANGE, student_blue(dark)]
     filled = [ink(dark), "transparent", student_blue(dark)]
-    who = alt.Color("who:N", scale=alt.Scale(domain=names, range=colours), legend=top_legend())
+    who = alt.Color("who:N", scale=alt.Scale(domain=NAMES, range=colours), legend=top_legend(1))
     shape = alt.Shape(
-        "who:N", scale=alt.Scale(domain=names, range=["square", "circle", "circle"]), legend=None
+        "who:N", scale=alt.Scale(domain=NAMES, range=["square", "circle", "circle"]), legend=None
     )
-    base = alt.Chart(table).encode(x=x, color=who)
-    bars = base.mark_rule().encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q")
-    points = base.mark_point(size=110, strokeWidth=2).encode(
-        y=alt.Y("score:Q", title=f"test {metric_title(metric)}", scale=alt.Scale(zero=False)),
+    base = alt.Chart(points).encode(x=x)
+    edge = alt.Chart(_edge(points)).encode(x=x, y=y)
+    edge = edge.mark_line(
+        interpolate="step-after", color=GREY, strokeDash=[2, 3], strokeWidth=2, clip=True
+    )
+    bars = base.mark_rule().encode(y=alt.Y("low:Q", title=""), y2="high:Q", color=who)
+    marks = base.mark_point(size=_size(points), strokeWidth=2, opacity=1).encode(
+        y=y,
+        color=who,
         shape=shape,
-        fill=alt.Fill("who:N", scale=alt.Scale(domain=names, range=filled), legend=None),
+        fill=alt.Fill("who:N", scale=alt.Scale(domain=NAMES, range=filled), legend=None),
         tooltip=[
             "who:N",
             "model:N",
             "method:N",
             "bits:N",
+            "granularity:N",
             "steps:Q",
+            "other settings:N",
             alt.Tooltip("score:Q", format=".1f"),
+            alt.Tooltip("standard error:Q", format=".2f"),
+            alt.Tooltip("bar:N", title="its bar is of the"),
+            "seeds:Q",
             alt.Tooltip("MiB:Q", format=".2f"),
         ],
     )
-    return alt.layer(bars, points.add_params(pick)).properties(height=420)
+    return alt.layer(edge, bars, marks.add_params(pick)).properties(height=420)
+
+
+def _edge(points: pd.DataFrame) -> pd.DataFrame:
+    """The corners of the front, to the end of the axis: nothing further right beats its last."""
+    corners = points.loc[points["front"], ["MiB", "score"]].sort_values("MiB")
+    if corners.empty:
+        return corners
+    last = {"MiB": points["MiB"].max(), "score": corners["score"].max()}
+    return pd.concat([corners, pd.DataFrame([last])])
+
+
+def _size(points: pd.DataFrame) -> int:
+    """Area of a mark: large for the last row of the hall, smaller where there are many."""
+    return 110 if len(points) <= 40 else 50
+
+
+def parallel_coordinates(points: pd.DataFrame, metric: str, dark: bool) -> go.Figure:
+    """One line a trained recipe through everything in which they differ; drag along an axis to
+    keep a range of it."""
+    students = points.loc[points["who"] == STUDENT]
+    columns = {name: students[name].tolist() for name in (*CHOSEN, *CAME_OUT)}
+    dimensions = [
+        _dimension(name, values, metric)
+        for name, values in columns.items()
+        if name in ("MiB", "score") or len(set(values)) > 1
+    ]
+    # By rank, not by score: one bad recipe would leave all others in one shade.
+    places = pd.Series(columns["score"]).rank(pct=True).tolist()
+    scale = [[0.0, "#5B7A90" if dark else "#B8D8EA"], [1.0, "#9BDCFF" if dark else "#003E66"]]
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={"color": places, "colorscale": scale, "showscale": False},
+            labelfont={"size": 14, "color": ink(dark)},
+            labelangle=-25,  # so that names stay apart where the page is narrow
+            tickfont={"size": 13, "color": ink(dark)},
+            rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
+            unselected={"line": {"color": GREY, "opacity": 0.15}},
+            labelside="top",
+        )
+    )
+    return figure.update_layout(
+        height=460,
+        margin={"l": 70, "r": 60, "t": 90, "b": 20},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink(dark)},
+    )
+
+
+def _dimension(name: str, values: list, metric: str) -> dict:
+    """An axis: numbers as they are, words as evenly spaced ticks."""
+    label = LABELS.get(name, name)
+    if name == "score":
+        label = metric_title(metric) if len(metric) < 10 else "test score"
+    kinds = sorted(set(values))
+    if name not in CHOSEN:
+        return {"label": label, "values": values}
+    return {
+        "label": label,
+        "values": [kinds.index(value) for value in values],
+        "tickvals": list(range(len(kinds))),
+        "ticktext": [str(kind) or "none" for kind in kinds],
+        "range": [-0.2, max(len(kinds) - 0.8, 0.2)],
+    }

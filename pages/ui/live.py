@@ -11,7 +11,7 @@ import streamlit as st
 from core import api
 from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
 from core.runs.store import Run
-from pages.ui import outcomes, state, training_charts
+from pages.ui import outcomes, state, training_charts, weight_history
 from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
@@ -49,11 +49,19 @@ def _draw(run_id: str, was_over: bool) -> None:
         _stop(run)
     elif run.state in ("stopped", "interrupted", "failed"):
         _again(run)
+    _resumed(events)
+    steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
+    if steps:
+        _curves(events, steps)
+        weight_history.panel(events, steps)
+    outcomes.of_run(run)
+
+
+def _resumed(events: Sequence[Event]) -> None:
+    """Say where a run could not go on as it was left."""
     for event in events:
         if isinstance(event, Resumed) and event.text:
             st.warning(event.text)
-    _curves(events)
-    outcomes.of_run(run)
 
 
 def _stop(run: Run) -> None:
@@ -113,10 +121,7 @@ def _pace(steps: Sequence[StepDone]) -> str:
     )
 
 
-def _curves(events: Sequence[Event]) -> None:
-    steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
-    if not steps:
-        return
+def _curves(events: Sequence[Event], steps: int) -> None:
     is_student = any(isinstance(event, Started) for event in events)
     left, right = st.columns(2)
     with left:

@@ -7,13 +7,14 @@ few, because each is some 80 MB of memory; answers are small and many.
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
 from core import api
 from core.events import Preparing
+from core.runs.store import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 MAX_ANSWERS = 64
+
+
+def by_folder(run: Run) -> tuple[str, int]:
+    """A finished run as a key: its folder, and when that last changed."""
+    try:
+        return str(run.folder), run.folder.stat().st_mtime_ns
+    except OSError:  # deleted this very moment
+        return str(run.folder), 0
 
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the model ...")
@@ -69,6 +78,24 @@ def latent_histogram(source: api.Source, name: str):
 def optimum_lines(source: api.Source, name: str, bits: int, granularity: str):
     """Where the exact optimum's outermost levels lie."""
     return api.optimum_lines(model(source), name, bits, granularity)
+
+
+@st.cache_resource(max_entries=500, show_spinner=False, hash_funcs={Run: by_folder})
+def comparison(other: Run, who: str, run: Run) -> api.Comparison:
+    """The paired test of another run's model ("teacher", ...) and a run's student, the second.
+    Raises InputError."""
+    return api.compare_runs(other, run, (who, "student"))
+
+
+@st.cache_resource(max_entries=200, show_spinner="Comparing ...", hash_funcs={Run: by_folder})
+def _grid_rows(grid: api.Grid, runs: tuple[Run, ...]) -> list[api.GridRow]:
+    return api.grid_rows(grid, {run.run_id: run for run in runs})
+
+
+def grid_rows(grid: api.Grid, runs: Mapping[str, Run]) -> list[api.GridRow]:
+    """The cases of a grid, each against the reference."""
+    wanted = [one.experiment.run_id for one in grid.runs]
+    return _grid_rows(grid, tuple(runs[run_id] for run_id in wanted if run_id in runs))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")

@@ -23,6 +23,10 @@ def student_blue(dark: bool) -> str:
     return LIGHT_BLUE if dark else BLUE
 
 
-def top_legend() -> alt.Legend:
-    """A legend above the chart, wide enough for whole phrases."""
-    return alt.Legend(title=None, orient="top", labelLimit=260)
+def top_legend(columns: int | None = None) -> alt.Legend:
+    """A legend above the chart, wide enough for whole phrases; in one row, or in `columns` for a
+    chart that may be narrower than the row."""
+    legend = alt.Legend(title=None, orient="top", labelLimit=260)
+    if columns is not None:
+        legend.columns = columns
+    return legend

@@ -10,7 +10,7 @@ from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
 from pages.ui.words import WHO, metric_title
 
 MAX_POINTS = 300
-LOSSES = ("hidden", "attention", "logits", "labels")
+LOSSES = ("hidden", "attention", "logits", "labels", "attention_maps", "attention_outputs")
 
 
 def loss_table(events: Sequence) -> pd.DataFrame:
@@ -27,13 +27,15 @@ def losses(events: Sequence, total_steps: int) -> alt.Chart:
     """Each loss by itself over the steps, on a logarithmic axis."""
     table = loss_table(events).melt("step", var_name="loss", value_name="value")
     table = table[table["value"] > 0]
+    legend = top_legend(2)
+    legend.values = list(dict.fromkeys(table["loss"]))
     return (
         alt.Chart(table)
         .mark_line()
         .encode(
             x=alt.X("step:Q", scale=alt.Scale(domain=[0, total_steps]), title="step"),
             y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="loss"),
-            color=alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=top_legend()),
+            color=alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=legend),
             strokeDash=alt.StrokeDash("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=None),
             tooltip=["step:Q", "loss:N", alt.Tooltip("value:Q", format=".4g")],
         )

@@ -8,6 +8,7 @@ import torch
 
 from core.quantizers import kernels
 from core.quantizers.activations import activation_range, fake_quantize_activation
+from core.quantizers.importance import importance
 
 SHAPES = [(1, 1), (1, 4096), (1, 12_289), (7, 33), (300, 64)]
 
@@ -66,6 +67,12 @@ def test_moments_and_cost_of_the_nearest_codes(matrix, weighted, top):
     cost = kernels.cost_nearest(weight, scale, 1 / scale, top, d)
     exact = ones.double() * (codes.double() * scale.double() - weight.double()) ** 2
     torch.testing.assert_close(cost, exact.sum(1, keepdim=True).float(), rtol=1e-4, atol=1e-12)
+
+
+def test_importance_is_the_root_of_the_second_moment(matrix):
+    expected = matrix[1].sqrt() + 1e-8
+    torch.testing.assert_close(importance(matrix[1]), expected, rtol=2e-7, atol=0)
+    assert importance(None) is None
 
 
 def test_codes_above_are_cut_strictly():

@@ -11,9 +11,9 @@ from core.models.layers import (
     QuantEmbedding,
     QuantLinear,
     WeightQuantizer,
-    importance,
 )
 from core.quantizers import quantize, rules
+from core.quantizers.importance import importance
 from core.quantizers.lsq import LearnedStep
 
 

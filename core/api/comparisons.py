@@ -1,0 +1,136 @@
+"""Runs against each other: paired tests, agreement with the teacher, grids case by case.
+
+All of it rests on what every run saved of its answers to the test examples; nothing is computed
+by a model here.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.analysis.paired import Comparison, compare
+from core.analysis.published import FLOAT_MODEL, Published, published
+from core.analysis.seeds import SeedDifference, difference_over_seeds
+from core.api.tested import Tested
+from core.errors import InputError
+from core.runs.grid_results import CaseResult, case_results
+from core.runs.grids import Grid, grid_files, read_grid
+from core.runs.store import Run
+
+__all__ = [
+    "FLOAT_MODEL",
+    "Comparison",
+    "Grid",
+    "GridRow",
+    "Published",
+    "SeedDifference",
+    "published",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridRow:
+    """One case of a grid against its reference case; `difference` is None for the reference and
+    where there are no pairs, and `why` then says why."""
+
+    result: CaseResult
+    is_reference: bool
+    difference: SeedDifference | None = None
+    why: str = ""
+
+
+def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
+    """The paired test of two models of finished runs on the test examples of their task; `who`
+    is "teacher", "untrained" or "student" for each.
+
+    Raises InputError where the runs have no pairs, or a file that is needed is missing.
+    """
+    one, two = Tested(first), Tested(second)
+    if not one.matches(two):
+        raise InputError("The two runs were not tested on the same examples.")
+    return compare(one.metric, one.answers(who[0]), two.answers(who[1]), one.references)
+
+
+def agreement(run: Run, who: str = "student") -> float | None:
+    """How far a model answers as its teacher does on test: the share of equal answers, or for
+    numbers their correlation. None where the run kept no predictions."""
+    file = run.folder / "predictions.safetensors"
+    try:
+        return _agreement(file, file.stat().st_mtime_ns, who)
+    except OSError:
+        return None
+
+
+@functools.lru_cache(maxsize=4000)
+def _agreement(file: Path, changed_ns: int, who: str) -> float | None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        found = load_file(file)
+        teacher, other = found["test.teacher"], found[f"test.{who}"]
+    except (OSError, SafetensorError, KeyError):
+        return None
+    if teacher.shape != other.shape or teacher.ndim != 2 or not len(teacher):
+        return None
+    if "test.labels" not in found:  # spans: the same start and end
+        return float((teacher[:, :2] == other[:, :2]).all(axis=1).mean())
+    if teacher.shape[1] == 1:
+        spread = teacher.std() * other.std()
+        return float(np.corrcoef(teacher[:, 0], other[:, 0])[0, 1]) if spread else 0.0
+    return float((teacher.argmax(axis=1) == other.argmax(axis=1)).mean())
+
+
+def grids() -> tuple[list[Grid], list[str]]:
+    """The shipped grids, and a sentence for each file that is none."""
+    found, wrong = [], []
+    for path in grid_files():
+        try:
+            found.append(_grid(path, path.stat().st_mtime_ns))
+        except InputError as error:
+            wrong.append(str(error))
+    return found, wrong
+
+
+@functools.lru_cache(maxsize=200)
+def _grid(path: Path, changed_ns: int) -> Grid:
+    return read_grid(path)
+
+
+def grid_rows(grid: Grid, runs: Mapping[str, Run]) -> list[GridRow]:
+    """The cases of a grid with what has finished among `runs` (by run id), each against the
+    reference on the seeds that both have."""
+    cases = case_results(grid, runs)
+    (reference,) = [case for case in cases if case.case == grid.reference]
+    rows = []
+    for case in cases:
+        if case is reference:
+            rows.append(GridRow(result=case, is_reference=True))
+            continue
+        try:
+            difference, why = _difference(reference.runs, case.runs), ""
+        except InputError as error:
+            difference, why = None, str(error)
+        rows.append(GridRow(result=case, is_reference=False, difference=difference, why=why))
+    return rows
+
+
+def _difference(reference: Sequence[Run], case: Sequence[Run]) -> SeedDifference:
+    by_seed = {_seed(run): run for run in reference}
+    pairs = [(by_seed[_seed(run)], run) for run in case if _seed(run) in by_seed]
+    if not pairs:
+        raise InputError("Not computed yet.")
+    sides = [(Tested(one), Tested(two)) for one, two in pairs]
+    for side in (side for pair in sides for side in pair):
+        if not side.matches(sides[0][0]):
+            raise InputError("Tested on other examples.")
+    answers = [[side.answers("student") for side in each] for each in zip(*sides, strict=True)]
+    start = sides[0][0]
+    return difference_over_seeds(start.metric, answers[0], answers[1], start.references)
+
+
+def _seed(run: Run) -> int:
+    return run.experiment.seed if run.experiment else 0

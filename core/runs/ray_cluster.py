@@ -1,0 +1,221 @@
+"""Computing on the machines of a Ray cluster (the second adapter of the port in `computing`).
+
+TERNARY_LAB_RAY holds the cluster's address: "auto" for the one that this computer belongs to, or
+host:port of its head. A run is one Ray task that asks for TERNARY_LAB_RAY_CPUS processors (2, and
+as many threads), and for the memory of the run's limit if there is one; the cluster queues what
+does not fit. Its items come back one by one while it computes (see `ray_node`), and the process
+that follows the run writes them into the run's folder.
+
+A run whose machine is lost fails with a sentence; started again it goes on from the last
+checkpoint that came back. Ray repeats nothing by itself. When the following process dies, Ray
+ends its task. Only this file imports Ray.
+"""
+
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from core import events
+from core.errors import InputError, within
+from core.events import Event
+from core.experiment import Experiment, Teaching
+from core.runs.limits import MEMORY, limits
+from core.runs.parcels import File, parcel, receive
+from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
+from core.runs.store import mark_begun, read_order, stop_asked
+from core.tasks.base import find_task, prepare
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+LISTEN_SECONDS = 0.1
+SOFT_STOP_SECONDS = 0.5
+ANSWER_SECONDS = 3.0
+
+
+def cpus() -> int:
+    """Processors, and threads, of one run."""
+    text = os.environ.get("TERNARY_LAB_RAY_CPUS", "")
+    count = int(text) if text.isdecimal() else 2
+    within("TERNARY_LAB_RAY_CPUS", count, 1, 1024)
+    return count
+
+
+@contextmanager
+def compute(folder: Path) -> Generator[Generator[Event] | None]:
+    """The events of the run of `folder`, computed on a machine of the cluster."""
+    order = read_order(folder)
+    _prepare(order)
+    with _connected() as ray:
+        items = _items(ray, order, folder)
+        try:
+            yield _events(items, folder) if _has_begun(items, folder) else None
+        finally:
+            items.close()
+
+
+def _prepare(order: Experiment | Teaching) -> None:
+    """Fetch here, once for all machines, what computing the order needs."""
+    list(prepare(find_task(order.task)))
+    if isinstance(order, Teaching):
+        from core.models.backbones import prepare_backbone
+
+        list(prepare_backbone(order.model))
+
+
+def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[Item]:
+    """What the machine says, until it has finished or the run is asked to stop; closing ends it."""
+    memory_mib = limits().memory_mib
+    task = ray.remote(compute_there).options(
+        num_returns="streaming",
+        num_cpus=cpus(),
+        memory=_bytes(memory_mib) or None,
+        max_retries=0,
+        scheduling_strategy="SPREAD",
+        name=f"ternary-lab {order.run_id}",
+    )
+    files, folders = parcel(order, folder), _folders(order)
+    stream = task.remote(order.run_id, files, folders, cpus(), memory_mib)
+    del files
+    try:
+        while not stop_asked(folder):
+            if ray.wait([stream], timeout=LISTEN_SECONDS)[0]:
+                try:
+                    yield ray.get(next(stream))
+                except StopIteration:
+                    return
+    except ray.exceptions.RayTaskError:
+        raise  # a fault of ours on that machine; its traceback is in the message
+    except ray.exceptions.OutOfMemoryError as error:
+        raise InputError(
+            "The machine of the cluster ran out of memory. Choose a smaller batch or model."
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise InputError(
+            "The machine that computed the run was lost. Start the run again: it goes on from its "
+            "last checkpoint."
+        ) from error
+    finally:
+        _end(ray, stream)
+
+
+def _folders(order: Experiment | Teaching) -> tuple[str, ...]:
+    """Models of the order that are folders of this computer (teachers are sent, these are not)."""
+    names = [order.train.augment_model if order.train.augment else ""]
+    names += [order.model] if isinstance(order, Teaching) else []
+    return tuple(name for name in names if name and Path(name).expanduser().is_dir())
+
+
+def _end(ray: Any, stream: Any) -> None:
+    """End the task: interrupt it, and kill its process if that does not help."""
+    with suppress(ray.exceptions.RayError):
+        ray.cancel(stream)
+        if not ray.wait([stream.completed()], timeout=SOFT_STOP_SECONDS)[0]:
+            ray.cancel(stream, force=True)
+
+
+def _has_begun(items: Iterator[Item], folder: Path) -> bool:
+    for item in items:
+        if isinstance(item, Begun):
+            sys.stderr.write(f"computing on {item.machine}\n")  # which is worker.log
+            mark_begun(folder)
+            return True
+    return False
+
+
+def _events(items: Iterator[Item], folder: Path) -> Generator[Event]:
+    for item in items:
+        if isinstance(item, File):
+            receive(item, folder)
+        elif isinstance(item, Said):
+            yield events.from_json(item.line)
+        elif isinstance(item, Refused):
+            raise InputError(item.sentence)
+
+
+@contextmanager
+def _connected() -> Generator[Any]:
+    """Ray, connected to the cluster, which gets the code of core/ to run. Raises InputError when
+    there is no Ray, no cluster, or no machine large enough."""
+    address = os.environ.get("TERNARY_LAB_RAY", "")
+    instead = "Or start the app without TERNARY_LAB_RAY to compute on this computer."
+    try:
+        ray = importlib.import_module("ray")
+    except ImportError as error:
+        raise InputError(
+            f"Ray is not installed. Run: pip install -r requirements-ray.txt. {instead}"
+        ) from error
+    _check_address(address, instead)
+    try:
+        ray.init(
+            address=address, log_to_driver=False, logging_level="error", runtime_env=_code_to_send()
+        )
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise _unreachable(address, str(error), instead) from error
+    try:
+        if not any(_is_large_enough(node["Resources"]) for node in _machines(ray)):
+            memory_mib = limits().memory_mib
+            memory = f" and {memory_mib:,.0f} MiB of memory" if memory_mib else ""
+            raise InputError(
+                f"No machine of the cluster has {cpus()} processors{memory} for a run. Add one, or "
+                f"set TERNARY_LAB_RAY_CPUS{f' or {MEMORY}' if memory else ''} lower."
+            )
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _code_to_send() -> dict[str, Any]:
+    """core/ and nothing else; it wins over a copy that a machine may have. Ray keeps it by its
+    hash, so only the first run after a change sends it."""
+    others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name != "core"]
+    return {"working_dir": str(PROJECT), "excludes": [*others, "__pycache__"]}
+
+
+def _is_large_enough(resources: dict[str, float]) -> bool:
+    enough_memory = resources.get("memory", 0) >= _bytes(limits().memory_mib)
+    return enough_memory and resources.get("CPU", 0) >= cpus()
+
+
+def _bytes(mib: float | None) -> int:
+    return int((mib or 0) * 2**20)
+
+
+def _machines(ray: Any) -> list[Any]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _check_address(address: str, instead: str) -> None:
+    """Raise InputError at once where Ray would try for a minute."""
+    if "://" in address:
+        raise InputError(
+            f"TERNARY_LAB_RAY is {address}, but events cannot come through Ray's client. Let this "
+            "computer join the cluster (ray start --address=HEAD:6379 --num-cpus=0) and set "
+            "TERNARY_LAB_RAY=auto."
+        )
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(address, str(error), instead) from error
+
+
+def _unreachable(address: str, reason: str, instead: str) -> InputError:
+    first_line = (reason.strip() or "no answer").splitlines()[0].rstrip(".")
+    return InputError(
+        f"The Ray cluster at {address} cannot be reached: {first_line}. "
+        f"Start it with: ray start --head. {instead}"
+    )
+
+
+def reached() -> str:
+    """What the cluster has, in words; raises InputError when it cannot be reached."""
+    with _connected() as ray:
+        machines = _machines(ray)
+        processors = sum(node["Resources"].get("CPU", 0) for node in machines)
+        at_once = sum(node["Resources"].get("CPU", 0) // cpus() for node in machines)
+        return f"{len(machines)} machines, {processors:g} processors, {at_once:g} runs at a time"

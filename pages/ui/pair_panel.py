@@ -1,0 +1,101 @@
+"""Two models on the same test examples: a test before the word "better"."""
+
+import pandas as pd
+import streamlit as st
+
+from core import api
+from core.runs.store import Run
+from pages.ui import loaded, run_choice, state
+from pages.ui.words import METRICS, WHO, scored
+
+# What a run holds beside its student, as the sentence calls it.
+OF_FIRST = {"teacher": "its teacher", "untrained": "what it was before training"}
+
+
+def panel(runs: dict[str, Run]) -> None:
+    """Choose two, and see whether they differ."""
+    left, right = st.columns(2)
+    with left:
+        first = st.selectbox(
+            "Student",
+            list(runs),
+            format_func=lambda run_id: run_choice.title(runs[run_id]),
+            **state.bound("first"),
+        )
+    with right:
+        titles = {who: f"{WHO[who]}, of the same run" for who in OF_FIRST}
+        titles |= {other: run_choice.title(runs[other]) for other in runs}
+        second = st.selectbox(
+            "Compared with",
+            [*OF_FIRST, *(run_id for run_id in runs if run_id != first)],
+            format_func=titles.__getitem__,
+            **state.bound("second"),
+        )
+    who, other = (second, runs[first]) if second in OF_FIRST else ("student", runs[second])
+    found = state.attempt(loaded.comparison, other, who, runs[first])
+    if found is not None:
+        _outcome(found, OF_FIRST.get(second, "the other"))
+
+
+def _outcome(found: api.Comparison, other: str) -> None:
+    st.subheader(verdict(found, other), divider="gray")
+    columns = st.columns(4)
+    columns[0].metric("Student", scored(found.metric, found.second))
+    columns[1].metric("Compared with", scored(found.metric, found.first))
+    low, high = 100 * found.low, 100 * found.high
+    help_text = "Student minus the other, in points, and the interval that holds it."
+    columns[2].metric(
+        "Difference",
+        f"{100 * found.difference:+.1f}",
+        f"95 %: {low:+.1f} to {high:+.1f}",
+        delta_color="off",
+        delta_arrow="off",
+        help=help_text,
+    )
+    columns[3].metric("p", "< 0.001" if found.p < 0.001 else f"{found.p:.3f}", help=found.test)
+    if found.only_first is not None:
+        st.dataframe(_counts(found), hide_index=True)
+    st.caption(_how(found))
+
+
+def verdict(found: api.Comparison, other: str) -> str:
+    """The outcome as a sentence; the student is the second of the two."""
+    if not found.better:
+        return "No difference shown"
+    return f"The student is {'better' if found.better == 'second' else 'worse'} than {other}"
+
+
+def _counts(found: api.Comparison) -> pd.DataFrame:
+    assert found.only_first is not None
+    assert found.only_second is not None
+    both = round(found.first * found.examples) - found.only_first
+    alone = found.only_first + found.only_second
+    return pd.DataFrame(
+        [
+            {
+                "both right": both,
+                "only the student right": found.only_second,
+                "only the other right": found.only_first,
+                "both wrong": found.examples - both - alone,
+            }
+        ]
+    )
+
+
+def _how(found: api.Comparison) -> str:
+    metric = METRICS.get(found.metric, found.metric)
+    text = (
+        f"{metric.capitalize()} on the same {found.examples:,} test examples. The interval is that "
+        "of a paired bootstrap (2,000 samples of the examples). "
+    )
+    if found.only_first is not None:
+        text += (
+            "p is that of McNemar's exact test: if neither were better, each example on which "
+            "exactly one is right would be a fair coin. A difference counts as shown below 0.05. "
+        )
+    else:
+        text += "A difference counts as shown when the interval leaves out zero. "
+    return text + (
+        "It is about these two models: another seed gives another model, and who compares many "
+        "pairs finds one in twenty by chance. No difference shown is not the same as equal."
+    )

@@ -1,0 +1,94 @@
+"""How the weights moved while training: who changes state, where the threshold went, the histogram.
+
+Drawn from the events of a run, so a finished run replays what a running one shows. A run without
+such events shows nothing.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import api
+from core.events import Event, WeightsSeen
+from pages.ui import state, weight_history_charts
+from pages.ui.words import TERMS
+
+PARTS, MATRICES = "by part", "by matrix"
+
+
+def panel(events: Sequence[Event], total_steps: int) -> None:
+    """Everything, where there is something to see."""
+    seen = [event for event in events if isinstance(event, WeightsSeen) and event.matrices]
+    if not seen:
+        return
+    st.markdown(
+        "**Do the weights settle?** A ternary weight changes state when its latent value crosses "
+        "the threshold."
+    )
+    names = list(dict.fromkeys(one.name for event in seen for one in event.matrices))
+    left, right = st.columns(2, vertical_alignment="bottom")
+    by = left.segmented_control(
+        "Lines", (PARTS, MATRICES), default=PARTS, required=True, **state.kept("history-lines")
+    )
+    name = right.selectbox(
+        "Matrix", names, format_func=api.matrix_title, help=TERMS["latent"], key="history-matrix"
+    )
+    _lines(seen, total_steps, name, by == MATRICES)
+    _histograms(seen, total_steps, name)
+
+
+def _lines(seen: Sequence[WeightsSeen], total_steps: int, name: str, single: bool) -> None:
+    charts, dark = weight_history_charts, state.is_dark()
+    left, right = st.columns(2)
+    with left:
+        st.markdown("Share of the weights that change state in one step.")
+        changes = charts.changes(seen, name if single else "")
+        st.altair_chart(
+            charts.change_lines(changes, total_steps, dark),
+            alt="Share of codes that change in one step, over the steps.",
+            key="changes",
+        )
+    with right:
+        st.markdown(f"Where scale and threshold of {api.matrix_title(name)} stand.")
+        levels = charts.levels(seen, name)
+        st.altair_chart(
+            charts.level_lines(levels, total_steps, dark),
+            alt="Scale and threshold of one matrix over the steps.",
+            key="levels",
+        )
+    st.caption(
+        "Each point is one step. Of the word embedding only the rows of that step's batch count. "
+        "Where a rule has a scale for each row, scale and threshold are means over the rows."
+    )
+
+
+def _histograms(seen: Sequence[WeightsSeen], total_steps: int, name: str) -> None:
+    charts, dark = weight_history_charts, state.is_dark()
+    mine = charts.of_matrix(seen, name)
+    left, right = st.columns(2)
+    with left:
+        shade = "brighter" if dark else "darker"
+        st.markdown(f"Its latent weights over the steps; {shade} is more weights.")
+        st.altair_chart(
+            charts.heat_map(mine, total_steps, dark),
+            alt="Histogram of one matrix's latent weights over the steps, with its thresholds.",
+            key="histogram-over-time",
+        )
+    with right:
+        steps = [step for step, _ in mine]
+        step = steps[-1]
+        if len(steps) > 1:
+            step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
+        at = dict(mine).get(step, mine[-1][1])
+        st.altair_chart(
+            charts.histogram(at, charts.limits(mine), dark),
+            alt="Histogram of one matrix's latent weights after one step, with its thresholds.",
+            key="histogram-at-step",
+        )
+    text = f"After step {step}: {100 * at.zeros:.1f} % zeros, scale {at.scale:.4f}"
+    if at.threshold is not None:
+        text += f", threshold {at.threshold:.4f}. Dashed lines are the thresholds: between them a "
+        text += "weight is 0"
+    st.caption(f"{text}. Dotted lines are the levels of the codes -1 and +1.")
+    with st.expander("As a table"):
+        st.dataframe(charts.twin(seen), hide_index=True, height=240)

@@ -1,0 +1,257 @@
+"""The views of the Compare page, with no, one and several runs, and what they say."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from core import api
+from core.places import grids, shipped
+from core.records import canonical_json
+from core.runs.store import Run, read_folder, run_folder
+from pages.ui import compare_table, published_panel
+from pages.ui.compare_panels import VIEWS
+from tests.conftest import with_quant, with_train
+from tests.pages.conftest import errors_of, open_page, texts_of, whole
+
+ABLATIONS, PAIR, PUBLISHED = VIEWS[2], VIEWS[3], VIEWS[4]
+
+
+def another(run: Run, experiment, score: float, right: int | None = None) -> Run:
+    """A finished run made of another; with `right`, its student is right on so many examples."""
+    folder = run_folder(experiment.run_id)
+    shutil.copytree(run.folder, folder)
+    assert run.result
+    result = replace(run.result, run_id=experiment.run_id, score=score)
+    (folder / "experiment.json").write_text(canonical_json(experiment))
+    (folder / "result.json").write_text(canonical_json(result))
+    if right is not None:
+        file = folder / "predictions.safetensors"
+        saved = load_file(file)
+        labels = saved["test.labels"]
+        answers = np.where(np.arange(len(labels)) < right, labels, 1 - labels)
+        saved["test.student"] = np.eye(2, dtype=np.float32)[answers]
+        save_file(saved, file)
+    return read_folder(folder)
+
+
+@pytest.fixture
+def seeds(lab, finished_run) -> list[Run]:
+    """Two rules, three seeds each: one always right, one nearly never."""
+    made = []
+    for method, right in (("lat", 20), ("uniform", 2)):
+        for seed in range(3):
+            experiment = replace(with_quant(lab.experiment, method=method), seed=seed)
+            made.append(another(finished_run, experiment, right / 20 - 0.01 * seed, right))
+    return made
+
+
+@pytest.fixture
+def grid(lab, seeds) -> Path:
+    """The grid of `seeds`, with one case that is not computed."""
+    train = lab.experiment.train
+    plain = {
+        "name": "rules",
+        "question": "Which rule?",
+        "base": {
+            "model": lab.model,
+            "train.steps": train.steps,
+            "train.batch_size": train.batch_size,
+            "train.evaluate_every": train.evaluate_every,
+            "train.max_tokens": train.max_tokens,
+        },
+        "axes": {"quant.method": ["lat", "uniform", "lsq"]},
+        "seeds": [0, 1, 2],
+    }
+    grids().mkdir(parents=True)
+    (grids() / "rules.json").write_text(json.dumps(plain))
+    return grids() / "rules.json"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens_with_no_and_with_one_run(lab, finished_run, view):
+    assert not open_page("compare", view=view).error
+    shutil.rmtree(finished_run.folder)
+    assert "no finished run yet" in texts_of(open_page("compare", view=view))
+
+
+@pytest.mark.parametrize("kind", ["pair", "value", "span"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens_for_every_kind_of_task(school, kind, view):
+    app = open_page("compare", task=school.experiments[kind].task, view=view)
+    assert not app.error, errors_of(app)
+
+
+def open_pair(first: str, second: str):
+    """The view of two models with these two chosen."""
+    app = open_page("compare", view=PAIR)
+    app.selectbox(key="first").set_value(first).run()
+    app.selectbox(key="second").set_value(second).run()
+    return whole(app)
+
+
+# Points and filters
+
+
+def test_seeds_of_one_recipe_are_one_point(seeds):
+    table = compare_table.runs_table(seeds)
+    points = compare_table.points(table)
+    students = points[points["who"] == compare_table.STUDENT]
+    assert students["seeds"].tolist() == [3, 3]
+    assert set(students["bar"]) == {"seeds"}
+    assert students["score"].tolist() == pytest.approx([99.0, 9.0])
+    assert students["standard error"].tolist() == pytest.approx([1 / 3**0.5] * 2)
+    assert (table["who"] == compare_table.UNTRAINED).sum() == 2  # of two quantizations
+    assert (table["who"] == compare_table.TEACHER).sum() == 1
+
+
+def test_the_front_by_hand():
+    found = [(1.0, 5.0), (2.0, 4.0), (2.0, 6.0), (3.0, 6.0), (4.0, 7.0)]
+    assert compare_table.front(found) == {(1.0, 5.0), (2.0, 6.0), (4.0, 7.0)}
+    assert compare_table.front([]) == set()
+
+
+def test_filters_keep_what_is_chosen_and_the_teacher(seeds):
+    app = open_page("compare")
+    assert {box.label for box in app.multiselect} == {"Method", "Seed"}
+    app.multiselect(key="only_method").set_value(["lat"]).run()
+    app.multiselect(key="only_seed").set_value([1]).run()
+    table = whole(app).dataframe[0].value
+    students = table[table["who"] == compare_table.STUDENT]
+    assert (students["method"].tolist(), students["seed"].tolist()) == (["lat"], [1])
+    assert set(table["who"]) == {
+        compare_table.STUDENT,
+        compare_table.UNTRAINED,
+        compare_table.TEACHER,
+    }
+
+
+def test_nothing_left_breaks_nothing(lab, seeds, finished_run):
+    another(finished_run, replace(with_train(lab.experiment, steps=2), seed=9), 0.5)
+    for view in VIEWS:
+        app = open_page("compare", view=view, only_method="lat", only_seed="9")
+        assert not app.error
+
+
+def test_settings_without_a_column_are_named_where_they_differ(lab, finished_run):
+    warm = with_train(lab.experiment, warmup=0.3)
+    runs = [finished_run, another(finished_run, warm, 0.5)]
+    table = compare_table.runs_table(runs)
+    assert table["other settings"].tolist()[:2] == ["", "warmup 0.3"]
+
+
+def test_the_bars_are_explained(seeds):
+    text = texts_of(open_page("compare"))
+    assert "Points of several seeds (3) are means" in text
+
+
+# Ablations
+
+
+def test_a_grid_is_a_table_with_its_reference(grid):
+    app = open_page("compare", view=ABLATIONS)
+    table = app.dataframe[0].value.set_index("case")
+    assert table.loc["lat", "accuracy (%)"] == "99.0 ± 0.6"
+    assert table.loc["lat", "difference [95 %]"] == "reference"
+    assert table.loc["uniform", "difference [95 %]"].startswith("-90.0 [-103")
+    assert table.loc["uniform", "shown"] == "below"
+    assert table.loc["lsq", "difference [95 %]"] == "Not computed yet."
+    said = texts_of(app)
+    assert "**Shown to differ from lat:** uniform (below)" in said
+    assert "3 of 9 runs are not computed yet" in said
+
+
+def test_runs_that_ship_without_answers_have_scores_and_no_interval(grid, seeds):
+    for run in seeds:
+        (run.folder / "predictions.safetensors").unlink()
+        target = shipped() / "runs" / run.run_id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        run.folder.rename(target)
+    app = open_page("compare", view=ABLATIONS)
+    table = app.dataframe[0].value.set_index("case")
+    assert table.loc["uniform", "accuracy (%)"] == "9.0 ± 0.6"
+    assert "ships without its answers" in table.loc["uniform", "difference [95 %]"]
+    app = open_pair(seeds[0].run_id, "teacher")
+    assert "ships without its answers" in errors_of(app)
+    assert not open_page("compare").error
+
+
+def test_a_damaged_grid_is_said_and_the_others_are_shown(grid):
+    grid.with_name("broken.json").write_text("{}")
+    app = open_page("compare", view=ABLATIONS)
+    assert "Grid broken.json: name must be a text" in errors_of(app)
+    assert len(app.dataframe) == 1
+
+
+# Two models
+
+
+def test_two_students_are_compared_on_the_same_examples(seeds):
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
+    assert [head.value for head in app.subheader] == ["The student is better than the other"]
+    assert app.metric[2].value == "+90.0"
+    counts = app.dataframe[0].value.iloc[0]
+    assert counts.tolist() == [2, 18, 0, 0]
+    app = open_pair(seeds[3].run_id, seeds[0].run_id)
+    assert [head.value for head in app.subheader] == ["The student is worse than the other"]
+    assert app.metric[3].value == "< 0.001"
+
+
+def test_a_student_like_its_teacher_shows_no_difference(finished_run):
+    file = finished_run.folder / "predictions.safetensors"
+    saved = load_file(file)
+    saved["test.student"] = saved["test.teacher"]
+    save_file(saved, file)
+    app = open_page("compare", view=PAIR)
+    assert [head.value for head in app.subheader] == ["No difference shown"]
+    assert app.metric[2].value == "+0.0"
+    assert api.agreement(finished_run) == 1.0
+
+
+def test_runs_of_different_tests_have_no_pairs(seeds):
+    file = seeds[3].folder / "predictions.safetensors"
+    saved = load_file(file)
+    saved["test.labels"] = 1 - saved["test.labels"]
+    save_file(saved, file)
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
+    assert "not tested on the same examples" in errors_of(app)
+
+
+def test_spans_are_compared_by_their_answers(school):
+    run = school.run("span")
+    found = api.compare_runs(run, run, ("teacher", "student"))
+    assert found.test == "paired bootstrap"
+    assert found.second == pytest.approx(run.result.score)
+    assert found.first == pytest.approx(run.result.teacher_score)
+    assert 0 <= api.agreement(run) <= 1
+
+
+# Published
+
+
+def test_published_figures_are_ratios_and_say_what_is_not_verified(finished_run):
+    app = open_page("compare", view=PUBLISHED, benchmark="SST-2")
+    table = app.dataframe[0].value
+    twn = table[table["model"] == "TernaryBERT, TWN"].iloc[0]
+    assert twn["figure"] == published_panel.PUBLISHED
+    assert twn["score"] == 92.8
+    assert twn["times smaller"] == pytest.approx(418 / 28)
+    assert twn["% of its full model"] == pytest.approx(100 * 92.8 / 93.1)
+    tiny = table[table["model"] == "TernaryTinyBERT"].iloc[0]
+    assert tiny["figure"] == published_panel.UNVERIFIED
+    assert "unverified" in tiny["figure"]
+    assert table["figure"].tolist()[-1] == "ours, movie-sentiment"
+    assert "a higher point is no better method" in texts_of(app)
+
+
+def test_every_benchmark_has_its_full_model():
+    figures = api.published()
+    for benchmark in {one.benchmark for one in figures}:
+        mine = [one for one in figures if one.benchmark == benchmark]
+        assert [one.megabytes for one in mine if one.model == api.FLOAT_MODEL] == [418.0]
+        assert all(0 <= one.score <= 100 for one in mine)
+    assert sum(one.benchmark == "MNLI-m" for one in figures) == 19
