@@ -86,8 +86,7 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
         assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("step", [5, 10, 14, 20, 23])
-@pytest.mark.parametrize("method", ["lat", "lsq"])
+@pytest.mark.parametrize(("method", "step"), [("lat", 5), ("lat", 20), ("lsq", 10), ("lsq", 17)])
 def test_so_does_one_with_every_art_of_training(lab, tmp_path, often, method, step):
     """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights."""
     arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine"}
