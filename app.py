@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.ui import address
+
 st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
 
 PAGES = [
@@ -14,4 +16,6 @@ PAGES = [
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
 ]
 
-st.navigation(PAGES, position="top").run()
+page = st.navigation(PAGES, position="top")
+with address.checked(page.title):
+    page.run()

@@ -1,5 +1,8 @@
 """Which machine this is: a time is only worth something with its processor and threads."""
 
+import contextlib
+import ctypes
+import gc
 import importlib.metadata
 import os
 import platform
@@ -9,6 +12,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.results import Machine
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 
 
 def describe(threads: int) -> Machine:
@@ -74,3 +79,15 @@ def has_bf16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def give_back_memory() -> None:
+    """Collect garbage, and hand what is free to the system: torch leaves hundreds of megabytes with
+    glibc, which keeps them. From then on it keeps less: tensors are mapped one by one, and the
+    threads of the sessions share two heaps. Elsewhere than on Linux with glibc only the first."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_MMAP_THRESHOLD, 2**20)
+        library.mallopt(_M_ARENA_MAX, 2)
+        library.malloc_trim(0)

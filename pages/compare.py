@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import compare_panels, compare_table, grid_panel, pair_panel, published_panel, state
+from pages.ui import address, compare_panels, compare_table, grid_panel, pair_panel, published_panel
 
 st.title("What does each bit cost?")
 
@@ -14,20 +14,14 @@ if not names:
     st.page_link("pages/train.py", label="To training")
     st.stop()
 
-view = st.segmented_control(
-    "View",
-    compare_panels.VIEWS,
-    default=compare_panels.VIEWS[0],
-    required=True,
-    label_visibility="collapsed",
-    **state.bound("view"),
-)
+views = compare_panels.VIEWS
+view = address.segments("View", views, views[0], "view", label_visibility="collapsed")
 if view == "Ablations":
     grid_panel.panel({run.run_id: run for run in finished})
     st.stop()
 
 with st.sidebar:
-    task = st.selectbox("Task", names, **state.bound("task"))
+    task = st.selectbox("Task", names, **address.bound("task"))
 runs = {run.run_id: run for run in finished if run.result and run.result.task == task}
 first = next(iter(runs.values())).result
 assert first

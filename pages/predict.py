@@ -3,7 +3,9 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, run_choice, state
+from pages.ui import address, answers, run_choice, state
+
+MOST_RIVALS = 3
 
 st.title("Where do they disagree?")
 
@@ -18,8 +20,8 @@ with st.sidebar:
         "More runs",
         list(rivals),
         format_func=lambda run_id: run_choice.title(rivals[run_id]),
-        max_selections=3,
-        **state.kept("more-runs"),
+        max_selections=MOST_RIVALS,
+        **address.by_id("more", list(rivals), most=MOST_RIVALS),
     )
 
 assert chosen.experiment is not None

@@ -2,15 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import state, weight_charts, weight_panels
+from pages.ui import address, state, weight_charts, weight_panels
 
 st.title("What does quantizing do to one weight matrix?")
 
 with st.sidebar:
     matrix = state.attempt(weight_panels.choose_matrix)
-    count = st.segmented_control(
-        "Side by side", (1, 2, 3), default=2, required=True, **state.bound("columns")
-    )
+    count = address.segments("Side by side", (1, 2, 3), 2, "columns")
 if matrix is None:
     st.stop()
 

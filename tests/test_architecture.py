@@ -18,6 +18,7 @@ PAGES = sorted((PROJECT / "pages").rglob("*.py"))
 APP = [PROJECT / "app.py", *PAGES]
 SOURCES = [*CORE, *APP]
 PAGES_MAY_IMPORT = {"api", "errors", "experiment", "options", "results", "events", "runs.store"}
+STATE = ("pages/ui/state.py", "pages/ui/address.py")
 MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
 
 
@@ -104,8 +105,8 @@ def test_pages_leave_torch_to_the_engine(path):
     assert not {name.split(".")[0] for name in imports(path)} & heavy
 
 
-@each([path for path in APP if name_of(path) != "pages/ui/state.py"])
-def test_only_the_state_file_names_session_state(path):
+@each([path for path in APP if name_of(path) not in STATE])
+def test_only_the_state_files_name_session_state(path):
     for node in ast.walk(tree_of(path)):
         assert getattr(node, "attr", None) not in ("session_state", "query_params")
         if isinstance(node, ast.ImportFrom):

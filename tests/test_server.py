@@ -6,22 +6,20 @@ Driven over HTTP through Streamlit's agent interface, which runs the pages as fo
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 
 from core.events import Resumed, StepDone
-from core.runs import runner, store
+from core.runs import store
 from core.runs.store import is_alive, read_events, read_folder, run_folder
 from core.training.checkpoint_header import step_kept
 from tests.conftest import is_running, wait_for
+from tests.servers import Server, served
 
+# As long as a test may take on a machine that trains and tests at the same time.
+PATIENCE_SECONDS = 300.0
 TITLES = ["Start", "Weights", "Train", "Data", "Compare", "Predict", "Export"]
 
 
@@ -37,7 +35,7 @@ class Visitor:
         body = json.dumps({**self.session, **request}).encode()
         headers = {"Content-Type": "application/json"}
         sent = urllib.request.Request(address, data=body, headers=headers)
-        with urllib.request.urlopen(sent, timeout=60) as answer:
+        with urllib.request.urlopen(sent, timeout=PATIENCE_SECONDS) as answer:
             self.shown = json.load(answer)
         assert self.shown["status"] == "ready", self.text
         self.session = {"session_id": self.shown["session_id"]}
@@ -54,39 +52,18 @@ class Visitor:
         self.ask(trigger={"key": keys[0]})
 
     def wait_for(self, words: str) -> None:
-        wait_for(lambda: words in json.dumps(self.ask()["tree"], ensure_ascii=False), every=0.3)
+        wait_for(lambda: self.ask() and words in self.text, PATIENCE_SECONDS, every=0.3)
 
 
-@contextmanager
-def served() -> Iterator[int]:
-    """A server on a free port; afterwards it is killed, not asked to stop."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    options += ["--server.enableAgentApi=true", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    server = subprocess.Popen(command, cwd=runner.PROJECT, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: is_healthy(port))
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
-def is_healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-            return answer.read() == b"ok"
-    except (urllib.error.URLError, OSError):
-        return False
+def agents() -> AbstractContextManager[Server]:
+    """A server that takes visitors of this kind."""
+    return served("--server.enableAgentApi=true")
 
 
 @pytest.mark.slow
 def test_a_machine_that_fell_over_offers_its_run_again(lab):
-    with served() as port:
-        visitor = Visitor(port, "train", steps="5000", seed="3")
+    with agents() as server:
+        visitor = Visitor(server.port, "train", steps="5000", seed="3")
         visitor.press("Start")
         (run_id,) = visitor.shown["query_params"]["run"]
         folder = run_folder(run_id)
@@ -94,8 +71,8 @@ def test_a_machine_that_fell_over_offers_its_run_again(lab):
         os.killpg(int((folder / "worker.pid").read_text()), signal.SIGKILL)
     wait_for(lambda: not is_alive(folder))
     assert read_folder(folder).state == "interrupted"
-    with served() as port:
-        visitor = Visitor(port, "train")
+    with agents() as server:
+        visitor = Visitor(server.port, "train")
         assert "saved after step" in visitor.text
         visitor.press("Watch")
         visitor.press("Resume")
@@ -113,8 +90,8 @@ def test_a_machine_that_fell_over_offers_its_run_again(lab):
 
 
 def test_train_stop_and_read_after_a_restart(lab):
-    with served() as port:
-        visitor = Visitor(port, "train", steps="10", seed="1")
+    with agents() as server:
+        visitor = Visitor(server.port, "train", steps="10", seed="1")
         assert [page["title"] for page in visitor.shown["pages"]] == TITLES  # also the very first
         visitor.press("Start")
         (run_id,) = visitor.shown["query_params"]["run"]
@@ -122,23 +99,23 @@ def test_train_stop_and_read_after_a_restart(lab):
         assert "trained student" in visitor.text.lower()
         assert read_folder(run_folder(run_id)).result.steps == 10
 
-        other = Visitor(port, "train", steps="2000", seed="2")
+        other = Visitor(server.port, "train", steps="2000", seed="2")
         other.press("Start")
         (other_id,) = other.shown["query_params"]["run"]
         other.wait_for("s a step")
         worker = int((run_folder(other_id) / "worker.pid").read_text())
 
     assert is_running(worker)  # it does not need the server
-    with served() as port:
-        visitor = Visitor(port, "train", run=run_id)
+    with agents() as server:
+        visitor = Visitor(server.port, "train", run=run_id)
         assert ":material/check: finished" in visitor.text
         assert "Also on this server" in visitor.text
         visitor.press("Watch")
         assert visitor.shown["query_params"]["run"] == [other_id]
         visitor.press("Stop")
-        assert ":material/stop: stopped" in visitor.text
-        wait_for(lambda: not is_running(worker), seconds=2.0)
-        assert run_id in Visitor(port, "compare").text
+        visitor.wait_for(":material/stop: stopped")
+        wait_for(lambda: not is_running(worker), PATIENCE_SECONDS)
+        assert run_id in Visitor(server.port, "compare").text
     assert {run.run_id: run.state for run in store.list_runs()} == {
         run_id: "finished",
         other_id: "stopped",

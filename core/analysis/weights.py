@@ -116,8 +116,8 @@ def weight_view(
         ),
         error=quantization_error(weight, quantized, importance),
         scales=quantized.scale.reshape(-1).numpy(),
-        block_latent=weight[:BLOCK, :BLOCK].numpy(),
-        block_codes=corner.codes[:, :BLOCK].numpy(),
+        block_latent=weight[:BLOCK, :BLOCK].numpy().copy(),  # a view would keep the whole matrix
+        block_codes=corner.codes[:, :BLOCK].numpy().copy(),
         block_values=corner.dequantize()[:, :BLOCK].numpy(),
         numbers=dict(formula_numbers(weight, quantized)),
     )

@@ -9,6 +9,7 @@ from core.experiment import Experiment, QuantRecipe
 from core.runs.store import Run
 
 if TYPE_CHECKING:
+    from core.packed.contents import Contents
     from core.tasks.base import Task
 
 
@@ -53,21 +54,23 @@ def source_of_run(run: Run, kind: str = "run") -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenModel:
-    """A loaded model, ready to predict; shared by all sessions, so never changed. A packed student
-    has its integer `engine` beside the torch model, where that is installed. `threshold` is the
-    model's own for "no answer"."""
+    """A loaded model, ready to predict; shared by all sessions, so never changed. A quantized model
+    has its integer `engine` beside the torch model, where that is installed, or instead of it.
+    `threshold` is the model's own for "no answer"."""
 
     source: Source
     task: "Task"
     model: Any
+    config: Any
     tokenizer: Any
     size_bytes: int
     threshold: float
     engine: Any = None
 
 
-def open_model(source: Source) -> OpenModel:
-    """Load a model; raises InputError when it is not there or damaged.
+def open_model(source: Source, lean: bool = False) -> OpenModel:
+    """Load a model; raises InputError when it is not there or damaged. With `lean` one that has an
+    engine comes without its torch model, which takes twice to four times the memory.
 
     From then on this process computes with one thread: sessions are many, a training beside them
     wants every core, and two teams of threads on the same cores wait for each other (a second of
@@ -80,11 +83,13 @@ def open_model(source: Source) -> OpenModel:
 
     torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
-    loaded = _load_run(find_run(source.run_id)) if source.kind == "run" else _load_full(source)
+    opened = {"run": _load_run, "untrained": _load_untrained}.get(source.kind, _load_full)
+    loaded = opened(source, lean)
     return OpenModel(
         source=source,
         task=find_task(source.task),
         model=loaded.model,
+        config=loaded.config,
         tokenizer=teacher_tokenizer(source.task, source.model),
         size_bytes=loaded.size_bytes,
         threshold=loaded.threshold,
@@ -95,29 +100,57 @@ def open_model(source: Source) -> OpenModel:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
     model: Any
+    config: Any
     size_bytes: int
     threshold: float
     engine: Any = None
 
 
-def _load_run(run: Run) -> _Loaded:
+def _load_run(source: Source, lean: bool) -> _Loaded:
     """The packed student of a run; its teacher need not be there."""
-    from core.packed import engine, file
+    from core.packed import file
 
-    packed = file.read(run.folder / "model.safetensors")
-    return _Loaded(
-        model=packed.model,
-        size_bytes=packed.size_bytes,
-        threshold=run.result.threshold if run.result else 0.0,
-        engine=engine.engine_if_possible(packed.contents),
-    )
+    run = find_run(source.run_id)
+    path = run.folder / "model.safetensors"
+    contents = file.read_contents(path)
+    threshold = run.result.threshold if run.result else 0.0
+    return _computing(contents, path.stat().st_size, threshold, lean)
 
 
-def _load_full(source: Source) -> _Loaded:
-    """A teacher, a teacher quantized without training, or a run's latent weights."""
+def _load_untrained(source: Source, lean: bool) -> _Loaded:
+    """A teacher quantized without training, computing as its packed file would."""
     from core.models.student import build_student
     from core.models.teachers import load_teacher
     from core.packed import file
+    from core.packed.choices import FLOAT32, TWO_BIT
+    from core.teacher_folders import load_card
+
+    threshold = load_card(source.task, source.model).threshold
+    quant = source.quant or QuantRecipe()
+    experiment = Experiment(task=source.task, model=source.model, quant=quant)
+    student = build_student(load_teacher(source.task, source.model), quant)
+    contents = file.contents_of(student, experiment)
+    size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))
+    return _computing(contents, size_bytes, threshold, lean)
+
+
+def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bool) -> _Loaded:
+    """A quantized model that computes: by the engine, in torch, or (not `lean`) as either."""
+    from core.packed import engine, file
+
+    found = engine.engine_if_possible(contents)
+    return _Loaded(
+        model=None if lean and found is not None else file.assembled(contents),
+        config=contents.config,
+        size_bytes=size_bytes,
+        threshold=threshold,
+        engine=found,
+    )
+
+
+def _load_full(source: Source, lean: bool) -> _Loaded:
+    """A teacher, or a run's latent weights; neither has an engine, so both are there in torch."""
+    from core.models.teachers import load_teacher
     from core.teacher_folders import load_card
 
     threshold = load_card(source.task, source.model).threshold
@@ -126,12 +159,7 @@ def _load_full(source: Source) -> _Loaded:
     else:
         model = load_teacher(source.task, source.model)
     size_bytes = 4 * sum(p.numel() for p in model.parameters())
-    if source.kind == "untrained":
-        quant = source.quant or QuantRecipe()
-        model = build_student(model, quant).requires_grad_(False)
-        experiment = Experiment(task=source.task, model=source.model, quant=quant)
-        size_bytes = len(file.to_bytes(model, experiment))
-    return _Loaded(model=model, size_bytes=size_bytes, threshold=threshold)
+    return _Loaded(model=model, config=model.config, size_bytes=size_bytes, threshold=threshold)
 
 
 def has_latent(run: Run, task: str, model: str) -> bool:

@@ -92,7 +92,7 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
 def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
     from core.training.batches import encode, encode_spans
 
-    longest = opened.model.config.max_position_embeddings
+    longest = opened.config.max_position_embeddings
     if opened.task.kind == "span":
         limit = min(opened.task.max_tokens, longest)
         return encode_spans(opened.tokenizer, columns, [[]], [[]], limit)

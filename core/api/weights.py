@@ -139,5 +139,5 @@ def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
 
     dataset = getattr(load(opened.task), split)
     chosen = dataset.select(range(min(count, len(dataset))))
-    limit = min(opened.task.max_tokens, opened.model.config.max_position_embeddings)
+    limit = min(opened.task.max_tokens, opened.config.max_position_embeddings)
     return encode_split(opened.tokenizer, chosen, opened.task, limit)

@@ -129,11 +129,16 @@ def write(data: bytes, path: Path) -> None:
 def read(path: Path) -> PackedModel:
     """Open a packed file. Raises InputError when it is not one, or is damaged."""
     contents = read_contents(path)
-    try:
-        model = assemble(contents)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"{path.name} is damaged: {error}") from error
+    model = assembled(contents, path.name)
     return PackedModel(model=model, contents=contents, size_bytes=path.stat().st_size)
+
+
+def assembled(contents: Contents, name: str = "The packed model") -> PreTrainedModel:
+    """The model of these contents. Raises InputError when they make none."""
+    try:
+        return assemble(contents)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{name} is damaged: {error}") from error
 
 
 def read_contents(path: Path) -> Contents:

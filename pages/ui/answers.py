@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import loaded, state
+from pages.ui import address, loaded
 from pages.ui.words import WHO, size
 
 if TYPE_CHECKING:
@@ -24,8 +24,14 @@ def ask(task: "Task") -> tuple[str, ...]:
     texts = []
     for number, (column, usual) in enumerate(zip(task.texts, example, strict=True)):
         label = task.description if len(task.texts) == 1 else column.capitalize()
-        key = state.kept(f"{task.name}-{number}")
-        texts.append(st.text_area(label, usual, height=140 if len(usual) > 150 else 80, **key))
+        texts.append(
+            st.text_area(
+                label,
+                usual,
+                height=140 if len(usual) > 150 else 80,
+                **address.bound_text(f"text_{task.name}" + f"_{number + 1}" * (number > 0)),
+            )
+        )
     return tuple(text or "" for text in texts)
 
 
@@ -102,13 +108,11 @@ def same_task(one: Run, other: Run) -> bool:
 def disagreements(run: Run) -> None:
     """Dev examples that teacher and student answer differently. Raises InputError."""
     found = api.disagreements(run)
-    only = st.segmented_control(
-        "Show", ("all", "teacher better", "student better"), default="all", required=True
-    )
+    only = address.segments("Show", ("all", "teacher better", "student better"), "all", "show")
     truths = sorted({row.truth for row in found})
     label = "all"
     if len(truths) <= MAX_LABELS:
-        label = st.selectbox("True label", ["all", *truths])
+        label = st.selectbox("True label", ["all", *truths], **address.bound("truth"))
     shown = [
         row
         for row in found

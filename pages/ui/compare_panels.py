@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.runs.store import Run
-from pages.ui import compare_charts, compare_table, live, run_choice, state
+from pages.ui import address, compare_charts, compare_table, live, run_choice, state
 from pages.ui.compare_table import FILTERS, STUDENT, TEACHER, TRAINING, UNTRAINED
 
 VIEWS = ("Score against size", "All settings", "Ablations", "Two models", "Published")
@@ -25,7 +25,7 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
             values,
             format_func=lambda value: str(value) or "none",
             placeholder="all",
-            **state.bound(f"only_{name.replace(' ', '_')}"),
+            **address.bound(f"only_{name.replace(' ', '_')}"),
         )
         if chosen:
             # A teacher has none of the settings, an untrained model none of the training's.

@@ -8,7 +8,7 @@ import streamlit as st
 from core import api
 from core.events import Preparing
 from core.runs.store import Run
-from pages.ui import export_charts, loaded, state
+from pages.ui import address, export_charts, loaded, state
 from pages.ui.words import TERMS, size
 
 DOWNLOADS = (
@@ -27,21 +27,9 @@ DOWNLOADS = (
 
 def choose_format() -> api.ExportKind:
     """Codes and leftovers of the packed file."""
-    codes = st.segmented_control(
-        "Codes",
-        api.LAYOUTS,
-        default="2-bit",
-        required=True,
-        help=TERMS["codes"],
-        **state.bound("codes"),
-    )
-    leftovers = st.segmented_control(
-        "Leftovers",
-        api.LEFTOVERS,
-        default="float16",
-        required=True,
-        help=TERMS["leftovers"],
-        **state.bound("leftovers"),
+    codes = address.segments("Codes", api.LAYOUTS, "2-bit", "codes", TERMS["codes"])
+    leftovers = address.segments(
+        "Leftovers", api.LEFTOVERS, "float16", "leftovers", TERMS["leftovers"]
     )
     return api.ExportKind(kind="packed", codes=codes, leftovers=leftovers)
 
@@ -141,13 +129,9 @@ def race(run: Run) -> None:
         )
         return
     cores = api.cores()
-    threads = st.segmented_control(
-        "Threads", range(1, min(cores, 8) + 1), default=1, required=True, **state.bound("threads")
-    )
+    threads = address.segments("Threads", range(1, min(cores, 8) + 1), 1, "threads")
     asked = st.button("Measure on this machine", icon=":material/speed:")
-    measured = loaded.on_demand(
-        asked, ("race", run.run_id, threads), lambda: _racing(run, int(threads))
-    )
+    measured = loaded.on_demand(asked, ("race", run.run_id, threads), lambda: _racing(run, threads))
     if measured is None:
         return
     st.dataframe(export_charts.times_table(measured), hide_index=True)

@@ -19,7 +19,7 @@ from core.experiment import (
     Teaching,
 )
 from core.options import build, options
-from pages.ui import state, subjects
+from pages.ui import address, state, subjects
 from pages.ui.words import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
@@ -36,7 +36,7 @@ def method(option: str = "method", usual: str = "twn") -> str:
         names,
         index=names.index(usual),
         help=TERMS["method"],
-        **state.bound(option),
+        **address.bound(option),
     )
     st.caption(rules[chosen].title)
     return chosen
@@ -44,21 +44,12 @@ def method(option: str = "method", usual: str = "twn") -> str:
 
 def bits(label: str, option: str, allowed: tuple[int, ...], usual: int = 2) -> int:
     """Choose a bit-width; only those that the method has."""
-    return st.segmented_control(
-        label, allowed, default=usual, required=True, help=TERMS["bits"], **state.bound(option)
-    )
+    return address.segments(label, allowed, usual, option, TERMS["bits"])
 
 
 def granularity(label: str, option: str, usual: str) -> str:
     """Choose layer or row."""
-    return st.segmented_control(
-        label,
-        GRANULARITIES,
-        default=usual,
-        required=True,
-        help=TERMS["granularity"],
-        **state.bound(option),
-    )
+    return address.segments(label, GRANULARITIES, usual, option, TERMS["granularity"])
 
 
 def quant() -> QuantRecipe:
@@ -69,21 +60,11 @@ def quant() -> QuantRecipe:
     weight_granularity = granularity("Weight scale per", "weight_granularity", "layer")
     embedding_bits = bits("Embedding bits", "embedding_bits", allowed)
     embedding_granularity = granularity("Embedding scale per", "embedding_granularity", "row")
-    activation_bits = st.segmented_control(
-        "Activation bits",
-        ACTIVATION_BITS,
-        default=8,
-        required=True,
-        help=TERMS["activation_bits"],
-        **state.bound("activation_bits"),
+    activation_bits = address.segments(
+        "Activation bits", ACTIVATION_BITS, 8, "activation_bits", TERMS["activation_bits"]
     )
-    activation = st.segmented_control(
-        "Activation range",
-        ACTIVATIONS,
-        default="minmax",
-        required=True,
-        help=TERMS["activation"],
-        **state.bound("activation"),
+    activation = address.segments(
+        "Activation range", ACTIVATIONS, "minmax", "activation", TERMS["activation"]
     )
     return QuantRecipe(
         method=chosen,
@@ -99,11 +80,11 @@ def quant() -> QuantRecipe:
 def _parts() -> dict[str, str]:
     """Which parts and layers are quantized, as options; and the way back to the paper's recipe."""
     with st.expander("What is quantized"):
-        parts = st.multiselect("Parts", PARTS, default=PARTS, **state.bound("parts"))
+        parts = st.multiselect("Parts", PARTS, default=PARTS, **address.bound("parts"))
         layers = st.text_input(
             "Encoder layers",
             help="Numbers from 0, with commas; empty for all.",
-            **state.bound("layers"),
+            **address.bound("layers"),
         )
     st.button(
         "Back to the paper's recipe",
@@ -134,15 +115,15 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         st.caption(TERMS["distillation"])
         losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
     with st.expander("Training", expanded=True):
-        steps = st.select_slider("Steps", STEPS, value=300, **state.bound("steps"))
+        steps = st.select_slider("Steps", STEPS, value=300, **address.bound("steps"))
         rate = st.select_slider(
             "Learning rate",
             _RATES,
             value=2e-4,
             format_func="{:g}".format,
-            **state.bound("learning_rate"),
+            **address.bound("learning_rate"),
         )
-        seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **state.bound("seed"))
+        seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **address.bound("seed"))
     more_text = _augmentation(subject.task)
     return state.attempt(
         lambda: build(
@@ -167,21 +148,21 @@ def _augmentation(task: str) -> dict[str, Any]:
         return {}
     with st.expander("Data augmentation"):
         st.caption(TERMS["augment"])
-        if not st.toggle("Train on changed copies too", **state.bound("augment")):
+        if not st.toggle("Train on changed copies too", **address.bound("augment")):
             return {}
         usual = api.default_experiment(task).train
         model = st.text_input(
             "Masked language model",
             placeholder="none: nearest words of the embedding",
             help="A folder with a BERT, or a hub id such as google-bert/bert-base-uncased.",
-            **state.bound("augment_model"),
+            **address.bound("augment_model"),
         )
         share = st.slider(
-            "Words replaced", 0.1, 0.9, 0.4, 0.1, **state.bound("augment_probability")
+            "Words replaced", 0.1, 0.9, 0.4, 0.1, **address.bound("augment_probability")
         )
-        count = st.slider("Candidates", 1, 30, 15, **state.bound("augment_candidates"))
+        count = st.slider("Candidates", 1, 30, 15, **address.bound("augment_candidates"))
         copies = st.slider(
-            "Copies of each", 1, 40, usual.augment_copies, **state.bound("augment_copies")
+            "Copies of each", 1, 40, usual.augment_copies, **address.bound("augment_copies")
         )
     return {
         "augment": True,
@@ -202,4 +183,4 @@ _LOSSES = (
 
 
 def _weight(name: str, label: str, usual: float) -> float:
-    return st.number_input(label, 0.0, 10.0, usual, 0.5, **state.bound(name))
+    return st.number_input(label, 0.0, 10.0, usual, 0.5, **address.bound(name))

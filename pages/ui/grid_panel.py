@@ -8,7 +8,7 @@ import streamlit as st
 from core import api
 from core.results import Result
 from core.runs.store import Run
-from pages.ui import loaded, state
+from pages.ui import address, loaded, state
 from pages.ui.palette import GREY, Layered, ink, top_legend
 from pages.ui.words import METRICS, metric_title, plain
 
@@ -24,11 +24,12 @@ def panel(runs: dict[str, Run]) -> None:
         st.info("There is no grid. Put one into cached_models/grids: a JSON file says what to try.")
         return
     begun = [grid.name for grid in grids if any(o.experiment.run_id in runs for o in grid.runs)]
+    names = sorted((grid.name for grid in grids), key=lambda name: name not in begun)
     name = st.selectbox(
         "Question",
-        sorted((grid.name for grid in grids), key=lambda name: name not in begun),
+        names,
         format_func={grid.name: f"{grid.question} ({grid.name})" for grid in grids}.__getitem__,
-        **state.bound("grid"),
+        **address.by_id("grid", names),
     )
     grid = next(grid for grid in grids if grid.name == name)
     rows = loaded.grid_rows(grid, runs)

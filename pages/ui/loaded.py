@@ -1,7 +1,7 @@
 """What is loaded or computed once for all sessions: models, and answers that cannot change.
 
 `cache_resource` hands the same object to everybody, so nothing here is ever modified. Models are
-few, because each is some 80 MB of memory; answers are small and many.
+bounded: a teacher is some 80 MB of memory, a quantized one half of it; answers are small and many.
 """
 
 import gc
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.analysis.weights import WeightView
 
 Answer = TypeVar("Answer")
-MAX_ANSWERS = 64
+MAX_MODELS, MAX_ANSWERS = 12, 64
 
 
 def by_folder(run: Run) -> tuple[str, int]:
@@ -33,13 +33,19 @@ def by_folder(run: Run) -> tuple[str, int]:
         return str(run.folder), 0
 
 
-@st.cache_resource(max_entries=6, show_spinner="Loading the model ...")
+@st.cache_resource
+def _loading() -> threading.Lock:
+    return threading.Lock()
+
+
+@st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model ...")
 def model(source: api.Source) -> api.OpenModel:
     """The model of a source; shared, read-only."""
-    opened = api.open_model(source)
+    with _loading():  # one after the other: each needs several times what it keeps
+        opened = api.open_model(source, lean=True)
+        api.give_back_memory()
     # Streamlit collects all garbage after every redraw, and torch and transformers bring a million
     # objects to look through: 300 ms each time. What is here now is here to stay.
-    gc.collect()
     gc.freeze()
     return opened
 
@@ -101,7 +107,11 @@ def grid_rows(grid: api.Grid, runs: Mapping[str, Run]) -> list[api.GridRow]:
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")
 def importances(source: api.Source) -> "dict[str, Tensor]":
     """The importance of every weight of a model. Raises InputError without the task's text."""
-    return last(api.importances(model(source)))
+    opened = model(source)
+    with _loading():
+        found = last(api.importances(opened))
+        api.give_back_memory()
+    return found
 
 
 @st.cache_resource(max_entries=200, show_spinner="Quantizing ...")

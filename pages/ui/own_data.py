@@ -166,7 +166,13 @@ def kept() -> None:
             continue
         left, right = st.columns([4, 1])
         left.markdown(f"**{plain(task.title)}** ({task.name})")
-        if right.button("Delete", key=f"delete-{task.name}", icon=":material/delete:"):
+        with right.popover("Delete", icon=":material/delete:"):
+            st.markdown(
+                "Its text goes for everybody who uses this server. Teachers and runs that learned "
+                "from it stay."
+            )
+            sure = st.button("Delete for good", key=f"delete-{task.name}", type="primary")
+        if sure:
             with state.explained():
                 api.delete_data(task.name)
                 st.rerun()

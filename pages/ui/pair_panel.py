@@ -5,7 +5,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import loaded, run_choice, state
+from pages.ui import address, loaded, run_choice, state
 from pages.ui.words import METRICS, WHO, scored
 
 # What a run holds beside its student, as the sentence calls it.
@@ -20,16 +20,17 @@ def panel(runs: dict[str, Run]) -> None:
             "Student",
             list(runs),
             format_func=lambda run_id: run_choice.title(runs[run_id]),
-            **state.bound("first"),
+            **address.by_id("first", list(runs)),
         )
     with right:
         titles = {who: f"{WHO[who]}, of the same run" for who in OF_FIRST}
         titles |= {other: run_choice.title(runs[other]) for other in runs}
+        rivals = [*OF_FIRST, *(run_id for run_id in runs if run_id != first)]
         second = st.selectbox(
             "Compared with",
-            [*OF_FIRST, *(run_id for run_id in runs if run_id != first)],
+            rivals,
             format_func=titles.__getitem__,
-            **state.bound("second"),
+            **address.by_id("second", rivals),
         )
     who, other = (second, runs[first]) if second in OF_FIRST else ("student", runs[second])
     found = state.attempt(loaded.comparison, other, who, runs[first])

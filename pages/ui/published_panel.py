@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.compare_table import STUDENT
 from pages.ui.palette import GREY, Layered, ink, student_blue, top_legend
 from pages.ui.words import plain
@@ -24,7 +24,7 @@ def panel(points: pd.DataFrame, task: str) -> None:
     """Choose a benchmark; ratios as a picture, figures as a table."""
     figures = api.published()
     benchmarks = list(dict.fromkeys(one.benchmark for one in figures))
-    benchmark = st.selectbox("Published on", benchmarks, **state.bound("benchmark"))
+    benchmark = st.selectbox("Published on", benchmarks, **address.bound("benchmark"))
     chosen = [one for one in figures if one.benchmark == benchmark]
     ours = f"ours, {task}"
     table = pd.concat([published_table(chosen), our_table(points, ours)], ignore_index=True)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import state
+from pages.ui import address
 
 
 def finished_or_stop() -> list[Run]:
@@ -26,7 +26,7 @@ def choose(finished: Sequence[Run]) -> Run:
         "Run",
         list(runs),
         format_func=lambda run_id: title(runs[run_id]),
-        **state.bound("student"),
+        **address.by_id("student", list(runs)),
     )
     return runs[picked]
 

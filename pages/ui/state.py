@@ -1,8 +1,5 @@
-"""The only file that names a session_state key or a URL parameter.
-
-Settings live in the URL (`bind="query-params"`), under the option names of `core.options`: a page
-can be shared by its address, and a refresh loses nothing. Invalid values are dropped by Streamlit;
-what the engine refuses is said by the page.
+"""What a session remembers. Only this file and `address` name a session_state key or a URL
+parameter; what the engine refuses is said here.
 """
 
 import os
@@ -18,22 +15,12 @@ from core import api
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs.store import Run
+from pages.ui.address import WATCHED
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
-WATCHED = "run"
 STARTED, TEACHER = "started-runs", "is-teacher"
 PIN = "TERNARY_LAB_PIN"
-
-
-def bound(name: str) -> dict[str, Any]:
-    """Widget arguments that keep its value in the URL under `name`, on every page."""
-    return {"key": name, "bind": "query-params"}
-
-
-def kept(name: str) -> dict[str, Any]:
-    """Widget arguments that keep its value for the session, across pages."""
-    return {"key": f"kept-{name}", "persist_state": "session"}
 
 
 def set_all(values: Mapping[str, Any]) -> None:

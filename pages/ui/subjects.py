@@ -13,7 +13,7 @@ import streamlit as st
 from core import api
 from core.experiment import Teaching
 from core.results import TeacherCard
-from pages.ui import state
+from pages.ui import address, state
 from pages.ui.words import METRICS, plain
 
 NO_TEACHER = "There is no teacher yet. Make one on the Train page, or: python -m core teach"
@@ -41,18 +41,18 @@ def taught() -> TeacherCard:
     tasks = api.tasks()
     cards = [card for card in cards if card.task in tasks] or cards
     names = list(dict.fromkeys(card.task for card in cards))
-    task = st.selectbox("Task", names, **state.bound("task"))
+    task = st.selectbox("Task", names, **address.bound("task"))
     if task in tasks:
         st.caption(tasks[task].description)
     models = [card.model for card in cards if card.task == task]
-    model = st.selectbox("Model", models, **state.bound("model"))
+    model = st.selectbox("Model", models, **address.bound("model"))
     return next(card for card in cards if (card.task, card.model) == (task, model))
 
 
 def choose() -> Subject:
     """Choose any task and any model, and whether a student or a teacher is trained."""
     tasks = api.tasks()
-    task = st.selectbox("Task", list(tasks), **state.bound("task"))
+    task = st.selectbox("Task", list(tasks), **address.bound("task"))
     st.caption(task_facts(task))
     cards = {card.model: card for card in api.teachers() if card.task == task}
     models = list(dict.fromkeys([*cards, *api.embedded_models()]))
@@ -61,17 +61,16 @@ def choose() -> Subject:
         models,
         accept_new_options=True,
         help="An embedded one, or type a folder with a BERT (safetensors) or a hub id.",
-        **state.bound("model"),
+        **address.bound("model"),
     )
     model = model or models[0]
     card = cards.get(model)
-    role = st.segmented_control(
+    role = address.segments(
         "Train",
         ROLES,
-        default="student" if card else "teacher",
-        required=True,
-        help="A student learns from the teacher of this task and model.",
-        **state.bound("role"),
+        "student" if card else "teacher",
+        "role",
+        "A student learns from the teacher of this task and model.",
     )
     return Subject(task=task, model=model, card=card, role=role)
 
@@ -88,14 +87,14 @@ def teaching(subject: Subject) -> Teaching | None:
         sorted({*TEACHER_STEPS, usual.train.steps}),
         value=usual.train.steps,
         help="The default is about three epochs; more where there are few examples.",
-        **state.bound("teacher_steps"),
+        **address.bound("teacher_steps"),
     )
     rate = st.select_slider(
         "Learning rate",
         TEACHER_RATES,
         value=usual.train.learning_rate,
         format_func="{:g}".format,
-        **state.bound("teacher_rate"),
+        **address.bound("teacher_rate"),
     )
     return state.attempt(
         lambda: replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
@@ -109,13 +108,12 @@ def _as_it_is(subject: Subject) -> bool:
     ready = api.has_trained_head(subject.task, subject.model)
     if ready:
         st.caption("This checkpoint has a trained head of the right size.")
-    how = st.segmented_control(
+    how = address.segments(
         "How",
         ("fine-tune", "as it is"),
-        default="as it is" if ready else "fine-tune",
-        required=True,
-        help="A checkpoint that was fine-tuned for this task elsewhere can be taken as it is.",
-        **state.bound("how"),
+        "as it is" if ready else "fine-tune",
+        "how",
+        "A checkpoint that was fine-tuned for this task elsewhere can be taken as it is.",
     )
     return how == "as it is"
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from pages.ui import loaded, state
+from pages.ui import address, loaded, state
 from pages.ui.words import KINDS, METRICS, plain
 
 
@@ -33,7 +33,7 @@ def table() -> None:
 
 def look_inside() -> None:
     """Some examples of a task, or a button that fetches them."""
-    name = st.selectbox("Task", list(api.tasks()), **state.bound("task"))
+    name = st.selectbox("Task", list(api.tasks()), **address.bound("task"))
     task = api.tasks()[name]
     st.caption(f"**{plain(task.title)}.** {task.description} {task.citation}")
     with state.explained():

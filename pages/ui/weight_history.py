@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import api
 from core.events import Event, WeightsSeen
-from pages.ui import state, weight_history_charts
+from pages.ui import address, state, weight_history_charts
 from pages.ui.words import TERMS
 
 PARTS, MATRICES = "by part", "by matrix"
@@ -27,9 +27,8 @@ def panel(events: Sequence[Event], total_steps: int) -> None:
     )
     names = list(dict.fromkeys(one.name for event in seen for one in event.matrices))
     left, right = st.columns(2, vertical_alignment="bottom")
-    by = left.segmented_control(
-        "Lines", (PARTS, MATRICES), default=PARTS, required=True, **state.kept("history-lines")
-    )
+    with left:
+        by = address.segments("Lines", (PARTS, MATRICES), PARTS, "lines")
     name = right.selectbox(
         "Matrix", names, format_func=api.matrix_title, help=TERMS["latent"], key="history-matrix"
     )

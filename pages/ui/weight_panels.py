@@ -1,6 +1,6 @@
 """The parts of the Weights page: choosing, comparing columns, ranking, scoring, explaining."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import api
 from core.experiment import QuantRecipe
-from pages.ui import forms, loaded, run_choice, state, subjects, weight_charts
+from pages.ui import address, forms, loaded, run_choice, state, subjects, weight_charts
 from pages.ui.words import TERMS, scored
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # First column: the knobs that every page shares. The others: a comparison worth looking at.
 RIVALS = (("optimal", 2, "layer"), ("twn", 2, "row"))
-
 
 Quant = tuple[str, int, str]  # method, bits, granularity
 
@@ -47,18 +46,23 @@ class Matrix:
 def choose_matrix() -> Matrix:
     """The sidebar: whose weights, and which matrix."""
     card = subjects.taught()
-    latent = [run for run in api.runs() if api.has_latent(run, card.task, card.model)]
-    whose = {"": f"teacher {card.model}"} | {run.run_id: run_choice.title(run) for run in latent}
+    latent = {r.run_id: r for r in api.runs() if api.has_latent(r, card.task, card.model)}
+    whose = ["", *latent]
     chosen = st.selectbox(
-        "Weights of", list(whose), format_func=whose.__getitem__, **state.bound("of")
+        "Weights of",
+        whose,
+        format_func=lambda run: run_choice.title(latent[run]) if run else f"teacher {card.model}",
+        **address.by_id("of", whose),
     )
     source = api.source_of_teacher(card.task, card.model)
     if chosen:
-        run = next(run for run in latent if run.run_id == chosen)
-        source = api.source_of_run(run, kind="latent")
+        source = api.source_of_run(latent[chosen], kind="latent")
     names = list(api.matrix_shapes(loaded.model(source)))
     name = st.selectbox(
-        "Matrix", names, index=1, format_func=api.matrix_title, **state.bound("matrix")
+        "Matrix",
+        names,
+        format_func=api.matrix_title,
+        **address.by_id("matrix", names, usual=names[1]),
     )
     return Matrix(source=source, name=name, title=api.matrix_title(name))
 
@@ -142,7 +146,9 @@ def closer(shown: list[Shown]) -> None:
     Drawn only while it is open: its 12,288 numbers would double the time of every knob.
     """
     corner = st.expander(
-        "A corner, number by number, and the scales of the rows", key="corner", on_change="rerun"
+        "A corner, number by number, and the scales of the rows",
+        on_change="rerun",
+        **address.bound("corner"),
     )
     if corner.open:
         with corner:
@@ -155,9 +161,9 @@ def _corner(shown: list[Shown]) -> None:
     picked = st.segmented_control(
         "Look closer at",
         numbers,
-        default=0,
         required=True,
         format_func=lambda number: shown[number].name,
+        **address.by_id("closer", numbers),
     )
     view = shown[picked].view
     for place, (title, figure) in zip(st.columns(3), weight_charts.blocks(view), strict=True):
@@ -180,13 +186,8 @@ def _corner(shown: list[Shown]) -> None:
 def recipe(quant: Quant) -> QuantRecipe:
     """The first column's knobs for the whole model, embedding included."""
     method, bits, granularity = quant
-    return QuantRecipe(
-        method=method,
-        weight_bits=bits,
-        embedding_bits=bits,
-        weight_granularity=granularity,
-        embedding_granularity="row",
-    )
+    recipe = QuantRecipe(method=method, weight_bits=bits, embedding_bits=bits)
+    return replace(recipe, weight_granularity=granularity)
 
 
 def whole_model(matrix: Matrix, quant: QuantRecipe) -> None:

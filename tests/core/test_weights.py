@@ -103,3 +103,12 @@ def test_the_order_of_the_objectives_on_every_matrix_of_the_backbone(bits, granu
         rows = weight[:: max(1, weight.shape[0] // 4096)]  # the embedding: 4,360 of its rows
         assert rows.numel() > 100_000, name
         check_order(rows, random_importance(number, *rows.shape), bits, granularity)
+
+
+def test_a_view_of_a_matrix_does_not_keep_the_matrix():
+    """Hundreds of views are kept for the next visitor; their matrices are not."""
+    w = random_matrix(0, 100, 90)
+    q = quantize(w, method="twn", bits=2, granularity="layer")
+    view = weight_view("w", w, q, latent_histogram(w), (), None)
+    assert view.block_latent.base is None
+    assert view.block_codes.base is None

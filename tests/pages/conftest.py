@@ -6,6 +6,7 @@ per session and copied for each test.
 """
 
 import csv
+import functools
 import io
 import json
 import random
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.proto.WidgetStates_pb2 import WidgetState
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core import api
@@ -44,6 +46,20 @@ def _no_caches():
     st.cache_resource.clear()
 
 
+class _Routed(PagesManager):
+    """A manager of pages as a server has it once `app.py` has run."""
+
+    def __init__(self, *arguments, **options) -> None:
+        PagesManager.uses_pages_directory = False
+        super().__init__(*arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _through_the_router(monkeypatch):
+    """Every page is drawn by `app.py`, as on a server; AppTest would run it alone."""
+    monkeypatch.setattr(app_test, "PagesManager", _Routed)
+
+
 @pytest.fixture(autouse=True)
 def _typed_options(monkeypatch):
     """A browser sends whatever a person typed into a selectbox; AppTest only what was offered."""
@@ -58,10 +74,19 @@ def _typed_options(monkeypatch):
 # A visitor
 
 
+def _visitor() -> AppTest:
+    return AppTest.from_file(str(runner.PROJECT / "app.py"), default_timeout=60)
+
+
+@functools.cache
+def _page_hash(page: str) -> str:
+    return _visitor().run().switch_page(f"pages/{page}.py")._page_hash
+
+
 def open_page(page: str, **parameters: str) -> AppTest:
     """The page as after following an address with these URL parameters."""
-    app = AppTest.from_file(str(runner.PROJECT / "app.py"), default_timeout=60).run()
-    app.switch_page(f"pages/{page}.py")
+    app = _visitor()
+    app._page_hash = _page_hash(page)  # at once: who follows an address has not been to Start
     for name, value in parameters.items():
         app.query_params[name] = value
     return whole(app.run())

@@ -18,7 +18,7 @@ from tests.conftest import compute, with_train
 from tests.pages.conftest import School, errors_of, go_to, open_page, texts_of, whole
 
 TEN_MEGABYTES = "x" * 10_000_000
-BOX = "kept-movie-sentiment-0"
+BOX = "text_movie-sentiment"
 MODELS = ["teacher (full precision)", "quantized without training", "trained student"]
 
 
@@ -30,8 +30,9 @@ def predict(school: School, kind: str) -> AppTest:
 
 
 def boxes(app: AppTest, school: School, kind: str) -> list:
-    name = school.task(kind).name
-    return [app.text_area(key=f"kept-{name}-{i}") for i in range(len(school.task(kind).texts))]
+    name = f"text_{school.task(kind).name}"
+    keys = [name, f"{name}_2"][: len(school.task(kind).texts)]
+    return [app.text_area(key=key) for key in keys]
 
 
 def answers(app: AppTest):
@@ -74,19 +75,19 @@ def test_predict_compares_with_more_runs(lab, finished_run):
     other = compute(with_train(lab.experiment, steps=2))
     app = open_page("predict")
     assert app.selectbox(key="student").value == other.run_id
-    app.multiselect(key="kept-more-runs").set_value([finished_run.run_id]).run()
+    app.multiselect(key="more").set_value([finished_run.run_id]).run()
     assert len(answers(whole(app))) == 4
 
 
 def test_more_runs_are_only_those_of_the_same_task(school):
     other = compute(replace(school.experiments["pair"], seed=1))
     app = predict(school, "pair")
-    more = app.multiselect(key="kept-more-runs")
+    more = app.multiselect(key="more")
     assert len(more.options) == 1
     whole(more.set_value([other.run_id]).run())
     assert len(answers(app)) == 4
     app.selectbox(key="student").set_value(school.run("value").run_id).run()
-    assert app.multiselect(key="kept-more-runs").options == []
+    assert app.multiselect(key="more").options == []
     assert len(answers(whole(app))) == 3
 
 

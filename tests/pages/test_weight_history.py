@@ -107,7 +107,7 @@ def test_a_finished_run_replays_its_weights(finished_run, seen):
     assert "scale 1.0000. Dotted" in texts_of(whole(app))
     app.select_slider(key="history-step").set_value(2).run()
     assert "After step 2" in texts_of(whole(app))
-    app.segmented_control(key="kept-history-lines").set_value("by matrix").run()
+    app.segmented_control(key="lines").set_value("by matrix").run()
     assert not whole(app).error
     twin = next(f.value for f in app.dataframe if "zeros (%)" in f.value)
     assert len(twin) == 6
