@@ -185,7 +185,7 @@ def test_a_file_from_before_an_option_existed_reads():
         (DistillRecipe, {"hidden": -1.0}, "hidden loss is -1.0; .* between 0 and 1000"),
         (DistillRecipe, {"labels": float("inf")}, "labels loss is inf"),
         (DistillRecipe, {"temperature": 0.0}, "temperature is 0.0"),
-        (DistillRecipe, {"hidden": 0, "attention": 0, "logits": 0}, "All four losses are off"),
+        (DistillRecipe, {"hidden": 0, "attention": 0, "logits": 0}, "All losses are off"),
         (TrainRecipe, {"learning_rate": float("nan")}, "Learning rate is nan; it must lie"),
         (TrainRecipe, {"learning_rate": 0.0}, "Learning rate is 0.0"),
         (TrainRecipe, {"steps": 0}, "Steps is 0; it must lie between 1 and 1e"),
