@@ -122,14 +122,14 @@ def killed_at(seconds, order) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_five_moments_a_run_ends_as_if_it_had_not_been(lab, workers, seed):
-    order = with_train(lab.experiment, steps=1500, evaluate_every=400)
+    order = with_train(lab.experiment, steps=600, evaluate_every=150)
     began = time.monotonic()
     expected = told(compute(order))
     whole_seconds = time.monotonic() - began
     moments, states = random.Random(seed), []
     runner.prepare_folder(run_folder(order.run_id), order, fresh=True)
     for _ in range(5):
-        killed_at(moments.uniform(0.0, 4.0 + whole_seconds / 2), order)
+        killed_at(moments.uniform(0.0, 3.0 + whole_seconds), order)
         run = read_folder(run_folder(order.run_id))
         assert run.state in ("interrupted", "finished"), run.message
         states.append(run.state)
