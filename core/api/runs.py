@@ -50,7 +50,12 @@ def runs() -> list[Run]:
 
 
 def finished_runs() -> list[Run]:
-    """The finished runs of tasks that this version knows, in the order of `runs`."""
+    """The finished runs whose student can be asked and exported, in the order of `runs`."""
+    return [run for run in _with_results() if run.keeps_student]
+
+
+def _with_results() -> list[Run]:
+    """The finished runs of tasks that this version knows."""
     known = tasks()
     return [run for run in runs() if run.result is not None and run.result.task in known]
 
@@ -67,7 +72,7 @@ def shown_run(order: Experiment | Teaching | None) -> Run | None:
     """What to show before anything is started: the run of these settings, else a finished one of
     the same task, else any finished one."""
     run = store.find_run(order.run_id) if order else None
-    finished = finished_runs()
+    finished = _with_results()
     akin = [one for one in finished if order and one.result and one.result.task == order.task]
     return run or next(iter(akin or finished), None)
 

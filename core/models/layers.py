@@ -140,7 +140,7 @@ class WeightQuantizer(nn.Module):
             whole = rows is None or self.granularity == "layer"
             quantized = self._solve(
                 weight if whole else weight[rows],
-                importance(self._select(self.second_moment, whole, rows)),
+                importance(self._select(self.second_moment, whole, rows), reuse=True),
                 self._select(self.start_scale, whole, rows),
             )
         self._remember(quantized, whole)

@@ -5,6 +5,8 @@ loss's curvature: D = sqrt(v) + 1e-8 (Hou, Yao and Kwok, arXiv 1611.01600; PAPER
 anew in every step for every matrix, so it is a compiled loop.
 """
 
+import threading
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +14,14 @@ from torch import Tensor
 from core.quantizers.kernels import compiled
 
 FLOOR = 1e-8
+_NONE = torch.empty(0)
+_kept = threading.local()
+
+
+def _scratch(like: Tensor) -> Tensor:
+    if getattr(_kept, "memory", _NONE).numel() < like.numel():
+        _kept.memory = torch.empty(like.numel())
+    return _kept.memory[: like.numel()].view(like.shape)
 
 
 @compiled
@@ -20,11 +30,15 @@ def _roots(numbers, floor, roots):
         roots[i] = np.sqrt(numbers[i]) + floor
 
 
-def importance(second_moment: Tensor | None) -> Tensor | None:
-    """D = sqrt(v) + 1e-8 of Adam's second moment v, same shape, float32; None stays None."""
+def importance(second_moment: Tensor | None, reuse: bool = False) -> Tensor | None:
+    """D = sqrt(v) + 1e-8 of Adam's second moment v, same shape, float32; None stays None.
+
+    With `reuse` the answer holds only until the next such call of this thread: one piece of
+    memory, still in the processor's cache, serves all matrices of a step.
+    """
     if second_moment is None:
         return None
-    found = torch.empty(second_moment.shape)
+    found = _scratch(second_moment) if reuse else torch.empty(second_moment.shape)
     flat = second_moment.detach().contiguous().view(-1)
     _roots(flat.numpy(), np.float32(FLOOR), found.view(-1).numpy())
     return found

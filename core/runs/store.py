@@ -63,6 +63,11 @@ class Run:
         return order.title if order else self.run_id
 
     @property
+    def keeps_student(self) -> bool:
+        """Whether its packed student is there. Many shipped runs keep only what they measured."""
+        return (self.folder / "model.safetensors").exists()
+
+    @property
     def is_over(self) -> bool:
         """Nothing computes it any more."""
         return self.state in ENDED

@@ -73,6 +73,10 @@ def test_importance_is_the_root_of_the_second_moment(matrix):
     expected = matrix[1].sqrt() + 1e-8
     torch.testing.assert_close(importance(matrix[1]), expected, rtol=2e-7, atol=0)
     assert importance(None) is None
+    first = importance(matrix[1], reuse=True)
+    assert torch.equal(first, importance(matrix[1]))
+    second = importance(matrix[1] + 1, reuse=True)
+    assert first.data_ptr() == second.data_ptr() != importance(matrix[1]).data_ptr()
 
 
 def test_codes_above_are_cut_strictly():

@@ -93,6 +93,16 @@ def test_a_finished_run_has_its_result_whatever_else_is_there(finished_run):
     assert run.result.run_id == run.run_id == run.experiment.run_id
 
 
+def test_a_run_that_keeps_no_student_is_compared_but_not_asked(finished_run):
+    assert [run.run_id for run in api.finished_runs()] == [finished_run.run_id]
+    (finished_run.folder / "model.safetensors").unlink()
+    assert api.finished_runs() == []
+    assert [run.state for run in api.runs()] == ["finished"]
+    shown = api.shown_run(finished_run.experiment)
+    assert shown is not None
+    assert shown.run_id == finished_run.run_id
+
+
 @pytest.mark.parametrize("name", ["experiment.json", "result.json"])
 def test_a_damaged_folder_is_listed_with_a_sentence(finished_run, name):
     for text in (b"", b"{", b"[]", b"\xff\xfe", b'{"seed": -1}', b"[" * 10_000):
