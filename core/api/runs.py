@@ -139,9 +139,9 @@ def _suited(recipe: TrainRecipe, name: str) -> TrainRecipe:
 
 def check(experiment: Experiment) -> None:
     """Raise InputError when the experiment names a task, teacher, method or bits that are not."""
-    from core.models.teachers import load_card
     from core.quantizers.registry import check as check_rule
     from core.tasks.base import find_task
+    from core.teacher_folders import load_card
 
     task = find_task(experiment.task)
     if experiment.train.augment and task.kind == "span":

@@ -28,11 +28,12 @@ from core.models.student import (
     hand_over_second_moments,
     set_dropout,
 )
-from core.models.teachers import load_card, load_teacher, teacher_tokenizer
+from core.models.teachers import load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
 from core.results import Result
 from core.tasks.base import find_task, prepare
+from core.teacher_folders import load_card
 from core.training.averaging import Averaging
 from core.training.batches import Batch, training_batches
 from core.training.checkpoints import OTHER_VERSION, UnfitCheckpoint

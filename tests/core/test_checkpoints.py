@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from core.errors import InputError
 from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
 from core.experiment import Teaching
-from core.models.teachers import teacher_folder
+from core.teacher_folders import teacher_folder
 from core.training import resume
 from core.training.checkpoint_header import FILE, step_kept
 from core.training.checkpoints import UnfitCheckpoint, read, write
@@ -86,8 +86,7 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
         assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("step", [5, 10, 14, 20, 23])
-@pytest.mark.parametrize("method", ["lat", "lsq"])
+@pytest.mark.parametrize(("method", "step"), [("lat", 5), ("lat", 20), ("lsq", 10), ("lsq", 17)])
 def test_so_does_one_with_every_art_of_training(lab, tmp_path, often, method, step):
     """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights."""
     arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine"}

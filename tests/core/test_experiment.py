@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -42,6 +42,13 @@ OTHER = {  # for every option, a value that is not its default
     "attention": "0.0",
     "logits": "2.0",
     "labels": "1.0",
+    "attention_maps": "0.5",
+    "attention_outputs": "2.0",
+    "schedule": "cosine",
+    "clip": "1.0",
+    "dropout": "0.1",
+    "averaging": "0.25",
+    "stages": "8,4",
     "temperature": "4.0",
     "steps": "10",
     "batch_size": "16",
@@ -110,7 +117,16 @@ experiments = st.builds(
 
 
 def test_the_run_id_is_a_hash_of_the_content_alone():
-    text = json.dumps(to_plain(Experiment()), sort_keys=True, separators=(",", ":"))
+    plain = to_plain(Experiment())
+    for kind, record in (
+        ("quant", QuantRecipe),
+        ("distill", DistillRecipe),
+        ("train", TrainRecipe),
+    ):
+        for field in fields(record):
+            if field.metadata.get("later"):  # at its default it says nothing new
+                del plain[kind][field.name]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     assert Experiment().run_id == hashlib.sha256(text.encode()).hexdigest()[:12]
     assert Experiment().run_id == Experiment().run_id != Experiment(seed=1).run_id
     assert re.fullmatch("[0-9a-f]{12}", Experiment(seed=1).run_id)
@@ -185,7 +201,7 @@ def test_a_file_from_before_an_option_existed_reads():
         (DistillRecipe, {"hidden": -1.0}, "hidden loss is -1.0; .* between 0 and 1000"),
         (DistillRecipe, {"labels": float("inf")}, "labels loss is inf"),
         (DistillRecipe, {"temperature": 0.0}, "temperature is 0.0"),
-        (DistillRecipe, {"hidden": 0, "attention": 0, "logits": 0}, "All four losses are off"),
+        (DistillRecipe, {"hidden": 0, "attention": 0, "logits": 0}, "All losses are off"),
         (TrainRecipe, {"learning_rate": float("nan")}, "Learning rate is nan; it must lie"),
         (TrainRecipe, {"learning_rate": 0.0}, "Learning rate is 0.0"),
         (TrainRecipe, {"steps": 0}, "Steps is 0; it must lie between 1 and 1e"),

@@ -20,11 +20,11 @@ from core.events import Finished, Taught
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.hub import is_repository, snapshot
 from core.models.loading import files_of, load_model
-from core.models.teachers import load_card
 from core.records import canonical_json, from_json
 from core.results import Result, TeacherCard
 from core.runs.runner import PROJECT
 from core.tasks.base import find_task, folder, is_prepared, load, prepare, tasks
+from core.teacher_folders import load_card
 from core.training.teach import teach
 from core.training.train import train
 from tests.core import hub_files

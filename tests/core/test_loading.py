@@ -20,7 +20,8 @@ from core.models.loading import (
     load_tokenizer,
     use_label_order,
 )
-from core.models.teachers import load_teacher, teacher_folder
+from core.models.teachers import load_teacher
+from core.teacher_folders import teacher_folder
 from core.training.teach import teach
 from tests.conftest import save_tiny_model, tiny_config, tiny_model
 

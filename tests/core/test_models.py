@@ -10,9 +10,10 @@ from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.models.anatomy import keep_layers, part_of
 from core.models.student import build_student, quantized_weights, weight_quantizers
-from core.models.teachers import load_teacher, model_from_state, slug, teacher_folder
+from core.models.teachers import load_teacher, model_from_state
 from core.quantizers import quantize
 from core.quantizers.importance import importance
+from core.teacher_folders import slug, teacher_folder
 from core.training.train import train
 from tests.conftest import tiny_config, tiny_model, with_quant
 

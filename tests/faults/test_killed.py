@@ -120,20 +120,21 @@ def killed_at(seconds, order) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_a_run_ends_as_if_it_had_not_been(lab, workers):
-    order = with_train(lab.experiment, steps=4000, evaluate_every=400)
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_five_moments_a_run_ends_as_if_it_had_not_been(lab, workers, seed):
+    order = with_train(lab.experiment, steps=600, evaluate_every=150)
     began = time.monotonic()
     expected = told(compute(order))
     whole_seconds = time.monotonic() - began
-    moments, seen = random.Random(0), []
+    moments, states = random.Random(seed), []
     runner.prepare_folder(run_folder(order.run_id), order, fresh=True)
-    for _ in range(20):
-        killed_at(moments.uniform(0.0, 4.0 + whole_seconds / 5), order)
+    for _ in range(5):
+        killed_at(moments.uniform(0.0, 3.0 + whole_seconds), order)
         run = read_folder(run_folder(order.run_id))
         assert run.state in ("interrupted", "finished"), run.message
-        seen.append(run.state)
+        states.append(run.state)
     run = finish(order)
     assert run.state == "finished", run.message
     assert told(run) == expected
     assert isinstance(read_events(run.folder)[-1], Finished)
-    assert seen.count("interrupted") > 5
+    assert "interrupted" in states
