@@ -39,7 +39,7 @@ EVERYTHING = """words => [
     ...[...document.querySelectorAll('input')].map(box => box.value),
     ...[...document.querySelectorAll('[role=gridcell]')].map(cell => cell.textContent),
 ].some(text => text.includes(words))"""
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -132,12 +132,12 @@ class Visitor:
         return self.page.get_by_test_id("stDataFrame").nth(table).locator("[role=gridcell]")
 
     def click_colour(self, place: Locator, colour: tuple[int, int, int]) -> None:
-        """Click into the middle of the largest spot of that colour: a mark on a canvas."""
+        """Click on the lowest full spot of that colour: a mark on a canvas, not its legend."""
         picture = Image.open(io.BytesIO(place.screenshot())).convert("RGB")
         there = (np.abs(np.asarray(picture).astype(int) - colour).max(axis=2) < 12).astype(float)
-        # The spot that is filled for 7 pixels around, and not a letter or a line.
-        filled = sliding_window_view(there, (7, 7)).sum(axis=(2, 3))
-        row, column = np.unravel_index(int(filled.argmax()), filled.shape)
+        # A spot is filled for 7 pixels around; a letter or a line is not.
+        filled = sliding_window_view(there, (7, 7)).sum(axis=(2, 3)) == 49
+        row, column = np.argwhere(filled)[-1]
         place.click(position={"x": int(column) + 3, "y": int(row) + 3})
 
     def picture(self, name: str) -> Path:
