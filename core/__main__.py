@@ -124,7 +124,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 
 def _let_pages_go_first() -> None:
-    """A training that the app started gives way to whoever answers people; alone it loses nothing."""
+    """A training that the app started gives way to whoever answers people."""
     if hasattr(os, "nice"):
         os.nice(10)
 

@@ -51,19 +51,13 @@ def better(
     return Levels(scale=torch.where(prefer, first, second))
 
 
-def alternate(
-    weight: Tensor,
-    start: Levels,
-    bits: int,
-    importance: Tensor | None,
-    iterations: int = ITERATIONS,
-) -> Levels:
-    """Alternate from the codes of `start`, at most 10 times, or as often as is said.
+def alternate(weight: Tensor, start: Levels, bits: int, importance: Tensor | None) -> Levels:
+    """Alternate from the codes of `start`, at most 10 times.
 
     Stops when no row's scale moves by more than 0.00002 of itself.
     """
     current = Levels(scale=ratio(*moments(weight, start, bits, importance)))
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         moved = ratio(*moments(weight, current, bits, importance))
         settled = ((moved - current.scale).abs() <= TOLERANCE * current.scale).all()
         current = Levels(scale=moved)

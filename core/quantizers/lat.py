@@ -7,20 +7,17 @@ Hou and Kwok, arXiv 1802.08635; TernaryBERT equation 7). The solver alternates:
 
     a = |b . D . w|_1 / |b . D|_1        b = the nearest level of w / a
 
-from TWN's codes; above 2 bits from TWN's or the max-abs codes, whichever are better. In training it
-starts from the codes of the previous step's scale and alternates once: the weights have hardly
-moved, and the next step goes on from there, so the loop of the training is that of the solver.
-Without importance (before the first step, or untrained) D is one everywhere.
+from the codes of the previous step (a warm start: weights move little), in the first step from
+TWN's; above 2 bits from TWN's or the max-abs codes, whichever are better. Without importance
+(before the first step, or untrained) D is one everywhere.
 """
 
 from torch import Tensor
 
-from core.quantizers.alternate import ITERATIONS, alternate, better
+from core.quantizers.alternate import alternate, better
 from core.quantizers.registry import Levels, rule
 from core.quantizers.twn import twn
 from core.quantizers.uniform import uniform
-
-WARM_ITERATIONS = 1
 
 
 @rule(
@@ -39,10 +36,9 @@ def lat(
 ) -> Levels:
     """Alternate under the importance. Arguments as in `registry`."""
     if start_scale is not None:
-        start, iterations = Levels(scale=start_scale), WARM_ITERATIONS
+        start = Levels(scale=start_scale)
     else:
-        iterations = ITERATIONS
         start = twn(weight, bits)
         if bits > 2:
             start = better(weight, start, uniform(weight, bits), bits, importance)
-    return alternate(weight, start, bits, importance, iterations)
+    return alternate(weight, start, bits, importance)
