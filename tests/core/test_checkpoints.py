@@ -86,7 +86,15 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
         assert (parted / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-@pytest.mark.parametrize(("method", "step"), [("lat", 5), ("lat", 20), ("lsq", 10), ("lsq", 17)])
+@pytest.mark.parametrize(
+    ("method", "step"),
+    [
+        ("lat", 5),
+        pytest.param("lat", 20, marks=pytest.mark.slow),
+        pytest.param("lsq", 10, marks=pytest.mark.slow),
+        ("lsq", 17),
+    ],
+)
 def test_so_does_one_with_every_art_of_training(lab, tmp_path, often, method, step):
     """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights."""
     arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine"}

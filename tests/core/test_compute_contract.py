@@ -178,6 +178,7 @@ def test_a_refusal_reaches_the_person_as_its_sentence(place):
     assert "Traceback" not in run.message
 
 
+@pytest.mark.slow
 def test_what_is_killed_can_be_started_again_and_stop_leaves_no_process(place, long):
     run = runner.submit(long)
     wait_for(lambda: steps_of(run) > 2)
