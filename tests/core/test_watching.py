@@ -68,7 +68,7 @@ def test_looking_changes_nothing(lab, method, monkeypatch):
     assert losses[0] == losses[1]
 
 
-def test_a_long_training_is_looked_at_twenty_times(lab):
+def test_a_long_training_is_looked_at_as_often_as_is_said(lab):
     student = pupils_of(lab.experiment).student
     watch = Watch(student=student, steps=2000)
     assert sum(watch.expect(step) for step in range(1, 2001)) == LOOKS
