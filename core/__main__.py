@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import api
-from core.commands import data, packed, sweep, teach
+from core.commands import data, packed, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.options import build, options
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "tasks", _tasks, "list the tasks")
     teach.add(commands)
     sweep.add(commands)
+    ship.add(commands)
     data.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")

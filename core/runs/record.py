@@ -12,10 +12,10 @@ from core.errors import InputError
 from core.events import Evaluated, Event, Finished, Resumed, StepDone, Taught, from_json, to_json
 from core.places import replacing, write_text
 from core.records import canonical_json
+from core.runs.store import EVENTS_FILE
 from core.training.checkpoint_header import FILE as CHECKPOINT_FILE
 from core.training.checkpoint_header import step_kept
 
-EVENTS_FILE = "events.jsonl"
 TORN = "The record of the run lacks steps that its checkpoint has. So the run begins again."
 
 

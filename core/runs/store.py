@@ -6,7 +6,7 @@
     began                    its turn has come
     checkpoint.safetensors   what an unfinished run goes on from
     worker.lock, worker.pid  held while a process computes it; the lock dies with the process
-    events.jsonl             one event a line, appended
+    events.jsonl             one event a line, appended; of shipped runs events.jsonl.gz
     STOP, error.txt          asked to stop; the sentence it failed with
     model.safetensors        the packed student
     latent.safetensors       its latent weights in float16, for the Weights page; may be missing
@@ -18,8 +18,10 @@ There is no other index. A folder that cannot be read is listed as damaged, neve
 """
 
 import functools
+import gzip
 import re
 import time
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from core.results import Result, TeacherCard
 from core.runs.locks import is_held
 
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
+EVENTS_FILE, PACKED_EVENTS_FILE = "events.jsonl", "events.jsonl.gz"
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
@@ -88,12 +91,32 @@ def run_folder(run_id: str) -> Path:
 def list_runs() -> list[Run]:
     """All runs, the newest ticket first, shipped ones after those of this computer."""
     found: dict[str, Run] = {}
-    for root in (runs_folder(), shipped() / "runs"):
-        folders = [path for path in root.glob("*") if RUN_ID.fullmatch(path.name)]
-        for folder in sorted(folders, key=ticket_of, reverse=True):
-            run = read_folder(folder)
-            found.setdefault(run.run_id, run)
+    local = sorted(_folders(runs_folder()), key=ticket_of, reverse=True)
+    for run in (*map(read_folder, local), *_shipped_runs()):
+        found.setdefault(run.run_id, run)
     return list(found.values())
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in root.glob("*") if RUN_ID.fullmatch(path.name)]
+
+
+def _shipped_runs() -> tuple[Run, ...]:
+    """Shipped runs are many and do not change, so they are read once, and again when a folder of
+    theirs came, went or got another file."""
+    stamps = []
+    for folder in _folders(shipped() / "runs"):
+        try:
+            stamps.append((folder, folder.stat().st_mtime_ns))
+        except OSError:  # deleted this very moment
+            continue
+    return _read_shipped(tuple(sorted(stamps)))
+
+
+@functools.lru_cache(maxsize=2)
+def _read_shipped(stamps: tuple[tuple[Path, int], ...]) -> tuple[Run, ...]:
+    folders = sorted((folder for folder, _ in stamps), key=ticket_of, reverse=True)
+    return tuple(map(read_folder, folders))
 
 
 def find_run(run_id: str) -> Run | None:
@@ -205,17 +228,24 @@ def next_ticket() -> float:
 
 def read_events(folder: Path) -> list[events.Event]:
     """The events so far. Lines that cannot be read (a torn last one) are left out."""
-    try:
-        text = (folder / "events.jsonl").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
     found = []
-    for line in text.splitlines():
+    for line in _events_text(folder).splitlines():
         try:
             found.append(_event(line))
         except InputError:
             continue
     return found
+
+
+def _events_text(folder: Path) -> str:
+    """The record's text; empty where there is none, or a packed one is damaged."""
+    packed = folder / PACKED_EVENTS_FILE
+    try:
+        if packed.exists():
+            return gzip.decompress(packed.read_bytes()).decode(errors="replace")
+        return (folder / EVENTS_FILE).read_text(encoding="utf-8", errors="replace")
+    except (OSError, EOFError, zlib.error):
+        return ""
 
 
 def place_in_queue(folder: Path) -> tuple[float, str]:

@@ -1,0 +1,49 @@
+"""What of a finished run goes into the repository: everything that was measured, and the student
+only where somebody will want to ask it.
+
+A run's folder on the computer that trained it takes some 40 MB, most of it latent weights. Its
+settings, result, predictions and events (packed with gzip: they are read as a whole or not at all)
+are 0.15 MB, and Compare needs nothing else; a packed student adds 5 to 20 MB.
+"""
+
+import gzip
+import shutil
+from pathlib import Path
+
+from core.errors import InputError
+from core.places import replacing, shipped
+from core.runs.store import EVENTS_FILE, PACKED_EVENTS_FILE, find_run
+from core.training.student_files import MODEL_FILE, PREDICTIONS_FILE
+
+
+def ship(run_id: str, with_student: bool = False) -> Path:
+    """Copy the finished training `run_id` among the shipped runs; returns its folder there, which
+    holds afterwards what was asked for and nothing more.
+
+    Raises InputError when there is no such run, it is not finished, is a teacher's, or no longer
+    has a file that is wanted.
+    """
+    run = find_run(run_id)
+    if run is None or run.result is None:
+        raise InputError(f"Run {run_id} is not a finished training, so there is nothing to ship.")
+    files = ["experiment.json", "result.json", PREDICTIONS_FILE]
+    files += [MODEL_FILE] if with_student else []
+    missing = [name for name in files if not (run.folder / name).exists()]
+    if missing:
+        raise InputError(f"Run {run_id} has no {missing[0]} any more. Compute it again.")
+    contents = {name: (run.folder / name).read_bytes() for name in files}
+    contents[PACKED_EVENTS_FILE] = _packed_events(run.folder)
+    folder = shipped() / "runs" / run.run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in contents.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(data)
+    return folder
+
+
+def _packed_events(folder: Path) -> bytes:
+    """The same bytes for the same events, whenever they are packed."""
+    packed = folder / PACKED_EVENTS_FILE
+    if packed.exists():
+        return packed.read_bytes()
+    return gzip.compress((folder / EVENTS_FILE).read_bytes(), compresslevel=9, mtime=0)
