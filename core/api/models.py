@@ -69,8 +69,9 @@ class OpenModel:
 
 
 def open_model(source: Source, lean: bool = False) -> OpenModel:
-    """Load a model; raises InputError when it is not there or damaged. With `lean` one that has an
-    engine comes without its torch model, which takes twice to four times the memory.
+    """Load a model; raises InputError when it is not there or damaged. With `lean` a quantized one
+    that has an engine comes without its torch model, which takes twice to four times the memory,
+    and one that has none keeps the codes of its words instead of their values.
 
     From then on this process computes with one thread: sessions are many, a training beside them
     wants every core, and two teams of threads on the same cores wait for each other (a second of
@@ -137,10 +138,14 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
 def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bool) -> _Loaded:
     """A quantized model that computes: by the engine, in torch, or (not `lean`) as either."""
     from core.packed import engine, file
+    from core.packed.contents import keep_codes
 
     found = engine.engine_if_possible(contents)
+    model = None if lean and found is not None else file.assembled(contents)
+    if lean and model is not None:
+        keep_codes(model, contents)
     return _Loaded(
-        model=None if lean and found is not None else file.assembled(contents),
+        model=model,
         config=contents.config,
         size_bytes=size_bytes,
         threshold=threshold,
@@ -189,7 +194,7 @@ def load_latent(run: Run) -> Any:
             f"python -m core run --fresh, or look at another run."
         ) from error
     model = load_teacher(run.experiment.task, run.experiment.model)
-    with torch.no_grad():
-        for name, weight in latent.items():
-            model.get_submodule(name).weight.copy_(weight)  # type: ignore[operator, union-attr]
+    for name, weight in latent.items():
+        values = torch.nn.Parameter(weight.float(), requires_grad=False)
+        model.get_submodule(name).weight = values
     return model

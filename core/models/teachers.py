@@ -4,17 +4,18 @@ A teacher folder holds `teacher.json` (a TeacherCard), `config.json`, `model.saf
 a person's own model, its tokenizer. Weights are *stored* in float16 and *computed* in float32;
 scores are measured on what is stored. (A checkpoint that is taken as it is stays in float32.)
 While a teacher of an embedded backbone is fine-tuned its word embedding stays frozen, so that
-half of the model is stored once for all of them.
+half of the model is stored once for all of them, and is in memory once however many are loaded.
 """
 
 import json
 import tempfile
+import weakref
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
@@ -29,6 +30,7 @@ from core.results import TeacherCard
 from core.teacher_folders import load_card, teacher_folder
 
 TOKENIZER_FILE = "tokenizer.json"
+_tables: weakref.WeakValueDictionary[tuple[Path, int], nn.Parameter] = weakref.WeakValueDictionary()
 
 
 def list_teachers() -> list[TeacherCard]:
@@ -95,7 +97,8 @@ def to_half(value: Tensor) -> Tensor:
 
 
 def load_teacher(task: str, model: str) -> PreTrainedModel:
-    """The teacher of (task, model) in float32, eval mode, gradients off.
+    """The teacher of (task, model) in float32, eval mode, gradients off. Its word embedding may be
+    that of other teachers too: whoever wants to change a teacher copies it first.
 
     Raises InputError when there is none or its files are damaged.
     """
@@ -108,7 +111,7 @@ def load_teacher(task: str, model: str) -> PreTrainedModel:
             shared = find("backbones", card.shared_embedding, "word_embedding.safetensors")
             if shared is None:
                 raise InputError(f"The word embedding of {card.shared_embedding} is missing.")
-            state[WORD_EMBEDDING] = load_file(shared)["word_embedding"]
+            state[WORD_EMBEDDING] = _shared_table(shared)
         config = read_config((folder / "config.json").read_text(encoding="utf-8"))
         return model_from_state(config, state).requires_grad_(False)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
@@ -116,6 +119,16 @@ def load_teacher(task: str, model: str) -> PreTrainedModel:
             f"The teacher in {folder.name} is damaged ({error}). Restore the folder, or delete it "
             f"and run: python -m core teach --task {task} --model {model}"
         ) from error
+
+
+def _shared_table(path: Path) -> nn.Parameter:
+    """A file's word embedding in float32: the same object as long as anybody holds it."""
+    key = path, path.stat().st_mtime_ns
+    table = _tables.get(key)
+    if table is None:
+        values = load_file(path)["word_embedding"].to(torch.float32)
+        table = _tables[key] = nn.Parameter(values, requires_grad=False)
+    return table
 
 
 def read_config(text: str) -> BertConfig:

@@ -18,6 +18,7 @@ from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError, one_of, shown
 from core.experiment import Experiment
+from core.models.layers import CodeEmbedding, QuantEmbedding
 from core.models.student import build_student, quantized_weights
 from core.models.teachers import model_from_state, read_config
 from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
@@ -139,6 +140,14 @@ def assemble(contents: Contents) -> PreTrainedModel:
     if unknown or any(name.endswith(STEP) for name in missing):
         raise InputError("its learned steps do not fit its model.")
     return student
+
+
+def keep_codes(model: PreTrainedModel, contents: Contents) -> None:
+    """Have the assembled `model` look words up in the codes: most of its memory is that table."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, QuantEmbedding) and name in contents.weights:
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, CodeEmbedding(contents.weights[name]))
 
 
 def config_text(config: BertConfig) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.models.loading import tokenized
 from core.tasks.base import Task
 from core.training.spans import Windows, encode_windows, positions
 
@@ -60,7 +61,8 @@ class Batch:
 
 def encode(tokenizer, columns: list[list[str]], labels: np.ndarray, max_tokens: int) -> Encoded:
     """Tokenize one column of texts, or two (pairs), cut to `max_tokens`."""
-    tokens = tokenizer(
+    tokens = tokenized(
+        tokenizer,
         *columns,
         truncation=True,
         max_length=max_tokens,

@@ -18,7 +18,7 @@ from transformers import AutoConfig, BertForMaskedLM
 
 from core.errors import InputError
 from core.events import Preparing
-from core.models.loading import FAMILIES, explained, files_of, tokenizer_from
+from core.models.loading import FAMILIES, explained, files_of, tokenized, tokenizer_from
 
 Place = tuple[int, int]  # number of the text, number of the word in it
 Proposals = Generator[Preparing, None, list[tuple[str, ...]]]
@@ -58,7 +58,8 @@ def masked(model: str, texts: Sequence[list[str]], places: list[Place], count: i
     place. Raises InputError when it cannot be loaded or is no such model."""
     network, tokenizer = _masked_model(model)
     known = {number: word for word, number in whole_words(tokenizer).items()}
-    tokens = tokenizer(
+    tokens = tokenized(
+        tokenizer,
         [texts[text] for text, _ in places],
         is_split_into_words=True,
         truncation=True,

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from core.models.loading import tokenized
+
 STRIDE = 128
 QUESTION_TOKENS = 64
 ANSWER_TOKENS = 30
@@ -58,8 +60,8 @@ def encode_windows(
     tokenizer: Any, questions: list[str], contexts: list[str], max_tokens: int
 ) -> tuple[list[list[int]], list[list[int]], Windows]:
     """(token numbers per row, token types per row, windows); no accepted answers yet."""
-    asked = tokenizer(questions, add_special_tokens=False)["input_ids"]
-    read = tokenizer(contexts, add_special_tokens=False, return_offsets_mapping=True)
+    asked = tokenized(tokenizer, questions, add_special_tokens=False)["input_ids"]
+    read = tokenized(tokenizer, contexts, add_special_tokens=False, return_offsets_mapping=True)
     start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     ids, types, example, first, offsets = [], [], [], [], []
     for number, (question, passage) in enumerate(zip(asked, read["input_ids"], strict=True)):
