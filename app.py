@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import address
+from pages.ui import address, quick
 
+quick.trust_charts()
 st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
 
 PAGES = [

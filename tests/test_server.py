@@ -13,7 +13,8 @@ import pytest
 
 from core.events import Resumed, StepDone
 from core.runs import store
-from core.runs.store import is_alive, read_events, read_folder, run_folder
+from core.runs.event_files import read_events
+from core.runs.store import is_alive, read_folder, run_folder
 from core.training.checkpoint_header import step_kept
 from tests.conftest import is_running, wait_for
 from tests.servers import Server, served

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
-from core.runs import forecast, pin, retention, runner, store
+from core.runs import event_files, forecast, pin, retention, runner, store
 from core.runs.forecast import Forecast
 from core.runs.store import Run
 from core.training.checkpoint_header import step_kept as step_of
@@ -49,7 +49,11 @@ def forecast_of(run: Run) -> Forecast:
 
     def left(one: Run) -> float | None:
         order = one.experiment or one.teaching
-        return forecast.seconds_left(order, store.read_events(one.folder), finished) if order else 0
+        return (
+            forecast.seconds_left(order, event_files.read_events(one.folder), finished)
+            if order
+            else 0
+        )
 
     running = [left(other) for other in others if other.state == "running"]
     before.sort(key=lambda one: store.place_in_queue(one.folder))

@@ -8,7 +8,7 @@ from core.errors import InputError
 from core.events import Event, Preparing
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.results import TeacherCard
-from core.runs import runner, store
+from core.runs import event_files, runner, store
 from core.runs.store import Run
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _size_bytes(run: Run) -> int:
 
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
-    return store.read_events(run.folder)
+    return event_files.read_events(run.folder)
 
 
 def waiting_before(run: Run) -> int:

@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.events import Evaluated, Event, Finished, Resumed, StepDone, Taught, from_json, to_json
 from core.places import replacing, write_text
 from core.records import canonical_json
-from core.runs.store import EVENTS_FILE
+from core.runs.event_files import EVENTS_FILE
 from core.training.checkpoint_header import FILE as CHECKPOINT_FILE
 from core.training.checkpoint_header import step_kept
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.places import replacing, shipped
-from core.runs.store import EVENTS_FILE, PACKED_EVENTS_FILE, find_run
+from core.runs.event_files import EVENTS_FILE, PACKED_EVENTS_FILE
+from core.runs.store import find_run
 from core.training.student_files import MODEL_FILE, PREDICTIONS_FILE
 
 

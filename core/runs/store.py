@@ -18,14 +18,11 @@ There is no other index. A folder that cannot be read is listed as damaged, neve
 """
 
 import functools
-import gzip
 import re
 import time
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core import events
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, shipped
@@ -34,13 +31,11 @@ from core.results import Result, TeacherCard
 from core.runs.locks import is_held
 
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
-EVENTS_FILE, PACKED_EVENTS_FILE = "events.jsonl", "events.jsonl.gz"
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
 NO_REASON = "The run failed, and the reason could not be written. Is the disk full?"
 _parsed = functools.lru_cache(maxsize=4000)(from_json)  # pages list all runs again and again
-_event = functools.lru_cache(maxsize=10_000)(events.from_json)  # and read the events every second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,28 +219,6 @@ def next_ticket() -> float:
     """The ticket of who asks now: behind everybody that waits, also when the clock went back."""
     waiting = [ticket_of(run.folder) for run in list_runs() if not run.is_over]
     return max([time.time(), *(ticket + 1e-6 for ticket in waiting)])
-
-
-def read_events(folder: Path) -> list[events.Event]:
-    """The events so far. Lines that cannot be read (a torn last one) are left out."""
-    found = []
-    for line in _events_text(folder).splitlines():
-        try:
-            found.append(_event(line))
-        except InputError:
-            continue
-    return found
-
-
-def _events_text(folder: Path) -> str:
-    """The record's text; empty where there is none, or a packed one is damaged."""
-    packed = folder / PACKED_EVENTS_FILE
-    try:
-        if packed.exists():
-            return gzip.decompress(packed.read_bytes()).decode(errors="replace")
-        return (folder / EVENTS_FILE).read_text(encoding="utf-8", errors="replace")
-    except (OSError, EOFError, zlib.error):
-        return ""
 
 
 def place_in_queue(folder: Path) -> tuple[float, str]:

@@ -107,7 +107,7 @@ def same_task(one: Run, other: Run) -> bool:
 
 def disagreements(run: Run) -> None:
     """Dev examples that teacher and student answer differently. Raises InputError."""
-    found = api.disagreements(run)
+    found = loaded.disagreements(run)
     only = address.segments("Show", ("all", "teacher better", "student better"), "all", "show")
     truths = sorted({row.truth for row in found})
     label = "all"

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from pages.ui.compare_table import STUDENT, TEACHER, UNTRAINED
 from pages.ui.palette import GREY, ORANGE, Layered, ink, student_blue, top_legend
+from pages.ui.quick import tips
 from pages.ui.words import metric_title
 
 NAMES = [TEACHER, UNTRAINED, STUDENT]
@@ -31,13 +32,13 @@ def score_against_size(points: pd.DataFrame, metric: str, dark: bool) -> Layered
     edge = edge.mark_line(
         interpolate="step-after", color=GREY, strokeDash=[2, 3], strokeWidth=2, clip=True
     )
-    bars = base.mark_rule().encode(y=alt.Y("low:Q", title=""), y2="high:Q", color=who)
+    bars = base.mark_rule().encode(y=alt.Y("low:Q", title=""), y2=alt.Y2("high:Q"), color=who)
     marks = base.mark_point(size=_size(points), strokeWidth=2, opacity=1).encode(
         y=y,
         color=who,
         shape=shape,
         fill=alt.Fill("who:N", scale=alt.Scale(domain=NAMES, range=filled), legend=None),
-        tooltip=[
+        tooltip=tips(
             "who:N",
             "model:N",
             "method:N",
@@ -50,7 +51,7 @@ def score_against_size(points: pd.DataFrame, metric: str, dark: bool) -> Layered
             alt.Tooltip("bar:N", title="its bar is of the"),
             "seeds:Q",
             alt.Tooltip("MiB:Q", format=".2f"),
-        ],
+        ),
     )
     return alt.layer(edge, bars, marks.add_params(pick)).properties(height=420)
 

@@ -6,6 +6,7 @@ import streamlit as st
 from core.runs.store import Run
 from pages.ui import address, compare_charts, compare_table, live, run_choice, state
 from pages.ui.compare_table import FILTERS, STUDENT, TEACHER, TRAINING, UNTRAINED
+from pages.ui.quick import unchecked
 
 VIEWS = ("Score against size", "All settings", "Ablations", "Two models", "Published")
 PER_CENT = ("score", "standard error", "of teacher", "agrees with teacher")
@@ -43,7 +44,7 @@ def score_against_size(points: pd.DataFrame, metric: str, runs: dict[str, Run]) 
         "Click a point to see its run."
     )
     event = st.altair_chart(
-        compare_charts.score_against_size(points, metric, state.is_dark()),
+        unchecked(compare_charts.score_against_size(points, metric, state.is_dark())),
         on_select="rerun",
         alt="Test score against size of teachers, untrained and trained students.",
         key="score-against-size",

@@ -10,6 +10,7 @@ from core.results import Result
 from core.runs.store import Run
 from pages.ui import address, loaded, state
 from pages.ui.palette import GREY, Layered, ink, top_legend
+from pages.ui.quick import tips, unchecked
 from pages.ui.words import METRICS, metric_title, plain
 
 SHOWN, NOT_SHOWN = "difference shown", "no difference shown"
@@ -54,7 +55,7 @@ def _outcome(rows: list[api.GridRow], results: list[Result]) -> None:
     if len(pictured):
         reference = next(row.result.case for row in rows if row.is_reference)
         st.altair_chart(
-            differences(pictured, reference, state.is_dark()),
+            unchecked(differences(pictured, reference, state.is_dark())),
             alt="Difference of each case to the reference with its interval; as in the table.",
             key="grid-differences",
         )
@@ -149,16 +150,16 @@ def differences(table: pd.DataFrame, reference: str, dark: bool) -> Layered:
     zero = alt.Chart(pd.DataFrame([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[4, 3])
     title = f"points above or below {reference}"
     bars = base.mark_rule(strokeWidth=2, color=ink(dark)).encode(
-        x=alt.X("low:Q", title=title), x2="high:Q"
+        x=alt.X("low:Q", title=title), x2=alt.X2("high:Q")
     )
     shapes = alt.Scale(domain=[SHOWN, NOT_SHOWN], range=["diamond", "circle"])
     fills = alt.Scale(domain=[SHOWN, NOT_SHOWN], range=[ink(dark), "transparent"])
     numbers = [alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("difference", "low", "high")]
     marks = base.mark_point(size=130, strokeWidth=2, opacity=1, color=ink(dark)).encode(
-        x="difference:Q",
+        x=alt.X("difference:Q"),
         shape=alt.Shape("shown:N", scale=shapes, legend=top_legend()),
         fill=alt.Fill("shown:N", scale=fills, legend=top_legend()),
-        tooltip=["case:N", *numbers, "shown:N"],
+        tooltip=tips("case:N", *numbers, "shown:N"),
     )
-    layers = alt.layer(zero.encode(x="zero:Q"), bars, marks)
+    layers = alt.layer(zero.encode(x=alt.X("zero:Q")), bars, marks)
     return layers.properties(height=alt.Step(38))

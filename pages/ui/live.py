@@ -12,6 +12,7 @@ from core import api
 from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
 from core.runs.store import Run
 from pages.ui import outcomes, state, training_charts, weight_history
+from pages.ui.quick import unchecked
 from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
@@ -128,14 +129,14 @@ def _curves(events: Sequence[Event], steps: int) -> None:
         question = "Does the student reach its teacher?" if is_student else "Does it learn?"
         st.markdown(f"**{question}** Score on dev while training.")
         st.altair_chart(
-            training_charts.dev_scores(events, steps, state.is_dark()),
+            unchecked(training_charts.dev_scores(events, steps, state.is_dark())),
             alt="Dev score over steps; of a student with the teacher's and the untrained line.",
             key="dev-scores",
         )
     with right:
         st.markdown("**What is it still getting wrong?** Each loss by itself.")
         st.altair_chart(
-            training_charts.losses(events, steps),
+            unchecked(training_charts.losses(events, steps)),
             alt="The losses over steps, logarithmic.",
             key="losses",
         )

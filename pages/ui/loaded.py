@@ -1,7 +1,7 @@
 """What is loaded or computed once for all sessions: models, and answers that cannot change.
 
 `cache_resource` hands the same object to everybody, so nothing here is ever modified. Models are
-bounded: a teacher is some 80 MB of memory, a quantized one half of it; answers are small and many.
+bounded: one takes some 40 MB of memory; answers are small and many.
 """
 
 import gc
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.analysis.weights import WeightView
 
 Answer = TypeVar("Answer")
-MAX_MODELS, MAX_ANSWERS = 12, 64
+MAX_MODELS, MAX_ANSWERS = 16, 64
 
 
 def by_folder(run: Run) -> tuple[str, int]:
@@ -91,6 +91,12 @@ def comparison(other: Run, who: str, run: Run) -> api.Comparison:
     """The paired test of another run's model ("teacher", ...) and a run's student, the second.
     Raises InputError."""
     return api.compare_runs(other, run, (who, "student"))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Comparing ...", hash_funcs={Run: by_folder})
+def disagreements(run: Run) -> list[api.Disagreement]:
+    """The dev examples that teacher and student of a run answer differently. Raises InputError."""
+    return api.disagreements(run)
 
 
 @st.cache_resource(max_entries=200, show_spinner="Comparing ...", hash_funcs={Run: by_folder})

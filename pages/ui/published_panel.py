@@ -15,6 +15,7 @@ from core import api
 from pages.ui import address, state
 from pages.ui.compare_table import STUDENT
 from pages.ui.palette import GREY, Layered, ink, student_blue, top_legend
+from pages.ui.quick import tips, unchecked
 from pages.ui.words import plain
 
 PUBLISHED, UNVERIFIED = "published", "published, unverified"
@@ -34,7 +35,7 @@ def panel(points: pd.DataFrame, task: str) -> None:
         "two ratios can stand side by side. Point at a mark for its name."
     )
     st.altair_chart(
-        against_published(table, ours, state.is_dark()),
+        unchecked(against_published(table, ours, state.is_dark())),
         alt="Share of the full model's score over times smaller, published and ours.",
         key="published",
     )
@@ -127,13 +128,13 @@ def against_published(table: pd.DataFrame, ours: str, dark: bool) -> Layered:
             "share:Q", scale=alt.Scale(zero=False), title="share of the full model's score (%)"
         ),
     )
-    words = ["who:N", "model:N", "bits:N"]
+    words = tips("who:N", "model:N", "bits:N")
     numbers = ["score", "MB", "times smaller", "share"]
     marks = base.mark_point(size=130, strokeWidth=2, opacity=1).encode(
         color=alt.Color("who:N", scale=colours, legend=top_legend(1)),
         fill=alt.Fill("who:N", scale=fills, legend=top_legend(1)),
         shape=alt.Shape("who:N", scale=shapes, legend=top_legend(1)),
-        tooltip=[*words, *(alt.Tooltip(f"{name}:Q", format=".1f") for name in numbers)],
+        tooltip=tips(*words, *(alt.Tooltip(f"{name}:Q", format=".1f") for name in numbers)),
     )
     names_of = base.mark_text(align="left", dx=9, dy=-6, fontSize=13, color=ink(dark))
-    return alt.layer(marks, names_of.encode(text="label:N")).properties(height=460)
+    return alt.layer(marks, names_of.encode(text=alt.Text("label:N"))).properties(height=460)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.events import Evaluated, Started, StepDone
 from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
+from pages.ui.quick import tips
 from pages.ui.words import WHO, metric_title
 
 MAX_POINTS = 300
@@ -37,7 +38,7 @@ def losses(events: Sequence, total_steps: int) -> alt.Chart:
             y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="loss"),
             color=alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=legend),
             strokeDash=alt.StrokeDash("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=None),
-            tooltip=["step:Q", "loss:N", alt.Tooltip("value:Q", format=".4g")],
+            tooltip=tips("step:Q", "loss:N", alt.Tooltip("value:Q", format=".4g")),
         )
         .properties(height=280)
     )
@@ -69,8 +70,10 @@ def dev_scores(events: Sequence, total_steps: int, dark: bool) -> Layered:
     y = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
     colour = student_blue(dark) if started else ink(dark)
     learning = alt.Chart(score_table(events)).encode(x=x)
-    errors = learning.mark_rule(color=colour).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
-    tooltip = ["step:Q", alt.Tooltip("score:Q", format=".1f")]
+    errors = learning.mark_rule(color=colour).encode(
+        y=alt.Y("low:Q", title=""), y2=alt.Y2("high:Q")
+    )
+    tooltip = tips("step:Q", alt.Tooltip("score:Q", format=".1f"))
     points = learning.mark_line(color=colour, point={"color": colour, "size": 60}).encode(
         y=y, tooltip=tooltip
     )
@@ -99,6 +102,6 @@ def _reference_lines(started: Started, y: alt.Y, dark: bool) -> alt.Chart:
             strokeDash=alt.StrokeDash(
                 "who:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4]]), legend=None
             ),
-            tooltip=["who:N", alt.Tooltip("score:Q", format=".1f")],
+            tooltip=tips("who:N", alt.Tooltip("score:Q", format=".1f")),
         )
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.ui.palette import BLUE, GREY, VERMILION, Layered, ink, student_blue
+from pages.ui.quick import tips
 
 if TYPE_CHECKING:
     from core.analysis.weights import Histogram, WeightView
@@ -44,28 +45,28 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
     colour = student_blue(dark)
     x = alt.X("from:Q", title="weight", scale=alt.Scale(nice=False))
     y_scale = alt.Scale(type="sqrt", domain=[0, 100])
-    tooltip = [
+    tooltip = tips(
         alt.Tooltip("from:Q", format=".3f"),
         alt.Tooltip("to:Q", format=".3f"),
         alt.Tooltip("latent:Q", title="latent %", format=".2f"),
         alt.Tooltip("quantized:Q", title="quantized %", format=".2f"),
-    ]
+    )
 
     def bars(column: str, **style) -> alt.Chart:
         y = alt.Y(f"{column}:Q", title="share of weights (%)", scale=y_scale)
         chart = alt.Chart(table).mark_bar(**style)
-        return chart.encode(x=x, x2="to:Q", y=y, y2=alt.datum(0), tooltip=tooltip)
+        return chart.encode(x=x, x2=alt.X2("to:Q"), y=y, y2=alt.Y2Datum(0), tooltip=tooltip)
 
     dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [5, 4], [1, 3]])
     rules = (
         alt.Chart(line_table(histogram))
         .mark_rule(color=ink(dark), clip=True)
         .encode(
-            x="x:Q",
+            x=alt.X("x:Q"),
             strokeDash=alt.StrokeDash(
                 "line:N", scale=dashes, legend=alt.Legend(title=None, orient="top")
             ),
-            tooltip=["line:N", "at:N"],
+            tooltip=tips("line:N", "at:N"),
         )
     )
     layers = [
@@ -85,10 +86,10 @@ def scales(view: "WeightView", dark: bool) -> alt.Chart:
         .mark_bar(color=student_blue(dark))
         .encode(
             x=alt.X("scale:Q", title="scale of a row", scale=alt.Scale(nice=False, zero=False)),
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             y=alt.Y("rows:Q", title="rows"),
-            y2=alt.datum(0),
-            tooltip=[alt.Tooltip("scale:Q", format=".4f"), "rows:Q"],
+            y2=alt.Y2Datum(0),
+            tooltip=tips(alt.Tooltip("scale:Q", format=".4f"), "rows:Q"),
         )
         .properties(height=180)
     )
@@ -151,7 +152,7 @@ def isolated(table: pd.DataFrame, dark: bool) -> alt.Chart:
         .encode(
             x=alt.X("isolated:Q", title="error of the last hidden states (%)"),
             y=alt.Y("matrix:N", sort="-x", title=None, axis=_EVERY_NAME),
-            tooltip=["matrix:N", alt.Tooltip("isolated:Q", format=".2f")],
+            tooltip=tips("matrix:N", alt.Tooltip("isolated:Q", format=".2f")),
         )
         .properties(height={"step": 18})
     )
@@ -165,8 +166,8 @@ def accumulated(table: pd.DataFrame, dark: bool) -> alt.Chart:
         .encode(
             x=alt.X("accumulated:Q", title="error of the last hidden states (%)"),
             y=alt.Y("matrix:N", sort=None, title=None, axis=_EVERY_NAME),
-            order=alt.value(0),
-            tooltip=["matrix:N", alt.Tooltip("accumulated:Q", format=".2f")],
+            order=alt.OrderValue(0),
+            tooltip=tips("matrix:N", alt.Tooltip("accumulated:Q", format=".2f")),
         )
         .properties(height={"step": 18})
     )

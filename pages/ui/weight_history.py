@@ -11,6 +11,7 @@ import streamlit as st
 from core import api
 from core.events import Event, WeightsSeen
 from pages.ui import address, state, weight_history_charts
+from pages.ui.quick import unchecked
 from pages.ui.words import TERMS
 
 PARTS, MATRICES = "by part", "by matrix"
@@ -43,7 +44,7 @@ def _lines(seen: Sequence[WeightsSeen], total_steps: int, name: str, single: boo
         st.markdown("Share of the weights that change state in one step.")
         changes = charts.changes(seen, name if single else "")
         st.altair_chart(
-            charts.change_lines(changes, total_steps, dark),
+            unchecked(charts.change_lines(changes, total_steps, dark)),
             alt="Share of codes that change in one step, over the steps.",
             key="changes",
         )
@@ -51,7 +52,7 @@ def _lines(seen: Sequence[WeightsSeen], total_steps: int, name: str, single: boo
         st.markdown(f"Where scale and threshold of {api.matrix_title(name)} stand.")
         levels = charts.levels(seen, name)
         st.altair_chart(
-            charts.level_lines(levels, total_steps, dark),
+            unchecked(charts.level_lines(levels, total_steps, dark)),
             alt="Scale and threshold of one matrix over the steps.",
             key="levels",
         )
@@ -69,7 +70,7 @@ def _histograms(seen: Sequence[WeightsSeen], total_steps: int, name: str) -> Non
         shade = "brighter" if dark else "darker"
         st.markdown(f"Its latent weights over the steps; {shade} is more weights.")
         st.altair_chart(
-            charts.heat_map(mine, total_steps, dark),
+            unchecked(charts.heat_map(mine, total_steps, dark)),
             alt="Histogram of one matrix's latent weights over the steps, with its thresholds.",
             key="histogram-over-time",
         )
@@ -80,7 +81,7 @@ def _histograms(seen: Sequence[WeightsSeen], total_steps: int, name: str) -> Non
             step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
         at = dict(mine).get(step, mine[-1][1])
         st.altair_chart(
-            charts.histogram(at, charts.limits(mine), dark),
+            unchecked(charts.histogram(at, charts.limits(mine), dark)),
             alt="Histogram of one matrix's latent weights after one step, with its thresholds.",
             key="histogram-at-step",
         )

@@ -8,6 +8,7 @@ import pandas as pd
 from core import api
 from core.events import MatrixState, WeightsSeen
 from pages.ui.palette import BLUE, GREY, Layered, ink, student_blue, top_legend
+from pages.ui.quick import tips
 
 MAX_POINTS, MAX_COLUMNS = 200, 60
 PART_NAMES = ("embedding", "attention", "feed-forward", "pooler")
@@ -48,7 +49,7 @@ def change_lines(table: pd.DataFrame, total_steps: int, dark: bool) -> alt.Chart
     lines = list(dict.fromkeys(table["line"]))
     chosen = [line for line in lines if line != OTHERS]
     dashes = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
-    colour, width = alt.Color("line:N", sort=lines, legend=top_legend(2)), alt.value(2)
+    colour, width = alt.Color("line:N", sort=lines, legend=top_legend(2)), alt.SizeValue(2)
     dash = alt.StrokeDash("line:N", sort=lines, legend=None).scale(
         domain=lines, range=[dashes[i % 4] for i in range(len(lines))]
     )
@@ -56,7 +57,7 @@ def change_lines(table: pd.DataFrame, total_steps: int, dark: bool) -> alt.Chart
         scale = alt.Scale(domain=[*chosen, OTHERS], range=[student_blue(dark), GREY])
         colour = alt.Color("line:N", scale=scale, legend=top_legend())
         width = alt.condition(alt.datum.line == OTHERS, alt.value(0.6), alt.value(3))
-        dash = alt.value([1, 0])
+        dash = alt.StrokeDashValue([1, 0])
     return (
         alt.Chart(table)
         .mark_line()
@@ -66,8 +67,8 @@ def change_lines(table: pd.DataFrame, total_steps: int, dark: bool) -> alt.Chart
             color=colour,
             strokeDash=dash,
             size=width,
-            detail="matrix:N",
-            tooltip=["step:Q", "line:N", "matrix:N", alt.Tooltip("changed:Q", format=".3f")],
+            detail=alt.Detail("matrix:N"),
+            tooltip=tips("step:Q", "line:N", "matrix:N", alt.Tooltip("changed:Q", format=".3f")),
         )
         .properties(height=260)
     )
@@ -105,7 +106,7 @@ def level_lines(table: pd.DataFrame, total_steps: int, dark: bool) -> alt.Chart:
             y=alt.Y("value:Q", title="weight", scale=alt.Scale(zero=False)),
             color=alt.Color("line:N", scale=colours, legend=top_legend()),
             strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=top_legend()),
-            tooltip=["step:Q", "line:N", alt.Tooltip("value:Q", format=".5f")],
+            tooltip=tips("step:Q", "line:N", alt.Tooltip("value:Q", format=".5f")),
         )
         .properties(height=260)
     )
@@ -149,25 +150,25 @@ def heat_map(mine: History, total_steps: int, dark: bool) -> Layered:
         .mark_rect(strokeWidth=0)
         .encode(
             x=alt.X("begin:Q", scale=alt.Scale(domain=[0, total_steps]), title="step"),
-            x2="end:Q",
+            x2=alt.X2("end:Q"),
             y=y,
-            y2="to:Q",
+            y2=alt.Y2("to:Q"),
             color=alt.Color(
                 "share:Q",
                 scale=alt.Scale(range=shades, type="sqrt", interpolate="rgb"),
                 legend=alt.Legend(title="% of weights", orient="top"),
             ),
-            tooltip=["end:Q", *(alt.Tooltip(f"{c}:Q", format=".4f") for c in ("from", "to"))],
+            tooltip=tips("end:Q", *(alt.Tooltip(f"{c}:Q", format=".4f") for c in ("from", "to"))),
         )
     )
     lines = (
         _lines_of(columns)
         .mark_line(strokeWidth=2, color=ink(dark))
         .encode(
-            x="end:Q",
+            x=alt.X("end:Q"),
             y=alt.Y("at:Q"),
             strokeDash=alt.StrokeDash("line:N", scale=_DASHES, legend=None),
-            detail="which:N",
+            detail=alt.Detail("which:N"),
         )
     )
     return alt.layer(rows, lines).properties(height=300)
@@ -193,14 +194,18 @@ def _line(step: int, at: float, line: str, sign: int) -> dict:
 def histogram(one: MatrixState, domain: tuple[float, float], dark: bool) -> Layered:
     """The latent weights of one matrix after one step, with thresholds and levels."""
     x = alt.X("from:Q", title="latent weight", scale=alt.Scale(domain=domain, nice=False))
-    tooltip = [alt.Tooltip(f"{name}:Q", format=".4f") for name in ("from", "to", "share")]
+    tooltip = tips(*(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("from", "to", "share")))
     bars = alt.Chart(bins(one)).mark_bar(color=GREY, stroke=None)
     bars = bars.encode(
-        x=x, x2="to:Q", y=alt.Y("share:Q", title="share (%)"), y2=alt.datum(0), tooltip=tooltip
+        x=x,
+        x2=alt.X2("to:Q"),
+        y=alt.Y("share:Q", title="share (%)"),
+        y2=alt.Y2Datum(0),
+        tooltip=tooltip,
     )
     rules = _lines_of([(0, one)]).mark_rule(strokeWidth=2, color=ink(dark))
     rules = rules.encode(
-        x="at:Q", strokeDash=alt.StrokeDash("line:N", scale=_DASHES, legend=top_legend())
+        x=alt.X("at:Q"), strokeDash=alt.StrokeDash("line:N", scale=_DASHES, legend=top_legend())
     )
     return alt.layer(bars, rules).properties(height=220)
 

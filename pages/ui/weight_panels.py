@@ -102,7 +102,7 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
         view = loaded.weight_view(matrix.source, matrix.name, quant, weighted)
         shown.append(Shown(quant=quant, view=view))
         place.altair_chart(
-            weight_charts.weight_histogram(view.histogram, state.is_dark()),
+            quick.unchecked(weight_charts.weight_histogram(view.histogram, state.is_dark())),
             alt=f"Latent and quantized weights of {matrix.title}: {shown[-1].name}.",
             key=f"histogram-{len(shown)}",
         )
@@ -177,7 +177,7 @@ def _corner(shown: list[Shown]) -> None:
     if len(view.scales) > 1:
         st.markdown("**Every row has its own scale.** The wider the hill, the more rows gain.")
         st.altair_chart(
-            weight_charts.scales(view, state.is_dark()),
+            quick.unchecked(weight_charts.scales(view, state.is_dark())),
             alt="Histogram of the scales of all rows.",
             key="weight-scales",
         )
@@ -219,13 +219,13 @@ def draw_ranking(table: pd.DataFrame) -> None:
     left, right = st.columns(2)
     left.markdown("**Alone:** only this matrix is quantized. The longest bar hurts most.")
     left.altair_chart(
-        weight_charts.isolated(table, state.is_dark()),
+        quick.unchecked(weight_charts.isolated(table, state.is_dark())),
         alt="Error when only one matrix is quantized, ranked.",
         key="isolated",
     )
     right.markdown("**Together:** this matrix and everything before it.")
     right.altair_chart(
-        weight_charts.accumulated(table, state.is_dark()),
+        quick.unchecked(weight_charts.accumulated(table, state.is_dark())),
         alt="Error when all matrices up to this one are quantized.",
         key="accumulated",
     )

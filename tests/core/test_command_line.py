@@ -11,7 +11,7 @@ import pytest
 from core.__main__ import main
 from core.experiment import Teaching, TrainRecipe
 from core.runs import runner
-from core.runs.store import read_events
+from core.runs.event_files import read_events
 from tests.conftest import compute, with_train
 
 COMMANDS = ("run", "runs", "predict", "tasks", "teach", "prefetch", "doctor")

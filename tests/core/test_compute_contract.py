@@ -22,8 +22,9 @@ from core.errors import InputError
 from core.events import Event, Finished, Resumed, StepDone, Taught, to_json
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.runs import runner
+from core.runs.event_files import read_events
 from core.runs.record import CHECKPOINT_FILE
-from core.runs.store import Run, find_run, is_alive, read_events
+from core.runs.store import Run, find_run, is_alive
 from core.teacher_folders import load_card, teacher_folder
 from core.training.train import train
 from tests.conftest import Lab, compute, wait_for, with_train

@@ -6,8 +6,9 @@ import pytest
 
 from core.events import Finished, Resumed, StepDone
 from core.runs import runner
+from core.runs.event_files import read_events
 from core.runs.record import EVENTS_FILE, TORN, Record, lines_until
-from core.runs.store import read_events, read_folder
+from core.runs.store import read_folder
 from core.training import resume
 from core.training.checkpoint_header import FILE
 from tests.conftest import with_train

@@ -8,9 +8,10 @@ from core.__main__ import main
 from core.errors import InputError
 from core.events import StepDone
 from core.places import shipped
+from core.runs.event_files import read_events
 from core.runs.retention import size_bytes
 from core.runs.shipping import ship
-from core.runs.store import find_run, list_runs, read_events, run_folder
+from core.runs.store import find_run, list_runs, run_folder
 
 FIGURES = {"experiment.json", "result.json", "predictions.safetensors", "events.jsonl.gz"}
 

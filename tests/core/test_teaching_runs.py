@@ -12,7 +12,8 @@ from core.experiment import Experiment, Teaching, TrainRecipe
 from core.models.teachers import load_teacher
 from core.records import canonical_json
 from core.runs import runner
-from core.runs.store import find_run, is_alive, list_runs, read_events, read_folder, run_folder
+from core.runs.event_files import read_events
+from core.runs.store import find_run, is_alive, list_runs, read_folder, run_folder
 from core.teacher_folders import load_card, teacher_folder
 from tests.conftest import compute, is_running, save_tiny_model, tiny_model, wait_for
 

@@ -10,7 +10,8 @@ import pytest
 from core.errors import InputError
 from core.events import StepDone
 from core.runs import runner
-from core.runs.store import find_run, list_runs, read_events, run_folder, runs_folder
+from core.runs.event_files import read_events
+from core.runs.store import find_run, list_runs, run_folder, runs_folder
 from core.training import resume
 from core.training.checkpoint_header import FILE
 from tests.conftest import compute, with_train

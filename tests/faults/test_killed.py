@@ -14,7 +14,8 @@ import pytest
 from core.events import Finished, StepDone
 from core.records import canonical_json
 from core.runs import runner
-from core.runs.store import is_alive, list_runs, read_events, read_folder, run_folder
+from core.runs.event_files import read_events
+from core.runs.store import is_alive, list_runs, read_folder, run_folder
 from tests.conftest import compute, wait_for, with_train
 
 # Asks for an experiment with no worker behind it, all processes at the same moment, and says how

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from altair.utils import schemapi
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
@@ -26,6 +27,7 @@ from core.experiment import Experiment, Teaching, TrainRecipe
 from core.runs import runner, store
 from core.runs.store import Run
 from core.tasks.base import Task
+from pages.ui import quick
 from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 
 PAGES = {
@@ -52,6 +54,13 @@ class _Routed(PagesManager):
     def __init__(self, *arguments, **options) -> None:
         PagesManager.uses_pages_directory = False
         super().__init__(*arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _checked_charts(monkeypatch):
+    """The app trusts its charts; the tests have altair check every one of them."""
+    monkeypatch.setattr(quick, "trust_charts", lambda: None)
+    monkeypatch.setattr(schemapi, "DEBUG_MODE", True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,35 @@
+"""Charts that are not checked are the same charts; in the tests wrong ones are refused."""
+
+import altair as alt
+import pandas as pd
+import pytest
+from altair.utils import schemapi
+
+from pages.ui.quick import tips, unchecked
+
+TABLE = pd.DataFrame({"a": [1, 2], "b": [3.0, 4.0]})
+
+
+def chart(title: object = "a") -> alt.Chart:
+    x = alt.X("a:Q", title=title)  # type: ignore[arg-type]
+    return alt.Chart(TABLE).mark_line().encode(x=x, tooltip=tips("b:Q", alt.Tooltip("a:Q")))
+
+
+def specification(drawn: alt.Chart) -> dict:
+    plain = drawn.to_dict()
+    plain.pop("name", None)
+    return plain
+
+
+def test_a_trusted_chart_says_the_same(monkeypatch):
+    checked = specification(chart())
+    monkeypatch.setattr(schemapi, "DEBUG_MODE", False)
+    assert specification(unchecked(chart())) == checked
+    assert checked["encoding"]["tooltip"][0] == {"field": "b", "type": "quantitative"}
+
+
+def test_trust_saves_the_check_and_tests_keep_it(monkeypatch):
+    with pytest.raises(schemapi.SchemaValidationError):
+        unchecked(chart(title=3.5)).to_dict()
+    monkeypatch.setattr(schemapi, "DEBUG_MODE", False)
+    assert unchecked(chart(title=3.5)).to_dict()["encoding"]["x"]["title"] == 3.5
