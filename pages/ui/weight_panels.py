@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import api
 from core.experiment import QuantRecipe
-from pages.ui import address, forms, loaded, run_choice, state, subjects, weight_charts
+from pages.ui import address, forms, loaded, quick, run_choice, state, subjects, weight_charts
 from pages.ui.words import TERMS, scored
 
 if TYPE_CHECKING:
