@@ -12,6 +12,7 @@ from torch import Tensor
 from core.quantizers.base import inverse, levels
 from core.quantizers.kernels import cost_nearest, moments_above, moments_nearest
 from core.quantizers.registry import Levels
+from core.quantizers.settling import settled
 
 ITERATIONS = 10
 TOLERANCE = 2e-5  # of the scale; Hou and Kwok stop at 1e-6 of scales that are about 0.05
@@ -24,9 +25,13 @@ def moments(
     the best scale for these codes."""
 
     if bits == 2:
-        border = start.scale / 2 if start.threshold is None else start.threshold
-        return moments_above(weight, border, importance)
+        return moments_above(weight, _border(start), importance)
     return moments_nearest(weight, inverse(start.scale), levels(bits), importance)
+
+
+def _border(start: Levels) -> Tensor:
+    """A ternary code is not 0 where |w| is above this, (rows, 1)."""
+    return start.scale / 2 if start.threshold is None else start.threshold
 
 
 def ratio(upper: Tensor, lower: Tensor) -> Tensor:
@@ -54,13 +59,16 @@ def better(
 def alternate(weight: Tensor, start: Levels, bits: int, importance: Tensor | None) -> Levels:
     """Alternate from the codes of `start`, at most 10 times.
 
-    Stops when no row's scale moves by more than 0.00002 of itself.
+    A row stops when its scale moves by at most 0.00002 of itself (above 2 bits: when all do).
     """
+    if bits == 2:
+        border = _border(start)
+        return Levels(scale=settled(weight, border, importance, ITERATIONS, TOLERANCE))
     current = Levels(scale=ratio(*moments(weight, start, bits, importance)))
     for _ in range(ITERATIONS):
         moved = ratio(*moments(weight, current, bits, importance))
-        settled = ((moved - current.scale).abs() <= TOLERANCE * current.scale).all()
+        all_settled = ((moved - current.scale).abs() <= TOLERANCE * current.scale).all()
         current = Levels(scale=moved)
-        if settled:
+        if all_settled:
             break
     return current

@@ -77,8 +77,8 @@ def _magnitudes(bits, weight, total, largest):
 
 def magnitudes(weight: Tensor) -> tuple[Tensor, Tensor]:
     """sum|w| and max|w| of each row; the latter is NaN or infinity where the row has any."""
-    matrix = _array(weight)
-    total, largest = _column(weight), np.empty((len(matrix), 1), np.uint32)
+    matrix = numbers_of(weight)
+    total, largest = column(weight), np.empty((len(matrix), 1), np.uint32)
     _magnitudes(matrix.view(np.uint32), matrix, total, largest)
     return torch.from_numpy(total), torch.from_numpy(largest.view(np.float32))
 
@@ -111,8 +111,8 @@ def moments_above(
     weight: Tensor, border: Tensor, importance: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """sum(D |w|) and sum(D) over |w| > border (rows, 1); D is 1 without importance."""
-    upper, lower = _column(weight), _column(weight)
-    _moments_above(_array(weight), _array(border), _array(importance), upper, lower)
+    upper, lower = column(weight), column(weight)
+    _moments_above(numbers_of(weight), numbers_of(border), numbers_of(importance), upper, lower)
     return torch.from_numpy(upper), torch.from_numpy(lower)
 
 
@@ -139,9 +139,14 @@ def moments_nearest(
     weight: Tensor, inverse: Tensor, top: int, importance: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """sum(D b w) and sum(D b^2) of the codes b nearest to w * inverse, at most `top`."""
-    upper, lower = _column(weight), _column(weight)
+    upper, lower = column(weight), column(weight)
     _moments_nearest(
-        _array(weight), _array(inverse), np.float32(top), _array(importance), upper, lower
+        numbers_of(weight),
+        numbers_of(inverse),
+        np.float32(top),
+        numbers_of(importance),
+        upper,
+        lower,
     )
     return torch.from_numpy(upper), torch.from_numpy(lower)
 
@@ -168,9 +173,9 @@ def cost_nearest(
     weight: Tensor, scale: Tensor, inverse: Tensor, top: int, importance: Tensor | None
 ) -> Tensor:
     """sum(D (w - scale b)^2) of the codes b nearest to w * inverse, at most `top`."""
-    cost = _column(weight)
-    numbers = _array(scale), _array(inverse), np.float32(top)
-    _cost_nearest(_array(weight), *numbers, _array(importance), cost)
+    cost = column(weight)
+    numbers = numbers_of(scale), numbers_of(inverse), np.float32(top)
+    _cost_nearest(numbers_of(weight), *numbers, numbers_of(importance), cost)
     return torch.from_numpy(cost)
 
 
@@ -186,7 +191,7 @@ def _codes_above(weight, border, codes):
 def codes_above(weight: Tensor, border: Tensor) -> Tensor:
     """sign(w) where |w| > border >= 0, else 0: int8 (rows, cols)."""
     codes = torch.empty(weight.shape, dtype=torch.int8)
-    _codes_above(_array(weight), _array(border), codes.numpy())
+    _codes_above(numbers_of(weight), numbers_of(border), codes.numpy())
     return codes
 
 
@@ -202,7 +207,7 @@ def _codes_nearest(weight, inverse, top, codes):
 def codes_nearest(weight: Tensor, inverse: Tensor, top: int) -> Tensor:
     """The whole numbers nearest to w * inverse, at most `top`: int8 (rows, cols)."""
     codes = torch.empty(weight.shape, dtype=torch.int8)
-    _codes_nearest(_array(weight), _array(inverse), np.float32(top), codes.numpy())
+    _codes_nearest(numbers_of(weight), numbers_of(inverse), np.float32(top), codes.numpy())
     return codes
 
 
@@ -228,16 +233,17 @@ def scaled(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     """scale * codes, (rows, cols) in float32 or bfloat16; scale (rows, 1)."""
     value = torch.empty(codes.shape, dtype=dtype)
     if dtype == torch.bfloat16:
-        _scaled_to_bfloat16(_array(codes), _array(scale), value.view(torch.uint16).numpy())
+        _scaled_to_bfloat16(numbers_of(codes), numbers_of(scale), value.view(torch.uint16).numpy())
     else:
-        _scaled(_array(codes), _array(scale), value.numpy())
+        _scaled(numbers_of(codes), numbers_of(scale), value.numpy())
     return value
 
 
-def _array(matrix: Tensor | None) -> np.ndarray:
+def numbers_of(matrix: Tensor | None) -> np.ndarray:
     """The matrix (None: an empty one) as numpy sees it, without a copy if it lies in order."""
     return (_NONE if matrix is None else matrix.detach().contiguous()).numpy()
 
 
-def _column(weight: Tensor) -> np.ndarray:
+def column(weight: Tensor) -> np.ndarray:
+    """Room for one float32 answer a row, (rows, 1)."""
     return np.empty((len(weight), 1), np.float32)
