@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.ui import address, quick
+from pages.ui import address, quick, tidy
 
 quick.trust_charts()
+tidy.start()
 st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
 
 PAGES = [

@@ -81,11 +81,13 @@ def has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def give_back_memory() -> None:
-    """Collect garbage, and hand what is free to the system: torch leaves hundreds of megabytes with
-    glibc, which keeps them. From then on it keeps less: tensors are mapped one by one, and the
-    threads of the sessions share two heaps. Elsewhere than on Linux with glibc only the first."""
-    gc.collect()
+def give_back_memory(collect: bool = True) -> None:
+    """Collect garbage (a part of a second), and hand what is free to the system: torch leaves
+    hundreds of megabytes with glibc, which keeps them. From then on it keeps less: tensors are
+    mapped one by one, and the threads of the sessions share two heaps. Elsewhere than on Linux with
+    glibc only the first."""
+    if collect:
+        gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
         library.mallopt(_M_MMAP_THRESHOLD, 2**20)

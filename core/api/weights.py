@@ -17,7 +17,7 @@ from core.results import Score
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.analysis.sensitivity import MatrixError
+    from core.analysis.sensitivity import FewRows, MatrixError
     from core.analysis.weights import WeightView
     from core.training.batches import Encoded
 
@@ -93,16 +93,18 @@ def _matrix(opened: OpenModel, name: str) -> "Tensor":
     return found[name]
 
 
-def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, Tensor]"]:
-    """The importance of every weight, from the gradients of 256 training sentences.
+def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, FewRows]"]:
+    """The importance of every weight, from the gradients of 256 training sentences, to be kept:
+    `whole()` of a matrix's gives (rows, cols).
 
     Raises InputError when the task's text is not on this computer.
     """
-    from core.analysis.sensitivity import importance
+    from core.analysis.sensitivity import few_rows, importance
     from core.training.batches import evaluation_batches
 
     encoded = _sentences(opened, "train", IMPORTANCE_SENTENCES)
-    return (yield from importance(opened.model, list(evaluation_batches(encoded, 32))))
+    found = yield from importance(opened.model, list(evaluation_batches(encoded, 32)))
+    return {name: few_rows(values) for name, values in found.items()}
 
 
 def rank_matrices(

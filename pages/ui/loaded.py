@@ -17,8 +17,7 @@ from core.events import Preparing
 from core.runs.store import Run
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from core.analysis.sensitivity import FewRows
     from core.analysis.weights import WeightView
 
 Answer = TypeVar("Answer")
@@ -43,10 +42,11 @@ def model(source: api.Source) -> api.OpenModel:
     """The model of a source; shared, read-only."""
     with _loading():  # one after the other: each needs several times what it keeps
         opened = api.open_model(source, lean=True)
+        gc.unfreeze()  # among what was here to stay may be a model that was put out since
         api.give_back_memory()
-    # Streamlit collects all garbage after every redraw, and torch and transformers bring a million
-    # objects to look through: 300 ms each time. What is here now is here to stay.
-    gc.freeze()
+        # Streamlit collects all garbage after every redraw, and torch and transformers bring a
+        # million objects to look through: 300 ms each time. What is here now is here to stay.
+        gc.freeze()
     return opened
 
 
@@ -111,7 +111,7 @@ def grid_rows(grid: api.Grid, runs: Mapping[str, Run]) -> list[api.GridRow]:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")
-def importances(source: api.Source) -> "dict[str, Tensor]":
+def importances(source: api.Source) -> "dict[str, FewRows]":
     """The importance of every weight of a model. Raises InputError without the task's text."""
     opened = model(source)
     with _loading():
@@ -125,7 +125,7 @@ def weight_view(
     source: api.Source, name: str, quant: tuple[str, int, str], weighted: bool
 ) -> "WeightView":
     """One matrix under (method, bits, granularity), with the importance if `weighted`."""
-    importance = importances(source)[name] if weighted else None
+    importance = importances(source)[name].whole() if weighted else None
     latent = latent_histogram(source, name)
     optimum = optimum_lines(source, name, *quant[1:])
     return api.view_weight(model(source), name, quant, latent, optimum, importance)

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from core import api
+from core.analysis.sensitivity import few_rows
 from core.models.layers import CodeEmbedding
 from core.models.loading import tokenized
 from core.models.teachers import _tables, load_teacher, teacher_tokenizer
 from core.packed import engine
+from core.quantizers.importance import FLOOR
 
 WORDS = "bert.embeddings.word_embeddings.weight"
 
@@ -93,3 +95,14 @@ def test_a_tokenizer_is_shared_and_read_by_many_threads(lab):
     for each in threads:
         each.join()
     assert wrong == []
+
+
+def test_an_importance_keeps_the_rows_that_gradients_reached():
+    values = torch.zeros(50, 8)
+    values[[3, 17]] = torch.rand(2, 8)
+    values[17, 2] = 0.0
+    whole = values.sqrt_().add_(FLOOR)
+    kept = few_rows(whole)
+    assert kept.index.tolist() == [3, 17]
+    assert torch.equal(kept.whole(), whole)
+    assert torch.equal(few_rows(torch.full((5, 8), FLOOR)).whole(), torch.full((5, 8), FLOOR))

@@ -27,7 +27,7 @@ from core.experiment import Experiment, Teaching, TrainRecipe
 from core.runs import runner, store
 from core.runs.store import Run
 from core.tasks.base import Task
-from pages.ui import quick
+from pages.ui import quick, tidy
 from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 
 PAGES = {
@@ -54,6 +54,12 @@ class _Routed(PagesManager):
     def __init__(self, *arguments, **options) -> None:
         PagesManager.uses_pages_directory = False
         super().__init__(*arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _untidied(monkeypatch):
+    """The thread that tidies a server has no business in the tests' process."""
+    monkeypatch.setattr(tidy, "start", lambda: None)
 
 
 @pytest.fixture(autouse=True)
