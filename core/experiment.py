@@ -111,7 +111,7 @@ class TrainRecipe:
 
     steps: int = 300
     batch_size: int = 32
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     step_learning_rate: float = 2e-4
     warmup: float = 0.1
     weight_decay: float = 0.01

@@ -119,7 +119,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         rate = st.select_slider(
             "Learning rate",
             _RATES,
-            value=2e-4,
+            value=api.default_experiment(subject.task).train.learning_rate,
             format_func="{:g}".format,
             **address.bound("learning_rate"),
         )
@@ -173,7 +173,7 @@ def _augmentation(task: str) -> dict[str, Any]:
     }
 
 
-_RATES = (2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4)
+_RATES = (2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3)
 _LOSSES = (
     ("hidden", "Hidden states", 1.0),
     ("attention", "Attention scores", 1.0),
