@@ -13,6 +13,7 @@ def add(commands) -> None:
     parser.set_defaults(command=ship_runs)
     parser.add_argument("run", nargs="+", help="run ids")
     parser.add_argument("--student", action="store_true", help="with the packed student")
+    parser.add_argument("--latent", action="store_true", help="with its latent weights")
 
 
 def ship_runs(parsed: argparse.Namespace) -> None:
@@ -21,5 +22,5 @@ def ship_runs(parsed: argparse.Namespace) -> None:
     from core.runs.shipping import ship
 
     for run_id in parsed.run:
-        folder = ship(run_id, parsed.student)
+        folder = ship(run_id, parsed.student, parsed.latent)
         print(f"{run_id}  {size_bytes(folder) / 1e6:.2f} MB")

@@ -3,21 +3,26 @@ only where somebody will want to ask it.
 
 A run's folder on the computer that trained it takes some 40 MB, most of it latent weights. Its
 settings, result, predictions and events (packed with gzip: they are read as a whole or not at all)
-are 0.15 MB, and Compare needs nothing else; a packed student adds 5 to 20 MB.
+are 0.15 MB, and Compare needs nothing else; a packed student adds 5 to 20 MB. The latent weights
+that it was packed from, for the Weights page, come without those of the word embedding, which are
+half of them: they stay the teacher's.
 """
 
 import gzip
 import shutil
 from pathlib import Path
 
+from safetensors.torch import load, save
+
 from core.errors import InputError
+from core.models.anatomy import part_of
 from core.places import replacing, shipped
 from core.runs.event_files import EVENTS_FILE, PACKED_EVENTS_FILE
 from core.runs.store import find_run
-from core.training.student_files import MODEL_FILE, PREDICTIONS_FILE
+from core.training.student_files import LATENT_FILE, MODEL_FILE, PREDICTIONS_FILE
 
 
-def ship(run_id: str, with_student: bool = False) -> Path:
+def ship(run_id: str, with_student: bool = False, with_latent: bool = False) -> Path:
     """Copy the finished training `run_id` among the shipped runs; returns its folder there, which
     holds afterwards what was asked for and nothing more.
 
@@ -28,12 +33,14 @@ def ship(run_id: str, with_student: bool = False) -> Path:
     if run is None or run.result is None:
         raise InputError(f"Run {run_id} is not a finished training, so there is nothing to ship.")
     files = ["experiment.json", "result.json", PREDICTIONS_FILE]
-    files += [MODEL_FILE] if with_student else []
+    files += [MODEL_FILE] * with_student + [LATENT_FILE] * with_latent
     missing = [name for name in files if not (run.folder / name).exists()]
     if missing:
         raise InputError(f"Run {run_id} has no {missing[0]} any more. Compute it again.")
     contents = {name: (run.folder / name).read_bytes() for name in files}
     contents[PACKED_EVENTS_FILE] = _packed_events(run.folder)
+    if with_latent:
+        contents[LATENT_FILE] = _without_embedding(contents[LATENT_FILE])
     folder = shipped() / "runs" / run.run_id
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in contents.items():
@@ -48,3 +55,8 @@ def _packed_events(folder: Path) -> bytes:
     if packed.exists():
         return packed.read_bytes()
     return gzip.compress((folder / EVENTS_FILE).read_bytes(), compresslevel=9, mtime=0)
+
+
+def _without_embedding(latent: bytes) -> bytes:
+    matrices = load(latent)
+    return save({name: each for name, each in matrices.items() if part_of(name) != "embedding"})

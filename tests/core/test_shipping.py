@@ -3,7 +3,10 @@
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from core import api
 from core.__main__ import main
 from core.errors import InputError
 from core.events import StepDone
@@ -46,6 +49,25 @@ def test_the_student_comes_along_when_asked_for_and_goes_when_not(lab, finished_
     with pytest.raises(InputError, match=r"has no model.safetensors any more"):
         ship(finished_run.run_id, with_student=True)
     assert find_run(finished_run.run_id) is not None
+
+
+def test_latent_weights_come_without_those_of_the_words(lab, finished_run):
+    whole = load_file(finished_run.folder / "latent.safetensors")
+    folder = sent(finished_run, with_student=True, with_latent=True)
+    kept = load_file(folder / "latent.safetensors")
+    words = "bert.embeddings.word_embeddings"
+    assert set(whole) - set(kept) == {words}
+    assert all(torch.equal(kept[name], whole[name]) for name in kept)
+    run = find_run(finished_run.run_id)
+    assert run is not None
+    teacher = api.open_model(api.source_of_teacher(lab.experiment.task, lab.model)).model
+    latent = api.open_model(api.source_of_run(run, "latent")).model
+    same = {
+        name: torch.equal(value, teacher.state_dict()[name])
+        for name, value in latent.state_dict().items()
+    }
+    assert same[f"{words}.weight"]
+    assert not same["bert.pooler.dense.weight"]
 
 
 def test_only_finished_trainings_ship(lab, finished_run, capsys):

@@ -184,7 +184,7 @@ def test_one_wrong_value_among_several_is_said_and_the_others_hold(lab, submitte
 
 
 def test_a_usual_value_in_another_spelling_is_no_mistake(lab):
-    app = open_page("train", weight_bits="2", learning_rate="2e-4", augment="FALSE", seed="00")
+    app = open_page("train", weight_bits="2", learning_rate="1e-3", augment="FALSE", seed="00")
     assert not app.warning
 
 
