@@ -34,12 +34,14 @@ __all__ = [
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridRow:
     """One case of a grid against its reference case; `difference` is None for the reference and
-    where there are no pairs, and `why` then says why."""
+    where there are no pairs, and `why` then says why. `over_teacher` is the case against its own
+    teacher, None where nothing was computed or the predictions are gone."""
 
     result: CaseResult
     is_reference: bool
     difference: SeedDifference | None = None
     why: str = ""
+    over_teacher: SeedDifference | None = None
 
 
 def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
@@ -107,29 +109,48 @@ def grid_rows(grid: Grid, runs: Mapping[str, Run]) -> list[GridRow]:
     (reference,) = [case for case in cases if case.case == grid.reference]
     rows = []
     for case in cases:
-        if case is reference:
-            rows.append(GridRow(result=case, is_reference=True))
-            continue
-        try:
-            difference, why = _difference(reference.runs, case.runs), ""
-        except InputError as error:
-            difference, why = None, str(error)
-        rows.append(GridRow(result=case, is_reference=False, difference=difference, why=why))
+        difference, why = None, ""
+        if case is not reference:
+            try:
+                difference = _difference(reference.runs, case.runs)
+            except InputError as error:
+                why = str(error)
+        rows.append(
+            GridRow(
+                result=case,
+                is_reference=case is reference,
+                difference=difference,
+                why=why,
+                over_teacher=_over_teacher(case.runs),
+            )
+        )
     return rows
+
+
+def _over_teacher(runs: Sequence[Run]) -> SeedDifference | None:
+    try:
+        return _over_seeds([(Tested(run), Tested(run)) for run in runs], "teacher")
+    except InputError:
+        return None
 
 
 def _difference(reference: Sequence[Run], case: Sequence[Run]) -> SeedDifference:
     by_seed = {_seed(run): run for run in reference}
     pairs = [(by_seed[_seed(run)], run) for run in case if _seed(run) in by_seed]
+    return _over_seeds([(Tested(one), Tested(two)) for one, two in pairs], "student")
+
+
+def _over_seeds(pairs: Sequence[tuple[Tested, Tested]], who: str) -> SeedDifference:
+    """The students of the second runs against the models `who` of the first."""
     if not pairs:
         raise InputError("Not computed yet.")
-    sides = [(Tested(one), Tested(two)) for one, two in pairs]
-    for side in (side for pair in sides for side in pair):
-        if not side.matches(sides[0][0]):
+    start = pairs[0][0]
+    for side in (side for pair in pairs for side in pair):
+        if not side.matches(start):
             raise InputError("Tested on other examples.")
-    answers = [[side.answers("student") for side in each] for each in zip(*sides, strict=True)]
-    start = sides[0][0]
-    return difference_over_seeds(start.metric, answers[0], answers[1], start.references)
+    ones = [one.answers(who) for one, _ in pairs]
+    twos = [two.answers("student") for _, two in pairs]
+    return difference_over_seeds(start.metric, ones, twos, start.references)
 
 
 def _seed(run: Run) -> int:

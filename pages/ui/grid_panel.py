@@ -102,19 +102,21 @@ def _row(row: api.GridRow, unit: str) -> dict:
     sizes = sum(result.size_bytes_packed for result in results) / len(results)
     return found | {
         unit: f"{100 * row.result.mean:.1f} ± {100 * error:.1f}{star}",
-        "difference [95 %]": "reference" if row.is_reference else _interval(row),
+        "difference [95 %]": "reference"
+        if row.is_reference
+        else _interval(row.difference, row.why),
         "shown": "" if row.is_reference or not row.difference else _verdict(row.difference),
         "teacher": f"{100 * first.teacher_score:.1f}",
+        "over teacher [95 %]": _interval(row.over_teacher, ""),
         "untrained": f"{100 * first.untrained_score:.1f}",
         "bytes": f"{sizes:,.0f}",
         "times smaller": f"{first.size_bytes_float32 / sizes:.1f}x",
     }
 
 
-def _interval(row: api.GridRow) -> str:
-    found = row.difference
+def _interval(found: api.SeedDifference | None, why: str) -> str:
     if found is None:
-        return row.why
+        return why
     low, high = (f"{100 * each:+.1f}" for each in (found.low, found.high))
     star = " *" if found.seeds == 1 else ""
     return f"{100 * found.difference:+.1f} [{low}, {high}]{star}"

@@ -152,7 +152,7 @@ def test_the_bars_are_explained(seeds):
 # Ablations
 
 
-def test_a_grid_is_a_table_with_its_reference(grid):
+def test_a_grid_is_a_table_with_its_reference(grid, seeds):
     app = open_page("compare", view=ABLATIONS)
     table = app.dataframe[0].value.set_index("case")
     assert table.loc["lat", "accuracy (%)"] == "99.0 ± 0.6"
@@ -160,6 +160,10 @@ def test_a_grid_is_a_table_with_its_reference(grid):
     assert table.loc["uniform", "difference [95 %]"].startswith("-90.0 [-103")
     assert table.loc["uniform", "shown"] == "below"
     assert table.loc["lsq", "difference [95 %]"] == "Not computed yet."
+    saved = load_file(seeds[0].folder / "predictions.safetensors")
+    teacher = 100 * np.mean(saved["test.teacher"].argmax(axis=1) == saved["test.labels"])
+    assert table.loc["lat", "over teacher [95 %]"].startswith(f"{100 - teacher:+.1f} [")
+    assert table.loc["uniform", "over teacher [95 %]"].startswith(f"{10 - teacher:+.1f} [")
     said = texts_of(app)
     assert "**Shown to differ from lat:** uniform (below)" in said
     assert "3 of 9 runs are not computed yet" in said
@@ -175,6 +179,7 @@ def test_runs_that_ship_without_answers_have_scores_and_no_interval(grid, seeds)
     table = app.dataframe[0].value.set_index("case")
     assert table.loc["uniform", "accuracy (%)"] == "9.0 ± 0.6"
     assert "ships without its answers" in table.loc["uniform", "difference [95 %]"]
+    assert table.loc["uniform", "over teacher [95 %]"] == ""
     app = open_pair(seeds[0].run_id, "teacher")
     assert "ships without its answers" in errors_of(app)
     assert not open_page("compare").error
