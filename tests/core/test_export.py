@@ -230,7 +230,7 @@ def test_bench_agreement_compares_every_text(finished_run, capsys):
 
 @pytest.mark.slow
 @pytest.mark.network
-@pytest.mark.parametrize("run_id", ["0fdacd9c4411", "da1a10bb6471"])
+@pytest.mark.parametrize("run_id", ["e9e5e0a56e2e", "df1fbe24f1a8"])
 def test_the_shipped_students_answer_as_in_training(run_id):
     from core.bench.agreement import measure
 
