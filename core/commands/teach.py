@@ -1,4 +1,8 @@
-"""`teach`: fine-tune a full-precision teacher, or take a fine-tuned checkpoint as it is."""
+"""`teach`: fine-tune a full-precision teacher, or take a fine-tuned checkpoint as it is.
+
+It is a run like those of the app: listed, kept in checkpoints, and resumed by the same command.
+Only a teacher that is to ship is made on the spot, where nobody looks for runs.
+"""
 
 import argparse
 from dataclasses import replace
@@ -31,13 +35,22 @@ def add(commands) -> None:
 
 def teach_teacher(parsed: argparse.Namespace) -> None:
     """Make the teacher in this process. Raises InputError as `teach` does."""
-    from core.places import shipped
-    from core.training.teach import teach
-
     teaching = api.default_teaching(parsed.task, parsed.model, not parsed.as_it_is)
     changes = {name: getattr(parsed, name) for name in CHANGES if getattr(parsed, name) is not None}
     train = replace(teaching.train, **changes)
     teaching = replace(teaching, train=train, seed=parsed.seed)
     show = print_json if parsed.json else print_line
-    for event in teach(teaching, shipped() if parsed.ship else None):
-        show(event)
+    if parsed.ship:
+        from core.places import shipped
+        from core.training.teach import teach
+
+        for event in teach(teaching, shipped()):
+            show(event)
+        return
+    from core.runs import runner, store
+
+    folder = store.run_folder(teaching.run_id)
+    if not store.is_alive(folder):
+        with runner.deciding():
+            runner.prepare_folder(folder, teaching)
+    runner.work(folder, show)

@@ -77,7 +77,8 @@ def resident_mib() -> float:
 @contextmanager
 def watched(give_up: Callable[[str], None]) -> Generator[None]:
     """Call `give_up` with a sentence, from a thread, as soon as this process breaks a limit
-    within the block: also in the middle of a step that never ends."""
+    within the block, also in the middle of a step that never ends; and again until the block has
+    ended: an interrupt that falls into a callback of the garbage collector is lost."""
     wanted, began, over = limits(), time.monotonic(), threading.Event()
 
     def watch() -> None:
@@ -85,7 +86,6 @@ def watched(give_up: Callable[[str], None]) -> Generator[None]:
             sentence = wanted.broken(resident_mib(), (time.monotonic() - began) / 60)
             if sentence:
                 give_up(sentence)
-                return
 
     if wanted == Limits(memory_mib=None, minutes=None):
         yield

@@ -6,11 +6,13 @@ can be read, and tested, as what it is: a generator.
 
 import os
 import platform
+import signal
 from _thread import interrupt_main
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import current_thread, main_thread
 
 from core.errors import InputError
 from core.events import to_json
@@ -84,12 +86,27 @@ def _limited(memory_mib: float | None) -> Generator[None]:
         interrupt_main()
 
     try:
-        with watched(give_up):
+        with _interruptible(), watched(give_up):
             yield
     except KeyboardInterrupt as error:
         if not broken:
             raise  # the run was cancelled
         raise InputError(broken[0]) from error
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """A process that was started in the background of a shell ignores interrupts, and all that it
+    starts do too: here they must be heard."""
+    before = signal.getsignal(signal.SIGINT)
+    deaf = before == signal.SIG_IGN and current_thread() is main_thread()
+    if deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if deaf:
+            signal.signal(signal.SIGINT, before)
 
 
 def _computed(root: Path, threads: int) -> Iterator[Item]:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
+from core.events import StepDone
 from core.experiment import Teaching, TrainRecipe
 from core.runs import runner
 from core.runs.event_files import read_events
+from core.training import resume
 from tests.conftest import compute, with_train
 
 COMMANDS = ("run", "runs", "predict", "tasks", "teach", "prefetch", "doctor")
@@ -105,6 +107,27 @@ def test_teach_makes_a_teacher_that_predicts(lab, capsys):
     assert events[-1]["teacher"]["seed"] == 7
     assert events[-1]["teacher"]["dev"]["examples"] == 20
     assert main(["predict", "--model", lab.model, "a good film"]) == 0
+
+
+def test_an_interrupted_teach_goes_on_by_the_same_command(lab, capsys, monkeypatch):
+    monkeypatch.setattr(resume, "SHARE", 1e9)  # a checkpoint after every step
+    command = ["teach", "--model", lab.model, "--steps", "5", "--json"]
+
+    def interrupted(event) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.commands.teach.print_json", interrupted)
+        assert main(command) == 130
+    assert main(command) == 0
+    events = lines_of(capsys.readouterr().out)
+    (resumed,) = [event["step"] for event in events if event["type"] == "Resumed"]
+    assert 1 <= resumed <= 3
+    assert [event["step"] for event in events if event["type"] == "StepDone"] == [
+        *range(resumed + 1, 6)
+    ]
+    assert events[-1]["type"] == "Taught"
 
 
 def test_teach_takes_a_checkpoint_as_it_is(lab, capsys):

@@ -1,6 +1,7 @@
 """What travels to a machine and back, without any machine: files out, changed files home."""
 
 import os
+import signal
 import tempfile
 import time
 from dataclasses import replace
@@ -154,3 +155,12 @@ def test_little_homes_of_killed_processes_are_swept(elsewhere, monkeypatch):
             assert held.exists()
     assert list(elsewhere.iterdir()) == [fresh]
     assert Path(os.environ["TERNARY_LAB_HOME"]).parent.parent == elsewhere
+
+
+def test_a_process_that_ignores_interrupts_is_refused_too(lab, folder, elsewhere, monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        test_too_much_memory_is_refused(lab, folder, elsewhere, monkeypatch)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
