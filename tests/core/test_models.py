@@ -138,7 +138,8 @@ def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
                 importance=importance(state),
                 start_scale=seen["scales"][name],
             )
-            assert torch.equal(quantizer.start_scale, expected.scale)
+            # Scoring on the way leaves another start behind, and with it other last bits.
+            torch.testing.assert_close(quantizer.start_scale, expected.scale, rtol=5e-7, atol=0)
             plain = quantize(weight, method="twn", bits=2, granularity="layer")
             seen["checked"] += int(not torch.equal(plain.codes, expected.codes))
 

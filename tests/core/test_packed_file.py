@@ -15,10 +15,8 @@ from core.models.student import build_student
 from core.packed import file
 from core.packed.container import read_container, write_container
 from core.packed.contents import round_student
-from core.places import CACHED_MODELS
 from tests.conftest import tiny_model
 
-SHIPPED = CACHED_MODELS / "shipped" / "runs"
 EXPERIMENT = Experiment(quant=QuantRecipe(method="twn"))
 TOKENS = torch.randint(5, 26, (2, 7), generator=torch.Generator().manual_seed(0))
 
@@ -257,14 +255,25 @@ def test_the_library_reads_our_file_and_so_do_we(path, whole):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_file_of_version_1_is_still_read(tmp_path):
-    run = next(p for p in sorted(SHIPPED.glob("*/model.safetensors")) if p.stat().st_size < 6e6)
-    assert read_container(run).metadata["version"] == "1"
+def test_a_file_of_version_1_is_still_read(tmp_path, path):
+    """It said less: no labels, origin, digest, or layout; more of the config, fewer options."""
+    now, run = read_container(path), tmp_path / "old.safetensors"
+    experiment, config = (json.loads(now.metadata[name]) for name in ("experiment", "config"))
+    for part, name in (("quant", "stages"), ("distill", "attention_maps"), ("train", "clip")):
+        del experiment[part][name]
+    metadata = {name: now.metadata[name] for name in ("format", "matrices")} | {
+        "version": "1",
+        "experiment": json.dumps(experiment),
+        "config": json.dumps(config | {"use_cache": True, "transformers_version": "5.23.0"}),
+    }
+    save_file({name: each.clone() for name, each in now.tensors.items()}, run, metadata)
     old = file.read(run)
     new = tmp_path / "new.safetensors"
     file.write(file.contents_to_bytes(old.contents, "base-3", "float32"), new)
     with torch.no_grad():
-        assert torch.equal(file.read(new).model(TOKENS).logits, old.model(TOKENS).logits)
+        logits = old.model(TOKENS).logits
+        assert torch.equal(logits, file.read(path).model(TOKENS).logits)
+        assert torch.equal(file.read(new).model(TOKENS).logits, logits)
 
 
 def test_what_float16_cannot_hold_is_refused():

@@ -16,12 +16,12 @@ from core.events import Finished, StepDone
 from core.places import replacing, shipped
 from core.records import canonical_json
 from core.runs import local, runner
+from core.runs.event_files import read_events
 from core.runs.record import CHECKPOINT_FILE
 from core.runs.store import (
     find_run,
     is_alive,
     list_runs,
-    read_events,
     read_folder,
     run_folder,
     runs_folder,
