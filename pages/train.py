@@ -11,7 +11,7 @@ with st.sidebar:
     order = forms.order()
     start = st.button(
         "Start",
-        type="primary",
+        type=state.main_button(),
         icon=":material/play_arrow:",
         width="stretch",
         disabled=order is None,

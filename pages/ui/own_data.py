@@ -146,7 +146,7 @@ def _agreed(checked: "Checked", purpose: str, key: int) -> bool:
 
 
 def _keep(plan: "Plan", train: "Checked", test: "Checked | None") -> None:
-    if not st.button("Use this text", type="primary", icon=":material/check:"):
+    if not st.button("Use this text", type=state.main_button(), icon=":material/check:"):
         return
     try:
         task: Any = api.keep_data(plan, train, test)
@@ -171,7 +171,7 @@ def kept() -> None:
                 "Its text goes for everybody who uses this server. Teachers and runs that learned "
                 "from it stay."
             )
-            sure = st.button("Delete for good", key=f"delete-{task.name}", type="primary")
+            sure = st.button("Delete for good", key=f"delete-{task.name}", type=state.main_button())
         if sure:
             with state.explained():
                 api.delete_data(task.name)

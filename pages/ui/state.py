@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -80,6 +80,12 @@ def watched_run() -> Run | None:
 def is_dark() -> bool:
     """Whether the viewer's theme is dark."""
     return st.context.theme.type == "dark"
+
+
+def main_button() -> Literal["primary", "secondary"]:
+    """The type of the button that a page is about. Streamlit writes white on it, which cannot be
+    read on the light blue of the dark theme (contrast 2.3, where 4.5 is asked for)."""
+    return "secondary" if is_dark() else "primary"
 
 
 def attempt(
