@@ -101,7 +101,8 @@ class TrainRecipe:
 
     `clip` bounds the norm of all gradients together (0: it does not). `dropout` is the student's.
     With `averaging` the student that counts is the mean of its latent weights over that last
-    share of the steps.
+    share of the steps. `examples` is how many of the task's training examples there are to learn
+    from, drawn from the seed (0: all).
 
     With `augment`, training draws from the examples and `augment_copies` changed copies of each
     (PAPER 3): every word is replaced with `augment_probability` by one of `augment_candidates`
@@ -127,6 +128,7 @@ class TrainRecipe:
     clip: float = field(default=0.0, metadata=LATER)
     dropout: float = field(default=0.0, metadata=LATER)
     averaging: float = field(default=0.0, metadata=LATER)
+    examples: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
@@ -146,6 +148,7 @@ class TrainRecipe:
         within("The largest norm of the gradients", self.clip, 0.0, 1e6)
         within("Dropout", self.dropout, 0.0, 0.9)
         within("Averaging (a share of the steps)", self.averaging, 0.0, 1.0)
+        within("Training examples", self.examples, 0, 1_000_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

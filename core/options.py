@@ -51,6 +51,7 @@ HELP = {
     "clip": "largest norm of all gradients together; 0 for no limit",
     "dropout": "dropout of the student; the paper's students have none",
     "averaging": "average the latent weights over this last share of the steps; 0 for none",
+    "examples": "learn from no more than this many training examples; 0 for all",
     "seed": "seed of the order of the batches",
 }
 

@@ -33,9 +33,10 @@ def tokenize(
 ) -> Generator[Preparing, None, Lesson]:
     """Load and tokenize a prepared task for `model`; the lesson is the generator's return value.
 
-    Texts are cut to the recipe's tokens and to what the model can read. When all steps together
-    read less than the training split, only a random part of it, drawn from `seed`, is tokenized;
-    with augmentation that part is drawn from the examples and their copies.
+    Texts are cut to the recipe's tokens and to what the model can read. Where the recipe limits
+    the examples, or all steps together read fewer than there are, a random part of them, drawn
+    from `seed`, is tokenized; with augmentation what is read is drawn from the examples and their
+    copies.
     """
     yield Preparing(text="Tokenizing")
     splits, limit = load(task), min(recipe.max_tokens, model.config.max_position_embeddings)
@@ -43,12 +44,13 @@ def tokenize(
     def encoded(dataset: "Dataset") -> Encoded:
         return encode_split(tokenizer, dataset, task, limit)
 
-    train, needed = splits.train, recipe.steps * recipe.batch_size
+    needed = recipe.steps * recipe.batch_size
+    train = _part(splits.train, recipe.examples or len(splits.train), seed)
     if recipe.augment:
         drawn = draw_rows(len(train), recipe, needed, seed)
         train = yield from augmented(train, task, recipe, drawn, model, tokenizer, seed)
-    elif needed < len(train):
-        train = train.select(np.random.default_rng(seed).permutation(len(train))[:needed])
+    else:
+        train = _part(train, needed, seed)
     return Lesson(
         task=task,
         train=encoded(train),
@@ -59,3 +61,9 @@ def tokenize(
             (name, encoded(part)) for name, part in zip(task.more_tests, splits.more, strict=True)
         ),
     )
+
+
+def _part(examples: "Dataset", most: int, seed: int) -> "Dataset":
+    if most >= len(examples):
+        return examples
+    return examples.select(np.random.default_rng(seed).permutation(len(examples))[:most])

@@ -48,6 +48,7 @@ OTHER = {  # for every option, a value that is not its default
     "clip": "1.0",
     "dropout": "0.1",
     "averaging": "0.25",
+    "examples": "500",
     "stages": "8,4",
     "temperature": "4.0",
     "steps": "10",

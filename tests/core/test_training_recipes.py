@@ -126,3 +126,24 @@ def test_losses_on_maps_and_outputs_are_learned(lab):
     assert rows[-1].loss < 0.8 * rows[0].loss
     plain = next(e for e in train(lab.experiment) if isinstance(e, StepDone))
     assert plain.attention_maps == plain.attention_outputs == 0.0
+
+
+def texts_learned_from(experiment):
+    return {tuple(ids) for ids in pupils_of(experiment).lesson.train.input_ids}
+
+
+def test_a_training_may_have_fewer_examples(lab):
+    everything = texts_learned_from(with_train(lab.experiment, steps=1000))
+    few = with_train(lab.experiment, steps=1000, examples=10)
+    drawn = texts_learned_from(few)
+    assert len(drawn) == 10 < len(everything) and drawn < everything
+    assert texts_learned_from(replace(few, seed=1)) not in (drawn, everything)
+    assert texts_learned_from(with_train(few, examples=10**6)) == everything
+    assert len(pupils_of(with_train(few, steps=1, batch_size=4)).lesson.train) == 4
+
+
+def test_copies_are_made_of_the_examples_there_are(lab):
+    few = with_train(lab.experiment, steps=1000, examples=10)
+    copied = with_train(few, augment=True, augment_copies=2)
+    assert len(pupils_of(copied).lesson.train) == 30
+    assert texts_learned_from(few) <= texts_learned_from(copied)
