@@ -6,6 +6,7 @@ from pages.ui import address, quick, tidy
 
 quick.trust_charts()
 tidy.start()
+tidy.arrive()
 st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
 
 PAGES = [

@@ -12,7 +12,7 @@ from core import api
 from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
 from core.runs.store import Run
 from pages.ui import outcomes, state, training_charts, weight_history
-from pages.ui.quick import unchecked
+from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
@@ -53,8 +53,8 @@ def _draw(run_id: str, was_over: bool) -> None:
     _resumed(events)
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     if steps:
-        _curves(events, steps)
-        weight_history.panel(events, steps)
+        _curves(run.run_id, len(events), hash(events[-1]), steps, state.is_dark(), events)
+        weight_history.panel(run.run_id, events, steps)
     outcomes.of_run(run)
 
 
@@ -122,14 +122,19 @@ def _pace(steps: Sequence[StepDone]) -> str:
     )
 
 
-def _curves(events: Sequence[Event], steps: int) -> None:
+@drawn_once
+def _curves(
+    run_id: str, count: int, last: int, steps: int, dark: bool, _events: Sequence[Event]
+) -> None:
+    """The curves of a run that has said `count` events and at last the one of that hash."""
+    events = _events
     is_student = any(isinstance(event, Started) for event in events)
     left, right = st.columns(2)
     with left:
         question = "Does the student reach its teacher?" if is_student else "Does it learn?"
         st.markdown(f"**{question}** Score on dev while training.")
         st.altair_chart(
-            unchecked(training_charts.dev_scores(events, steps, state.is_dark())),
+            unchecked(training_charts.dev_scores(events, steps, dark)),
             alt="Dev score over steps; of a student with the teacher's and the untrained line.",
             key="dev-scores",
         )

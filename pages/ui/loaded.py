@@ -157,6 +157,12 @@ def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answe
     return found
 
 
+def let_go() -> None:
+    """Forget what is large and had again in seconds: importances, views of weights, files."""
+    for kept in (importances, weight_view, contents, inspected, read_back):
+        kept.clear()
+
+
 def shown(computing: Generator[Preparing, None, Answer]) -> Answer:
     """Run a generator to its end with a progress bar; its return value."""
     bar = st.progress(0.0)

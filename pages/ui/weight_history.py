@@ -11,13 +11,14 @@ import streamlit as st
 from core import api
 from core.events import Event, WeightsSeen
 from pages.ui import address, state, weight_history_charts
-from pages.ui.quick import unchecked
+from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import TERMS
 
 PARTS, MATRICES = "by part", "by matrix"
+Seen = Sequence[WeightsSeen]
 
 
-def panel(events: Sequence[Event], total_steps: int) -> None:
+def panel(run_id: str, events: Sequence[Event], total_steps: int) -> None:
     """Everything, where there is something to see."""
     seen = [event for event in events if isinstance(event, WeightsSeen) and event.matrices]
     if not seen:
@@ -33,12 +34,16 @@ def panel(events: Sequence[Event], total_steps: int) -> None:
     name = right.selectbox(
         "Matrix", names, format_func=api.matrix_title, help=TERMS["latent"], key="history-matrix"
     )
-    _lines(seen, total_steps, name, by == MATRICES)
-    _histograms(seen, total_steps, name)
+    so_far = f"{run_id} {len(seen)} {hash(seen[-1])} {total_steps}"
+    _lines(so_far, name, by == MATRICES, state.is_dark(), seen, total_steps)
+    _histograms(so_far, name, seen, total_steps)
 
 
-def _lines(seen: Sequence[WeightsSeen], total_steps: int, name: str, single: bool) -> None:
-    charts, dark = weight_history_charts, state.is_dark()
+@drawn_once
+def _lines(
+    so_far: str, name: str, single: bool, dark: bool, _seen: Seen, _total_steps: int
+) -> None:
+    charts, seen, total_steps = weight_history_charts, _seen, _total_steps
     left, right = st.columns(2)
     with left:
         st.markdown("Share of the weights that change state in one step.")
@@ -62,33 +67,52 @@ def _lines(seen: Sequence[WeightsSeen], total_steps: int, name: str, single: boo
     )
 
 
-def _histograms(seen: Sequence[WeightsSeen], total_steps: int, name: str) -> None:
+def _histograms(so_far: str, name: str, seen: Seen, total_steps: int) -> None:
     charts, dark = weight_history_charts, state.is_dark()
     mine = charts.of_matrix(seen, name)
     left, right = st.columns(2)
     with left:
-        shade = "brighter" if dark else "darker"
-        st.markdown(f"Its latent weights over the steps; {shade} is more weights.")
-        st.altair_chart(
-            unchecked(charts.heat_map(mine, total_steps, dark)),
-            alt="Histogram of one matrix's latent weights over the steps, with its thresholds.",
-            key="histogram-over-time",
-        )
+        _over_time(so_far, name, dark, mine, total_steps)
     with right:
         steps = [step for step, _ in mine]
         step = steps[-1]
         if len(steps) > 1:
             step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
-        at = dict(mine).get(step, mine[-1][1])
-        st.altair_chart(
-            unchecked(charts.histogram(at, charts.limits(mine), dark)),
-            alt="Histogram of one matrix's latent weights after one step, with its thresholds.",
-            key="histogram-at-step",
-        )
+        _at_step(so_far, name, step, dark, mine)
+    with st.expander("As a table"):
+        _table(so_far, seen)
+
+
+@drawn_once
+def _over_time(
+    so_far: str, name: str, dark: bool, _mine: weight_history_charts.History, _total_steps: int
+) -> None:
+    shade = "brighter" if dark else "darker"
+    st.markdown(f"Its latent weights over the steps; {shade} is more weights.")
+    st.altair_chart(
+        unchecked(weight_history_charts.heat_map(_mine, _total_steps, dark)),
+        alt="Histogram of one matrix's latent weights over the steps, with its thresholds.",
+        key="histogram-over-time",
+    )
+
+
+@drawn_once
+def _at_step(
+    so_far: str, name: str, step: int, dark: bool, _mine: weight_history_charts.History
+) -> None:
+    at = dict(_mine).get(step, _mine[-1][1])
+    st.altair_chart(
+        unchecked(weight_history_charts.histogram(at, weight_history_charts.limits(_mine), dark)),
+        alt="Histogram of one matrix's latent weights after one step, with its thresholds.",
+        key="histogram-at-step",
+    )
     text = f"After step {step}: {100 * at.zeros:.1f} % zeros, scale {at.scale:.4f}"
     if at.threshold is not None:
         text += f", threshold {at.threshold:.4f}. Dashed lines are the thresholds: between them a "
         text += "weight is 0"
     st.caption(f"{text}. Dotted lines are the levels of the codes -1 and +1.")
-    with st.expander("As a table"):
-        st.dataframe(charts.twin(seen), hide_index=True, height=240)
+
+
+@drawn_once
+def _table(so_far: str, _seen: Seen) -> None:
+    st.dataframe(weight_history_charts.twin(_seen), hide_index=True, height=240)

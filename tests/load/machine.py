@@ -1,7 +1,8 @@
 """How much memory the server holds.
 
 Resident memory is that of the server's process and whatever it has started, without the
-trainings: those are processes of their own, and are counted apart.
+trainings: those are processes of their own, and are counted apart. A child that is about to become
+another program shows its parent's memory as its own for a moment: that is not counted twice.
 """
 
 from pathlib import Path
@@ -17,7 +18,12 @@ def memory_of(pid: int) -> tuple[int, int]:
         found = {each for each, parent in children.items() if parent in tree} - tree
         tree |= found
         grown = bool(found)
-    sizes = {each: (_resident(each), "--run-dir" in _command(each)) for each in tree}
+    commands = {each: _command(each) for each in tree}
+    sizes = {
+        each: (_resident(each), "--run-dir" in command)
+        for each, command in commands.items()
+        if each == pid or command != commands.get(children[each])
+    }
     served = sum(size for size, training in sizes.values() if not training)
     return served, sum(size for size, training in sizes.values() if training)
 

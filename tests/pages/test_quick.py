@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 from altair.utils import schemapi
 
+from pages.ui import live, state, training_charts
 from pages.ui.quick import tips, unchecked
+from tests.conftest import compute
+from tests.pages.conftest import open_page
 
 TABLE = pd.DataFrame({"a": [1, 2], "b": [3.0, 4.0]})
 
@@ -33,3 +36,26 @@ def test_trust_saves_the_check_and_tests_keep_it(monkeypatch):
         unchecked(chart(title=3.5)).to_dict()
     monkeypatch.setattr(schemapi, "DEBUG_MODE", False)
     assert unchecked(chart(title=3.5)).to_dict()["encoding"]["x"]["title"] == 3.5
+
+
+def test_what_is_drawn_once_is_seen_by_everybody(lab, monkeypatch):
+    run, made = compute(lab.experiment), []
+    draw = training_charts.losses
+    monkeypatch.setattr(
+        training_charts, "losses", lambda *given: made.append(given) or draw(*given)
+    )
+    live._curves.clear()
+
+    def drawn() -> list[str]:
+        app = open_page("train", run=run.run_id)
+        return [each.proto.SerializeToString() for each in app.get("vega_lite_chart")]
+
+    assert drawn() == drawn()
+    assert len(drawn()) == 2
+    assert len(made) == 1
+    record = run.folder / "events.jsonl"
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:-3]))
+    drawn()
+    monkeypatch.setattr(state, "is_dark", lambda: True)
+    drawn()
+    assert len(made) == 3

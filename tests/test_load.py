@@ -1,0 +1,47 @@
+"""The measurement of a class tells the truth about memory."""
+
+import os
+import subprocess
+import sys
+
+from tests.load.machine import MIB, memory_of
+
+TWINS = """
+import os, sys, time
+held = bytearray(os.urandom(1)) * (64 * 2**20)
+if os.fork():
+    print("ready", flush=True)
+time.sleep(60)
+"""
+PARENT = """
+import subprocess, sys, time
+held = bytearray(64 * 2**20)
+inner = "held = b'1' * (64 * 2**20); print('ready', flush=True); input()"
+child = subprocess.Popen([sys.executable, "-c", inner, *sys.argv[1:]], stdin=subprocess.PIPE)
+time.sleep(60)
+"""
+
+
+def measured(code: str, *arguments: str) -> tuple[float, float]:
+    """MiB of the server and of the trainings, for a process that runs this code."""
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        found = memory_of(process.pid)
+        os.killpg(process.pid, 9)
+    return found[0] / MIB, found[1] / MIB
+
+
+def test_a_copy_of_the_server_that_becomes_another_program_is_not_counted_twice():
+    served, trainings = measured(TWINS)
+    assert 64 < served < 100
+    assert trainings == 0
+
+
+def test_children_count_and_trainings_count_apart():
+    served, trainings = measured(PARENT)
+    assert served > 128
+    assert trainings == 0
+    served, trainings = measured(PARENT, "--run-dir")
+    assert trainings > 64
