@@ -81,13 +81,16 @@ def has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def give_back_memory(collect: bool = True) -> None:
-    """Collect garbage (a part of a second), and hand what is free to the system: torch leaves
+def tidy_memory() -> None:
+    """Collect all garbage (a part of a second), and hand what is free to the system: torch leaves
     hundreds of megabytes with glibc, which keeps them. From then on it keeps less: tensors are
-    mapped one by one, and the threads of the sessions share two heaps. Elsewhere than on Linux with
-    glibc only the first."""
-    if collect:
-        gc.collect()
+    mapped one by one, and the threads of the sessions share two heaps. (That on Linux with glibc.)
+
+    What is left is not looked through again until the next call: Streamlit collects all garbage
+    after every redraw, and torch and transformers bring a million objects, 300 ms each time."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
         library.mallopt(_M_MMAP_THRESHOLD, 2**20)

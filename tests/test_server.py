@@ -90,6 +90,7 @@ def test_a_machine_that_fell_over_offers_its_run_again(lab):
     assert step_kept(folder) in (resumed.step, len(steps))
 
 
+@pytest.mark.slow
 def test_train_stop_and_read_after_a_restart(lab):
     with agents() as server:
         visitor = Visitor(server.port, "train", steps="10", seed="1")

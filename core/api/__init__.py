@@ -103,7 +103,7 @@ from core.api.weights import (
     untrained_score,
     view_weight,
 )
-from core.machine import give_back_memory
+from core.machine import tidy_memory
 
 __all__ = [
     "EXPORT_KINDS",
@@ -151,7 +151,6 @@ __all__ = [
     "find_run",
     "finished_runs",
     "forecast_of",
-    "give_back_memory",
     "grid_rows",
     "grids",
     "guess_plan",
@@ -192,6 +191,7 @@ __all__ = [
     "submit",
     "tasks",
     "teachers",
+    "tidy_memory",
     "untrained_score",
     "verify_file",
     "view_weight",

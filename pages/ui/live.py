@@ -17,6 +17,7 @@ from pages.ui.words import duration, plain
 
 REFRESH_SECONDS = 1.0
 RECENT_STEPS = 20
+MOMENTS = 100  # so often in a run are its curves drawn anew
 WORDS = {
     "queued": ":material/hourglass_empty: waiting",
     "running": ":material/play_arrow: training",
@@ -53,7 +54,8 @@ def _draw(run_id: str, was_over: bool) -> None:
     _resumed(events)
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     if steps:
-        _curves(run.run_id, len(events), hash(events[-1]), steps, state.is_dark(), events)
+        told = told_so_far(events, steps)
+        _curves(run.run_id, len(told), hash(told[-1]), steps, state.is_dark(), told)
         weight_history.panel(run.run_id, events, steps)
     outcomes.of_run(run)
 
@@ -120,6 +122,18 @@ def _pace(steps: Sequence[StepDone]) -> str:
         f"Step {steps[-1].step} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
         f"about {duration(left)} left"
     )
+
+
+def told_so_far(events: Sequence[Event], steps: int) -> Sequence[Event]:
+    """The events up to the last that is worth a drawing: everybody who looks a second before or
+    after sees the same curves, made once."""
+    every = max(1, steps // MOMENTS)
+    worth = (
+        number
+        for number in range(len(events), 0, -1)
+        if not isinstance(event := events[number - 1], StepDone) or event.step % every == 0
+    )
+    return events[: next(worth, len(events))]
 
 
 @drawn_once

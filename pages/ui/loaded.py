@@ -4,7 +4,6 @@
 bounded: one takes some 40 MB of memory; answers are small and many.
 """
 
-import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Mapping
@@ -42,11 +41,7 @@ def model(source: api.Source) -> api.OpenModel:
     """The model of a source; shared, read-only."""
     with _loading():  # one after the other: each needs several times what it keeps
         opened = api.open_model(source, lean=True)
-        gc.unfreeze()  # among what was here to stay may be a model that was put out since
-        api.give_back_memory()
-        # Streamlit collects all garbage after every redraw, and torch and transformers bring a
-        # million objects to look through: 300 ms each time. What is here now is here to stay.
-        gc.freeze()
+        api.tidy_memory()
     return opened
 
 
@@ -116,7 +111,7 @@ def importances(source: api.Source) -> "dict[str, FewRows]":
     opened = model(source)
     with _loading():
         found = last(api.importances(opened))
-        api.give_back_memory()
+        api.tidy_memory()
     return found
 
 

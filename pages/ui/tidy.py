@@ -1,12 +1,12 @@
 """A server that gives back what its visitors no longer need.
 
 What a session leaves behind is freed in small pieces, which glibc keeps for the next one; after a
-class has gone that is a few hundred megabytes. So one thread of the server hands free memory back
-to the system now and then, which takes milliseconds. And when the last visitor has gone, what is
-large and quick to have again is let go; models stay, so that the next one need not wait.
+class has gone that is a few hundred megabytes. And what has come since the last tidying is looked
+through for garbage after every redraw of every visitor. So one thread of the server tidies now and
+then. When the last visitor has gone, what is large and quick to have again is let go; models stay,
+so that the next one need not wait.
 """
 
-import gc
 import threading
 import time
 import weakref
@@ -16,7 +16,7 @@ import streamlit as st
 from core import api
 from pages.ui import loaded
 
-EVERY_SECONDS = 20.0
+EVERY_SECONDS = 30.0
 
 
 class _Visit:
@@ -51,10 +51,10 @@ def _tidy(visits: "weakref.WeakSet[_Visit]") -> None:
 
 
 def tidy(visits: "weakref.WeakSet[_Visit]", somebody_was_here: bool) -> bool:
-    """Tidy once; whether somebody is here. The last visitor may just have left."""
-    if somebody_was_here:
-        gc.collect()  # Streamlit's sessions go with the garbage, and nobody draws to collect it
+    """Tidy once, if somebody is or was here since; whether somebody still is."""
+    if visits or somebody_was_here:
+        api.tidy_memory()  # a session that is over goes with the garbage
         if not visits:
             loaded.let_go()
-    api.give_back_memory(collect=False)
+            api.tidy_memory()
     return bool(visits)

@@ -5,6 +5,7 @@ such events shows nothing.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -75,7 +76,7 @@ def _histograms(so_far: str, name: str, seen: Seen, total_steps: int) -> None:
         _over_time(so_far, name, dark, mine, total_steps)
     with right:
         steps = [step for step, _ in mine]
-        step = steps[-1]
+        step: Any = steps[-1]
         if len(steps) > 1:
             step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
         _at_step(so_far, name, step, dark, mine)

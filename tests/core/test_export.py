@@ -202,6 +202,7 @@ def test_the_command_line_exports_inspects_and_verifies(finished_run, tmp_path, 
     assert "SHA-256 differs" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bench_inference_prints_one_line(finished_run, capsys, monkeypatch):
     from core.bench import inference
 

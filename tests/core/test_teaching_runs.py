@@ -63,6 +63,7 @@ def test_the_same_teaching_gives_the_same_teacher(teaching, lab):
     assert (place_of(teaching, lab) / "model.safetensors").read_bytes() != weights[0]
 
 
+@pytest.mark.slow
 def test_a_teacher_that_is_gone_is_made_again_in_a_process_of_its_own(teaching, lab):
     first = compute(teaching)
     assert api.submit(teaching) == first  # one run, however often it is asked for

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from altair.utils import schemapi
 
+from core import api
+from core.events import StepDone
 from pages.ui import live, state, training_charts
 from pages.ui.quick import tips, unchecked
-from tests.conftest import compute
+from tests.conftest import compute, with_train
 from tests.pages.conftest import open_page
 
 TABLE = pd.DataFrame({"a": [1, 2], "b": [3.0, 4.0]})
@@ -59,3 +61,14 @@ def test_what_is_drawn_once_is_seen_by_everybody(lab, monkeypatch):
     monkeypatch.setattr(state, "is_dark", lambda: True)
     drawn()
     assert len(made) == 3
+
+
+def test_curves_are_drawn_anew_at_a_hundred_moments(lab):
+    events = api.events(compute(with_train(lab.experiment, steps=40, evaluate_every=40)))
+    told = [live.told_so_far(events[:n], 1000) for n in range(1, len(events) + 1)]
+    assert told[-1] == events  # the end is always worth it
+    drawn = {len(each) for each in told}
+    steps = [n for n, event in enumerate(events, 1) if isinstance(event, StepDone)]
+    assert [events[n - 1].step for n in steps if n in drawn] == [10, 20, 30, 40]
+    assert drawn.issuperset(n for n in range(1, len(events) + 1) if n not in steps)
+    assert [len(live.told_so_far(events[:n], 40)) for n in steps] == steps

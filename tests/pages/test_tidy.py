@@ -11,9 +11,10 @@ from tests.pages.conftest import open_page
 
 
 @pytest.fixture
-def let_go(monkeypatch):
+def done(monkeypatch):
     calls = []
     monkeypatch.setattr(loaded, "let_go", lambda: calls.append("let go"))
+    monkeypatch.setattr(api, "tidy_memory", lambda: calls.append("tidied"))
     return calls
 
 
@@ -31,18 +32,18 @@ def test_a_session_counts_while_it_lasts():
     assert here() == before
 
 
-def test_what_is_large_goes_with_the_last_visitor(let_go):
+def test_what_is_large_goes_with_the_last_visitor(done):
     one, other = tidy._Visit(), tidy._Visit()
     visits = weakref.WeakSet([one, other])
     assert tidy.tidy(visits, somebody_was_here=False)
     del one
     assert tidy.tidy(visits, somebody_was_here=True)
-    assert not let_go
+    assert done == ["tidied", "tidied"]
     del other
     assert not tidy.tidy(visits, somebody_was_here=True)
-    assert let_go == ["let go"]
+    assert done[2:] == ["tidied", "let go", "tidied"]
     assert not tidy.tidy(visits, somebody_was_here=False)
-    assert let_go == ["let go"]
+    assert len(done) == 5
 
 
 def test_what_was_let_go_is_had_again(monkeypatch):
