@@ -7,7 +7,6 @@ python -m core --help
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -103,7 +102,6 @@ def _run(parsed: argparse.Namespace) -> None:
 
     show = print_json if parsed.json else print_line
     if parsed.run_dir:
-        _let_pages_go_first()
         runner.work(Path(parsed.run_dir).resolve())
         return
     given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
@@ -122,12 +120,6 @@ def _run(parsed: argparse.Namespace) -> None:
         with runner.deciding():
             runner.prepare_folder(folder, experiment, parsed.fresh)
     runner.work(folder, show)
-
-
-def _let_pages_go_first() -> None:
-    """A training that the app started gives way to whoever answers people."""
-    if hasattr(os, "nice"):
-        os.nice(10)
 
 
 def _say(text: str) -> None:

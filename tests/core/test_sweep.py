@@ -1,6 +1,7 @@
 """Sweeps: each run of a grid once, whoever asks; failures are told and stop nothing."""
 
 import json
+import os
 import re
 import threading
 from dataclasses import replace
@@ -151,8 +152,17 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
         assert stopped == expected
 
 
-def test_a_real_process_computes_the_run(lab):
+def test_a_real_process_computes_the_run_and_gives_way_to_others(lab, monkeypatch):
+    nice, submit = [], runner.submit
+
+    def submitted(order):
+        run = submit(order)
+        nice.append(os.getpriority(os.PRIO_PROCESS, runner._children[-1].pid))
+        return run
+
+    monkeypatch.setattr(runner, "submit", submitted)
     planned = [Planned(case="x", experiment=with_train(lab.experiment, steps=1))]
     ((_, run),) = sweeps.sweep(planned)
     assert run.state == "finished"
+    assert nice == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
     wait_for(lambda: all(child.poll() is not None for child in runner._children))
