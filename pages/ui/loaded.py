@@ -153,8 +153,8 @@ def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answe
 
 
 def let_go() -> None:
-    """Forget what is large and had again in seconds: importances, views of weights, files."""
-    for kept in (importances, weight_view, contents, inspected, read_back):
+    """Forget what is large and had again in a second or four: models, importances, files."""
+    for kept in (model, importances, weight_view, contents, inspected, read_back):
         kept.clear()
 
 

@@ -3,8 +3,7 @@
 What a session leaves behind is freed in small pieces, which glibc keeps for the next one; after a
 class has gone that is a few hundred megabytes. And what has come since the last tidying is looked
 through for garbage after every redraw of every visitor. So one thread of the server tidies now and
-then. When the last visitor has gone, what is large and quick to have again is let go; models stay,
-so that the next one need not wait.
+then. When the last visitor has gone, what is large and quick to have again is let go.
 """
 
 import threading
