@@ -7,7 +7,7 @@ clock, as the browser's timer would.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 ANSWER_SECONDS = 120.0
 EARLY = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 FAILED = ForwardMsg.FINISHED_WITH_COMPILE_ERROR
 
 
@@ -94,6 +95,8 @@ class Visitor:
     async def _ask(self, pressed: WidgetState | None = None, fragment: str = "") -> float:
         began = time.perf_counter()
         async with self.turn:
+            if fragment and fragment not in self.timers:
+                return 0.0  # while this waited for its turn the page was drawn without it
             message = BackMsg()
             state = message.rerun_script
             state.page_script_hash = self.page_hash
@@ -107,27 +110,41 @@ class Visitor:
             state.context_info.color_scheme = "light"
             await self.socket.send(message.SerializeToString())
             try:
-                await asyncio.wait_for(self._listen(bool(fragment)), ANSWER_SECONDS)
+                await asyncio.wait_for(self._listen(), ANSWER_SECONDS)
             except TimeoutError:
                 self.errors.append(f"{self.page_name}: no answer within {ANSWER_SECONDS:.0f} s")
         return time.perf_counter() - began
 
-    async def _listen(self, is_fragment: bool) -> None:
-        """Take in what comes until the script is finished."""
+    async def _listen(self) -> None:
+        """Take in what comes until the script is finished. Whoever asked for a fragment may get
+        the whole page, when the fragment wants that."""
         drawn: dict[str, Any] = {}
+        timed: dict[str, Any] = {}
         while True:
             message = ForwardMsg.FromString(await self.socket.recv(decode=False))
             kind = message.WhichOneof("type")
             if kind == "delta":
                 drawn |= {widget.id: widget for widget in self._seen(message)}
-            elif kind == "script_finished" and message.script_finished != EARLY:
-                if message.script_finished == FAILED:
-                    self.errors.append(f"{self.page_name}: does not compile")
-                self.widgets = self.widgets | drawn if is_fragment else drawn
+            elif kind == "auto_rerun":
+                timed[message.auto_rerun.fragment_id] = message.auto_rerun
+            elif kind == "script_finished" and message.script_finished == EARLY:
+                drawn, timed = {}, {}
+            elif kind == "script_finished":
+                self._stands(message.script_finished, drawn, timed)
                 return
-            elif kind == "new_session" and not is_fragment:
-                self._stop_timers()
             self._follow(kind, message)
+
+    def _stands(self, finished: Any, drawn: dict[str, Any], timed: dict[str, Any]) -> None:
+        """The page, or a part of it, is there with these widgets and timers."""
+        if finished == FAILED:
+            self.errors.append(f"{self.page_name}: does not compile")
+        if finished == PART:
+            drawn = self.widgets | drawn
+        else:
+            self._stop_timers(but=timed)
+        self.widgets = drawn
+        for wanted in timed.values():
+            self._start_timer(wanted)
 
     def _follow(self, kind: str | None, message: ForwardMsg) -> None:
         """What a browser does with a message beside drawing it."""
@@ -135,8 +152,6 @@ class Visitor:
             self.page_hash = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self.query = parse_qs(message.page_info_changed.query_string)
-        elif kind == "auto_rerun":
-            self._start_timer(message.auto_rerun)
         elif kind == "page_not_found":
             self.errors.append(f"{self.page_name}: there is no such page")
 
@@ -159,11 +174,9 @@ class Visitor:
             again = self._again(wanted.fragment_id, wanted.interval)
             self.timers[wanted.fragment_id] = asyncio.create_task(again)
 
-    def _stop_timers(self) -> None:
-        for timer in self.timers.values():
-            if timer is not asyncio.current_task():
-                timer.cancel()
-        self.timers.clear()
+    def _stop_timers(self, but: Collection[str] = ()) -> None:
+        for fragment in self.timers.keys() - set(but):
+            self.timers.pop(fragment).cancel()
 
     async def _again(self, fragment: str, seconds: float) -> None:
         with suppress(asyncio.CancelledError):
