@@ -33,6 +33,7 @@ from core.runs.locks import is_held
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 START_GRACE_SECONDS = 15.0
+SHIPPED_SECONDS = 5.0
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
 NO_REASON = "The run failed, and the reason could not be written. Is the disk full?"
 _parsed = functools.lru_cache(maxsize=4000)(from_json)  # pages list all runs again and again
@@ -98,9 +99,20 @@ def _folders(root: Path) -> list[Path]:
 
 def _shipped_runs() -> tuple[Run, ...]:
     """Shipped runs are many and do not change, so they are read once, and again when a folder of
-    theirs came, went or got another file."""
+    theirs came or went, at once, or got another file, seconds later: with thirty visitors every
+    look at a file makes a page wait for its turn."""
+    root = shipped() / "runs"
+    try:
+        changed = root.stat().st_mtime_ns
+    except OSError:  # nothing ships
+        return ()
+    return _looked_at(root, changed, int(time.monotonic() / SHIPPED_SECONDS))
+
+
+@functools.lru_cache(maxsize=2)
+def _looked_at(root: Path, changed: int, moment: int) -> tuple[Run, ...]:
     stamps = []
-    for folder in _folders(shipped() / "runs"):
+    for folder in _folders(root):
         try:
             stamps.append((folder, folder.stat().st_mtime_ns))
         except OSError:  # deleted this very moment

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from core import api
+from core.runs.retention import quota_bytes
+from core.runs.store import runs_folder
 from pages.ui import run_choice, state
 from pages.ui.words import size
 
@@ -11,12 +13,18 @@ def panel() -> None:
     """A closed box at the foot of the page; where there is a PIN, it is asked for first."""
     with st.expander("Room on this server, and old runs"):
         with state.explained():
-            room = api.room()
+            room = _taken(str(runs_folder()), quota_bytes())
             st.caption(_room(room.used_bytes, room.quota_bytes))
         if state.is_teacher():
             _remove()
         else:
             _unlock()
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def _taken(folder: str, quota_bytes: int | None) -> api.Room:
+    """How much room the runs take: every file of every run is looked at, so not for each redraw."""
+    return api.room()
 
 
 def _room(used_bytes: int, quota_bytes: int | None) -> str:
@@ -46,4 +54,5 @@ def _remove() -> None:
     if st.button("Remove them for good", icon=":material/delete:", disabled=not chosen):
         with state.explained():
             api.remove_runs(chosen)
+            _taken.clear()
             st.rerun()

@@ -6,54 +6,57 @@ through for garbage after every redraw of every visitor. So one thread of the se
 then. When the last visitor has gone, what is large and quick to have again is let go.
 """
 
+import sys
 import threading
 import time
-import weakref
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import api
 from pages.ui import loaded
 
 EVERY_SECONDS = 30.0
-
-
-class _Visit:
-    """Lives in the state of a session, so it goes when Streamlit forgets the session."""
+# A thread that looked at a file waits for Python's lock until the one that computes is interrupted.
+# The usual 5 ms, times the files, times the visitors, were seconds.
+TURN_SECONDS = 0.0005
 
 
 @st.cache_resource
-def _visits() -> "weakref.WeakSet[_Visit]":
-    return weakref.WeakSet()
+def _visitors() -> set[str]:
+    """The sessions that came since the last tidying, and those that were here then."""
+    return set()
 
 
 def arrive() -> None:
-    """Count the session that draws this page."""
-    if "visit" not in st.session_state:
-        st.session_state["visit"] = visit = _Visit()
-        _visits().add(visit)
+    """Note the session that draws this page."""
+    if context := get_script_run_ctx():
+        _visitors().add(context.session_id)
 
 
 @st.cache_resource
 def start() -> threading.Thread:
     """Have the thread run, once per server."""
-    thread = threading.Thread(target=_tidy, args=(_visits(),), name="tidy", daemon=True)
+    sys.setswitchinterval(TURN_SECONDS)
+    visitors, is_here = _visitors(), get_instance().is_active_session
+    thread = threading.Thread(target=_tidy, args=(visitors, is_here), name="tidy", daemon=True)
     thread.start()
     return thread
 
 
-def _tidy(visits: "weakref.WeakSet[_Visit]") -> None:
-    somebody_was_here = False
+def _tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
     while True:
         time.sleep(EVERY_SECONDS)
-        somebody_was_here = tidy(visits, somebody_was_here)
+        tidy(visitors, is_here)
 
 
-def tidy(visits: "weakref.WeakSet[_Visit]", somebody_was_here: bool) -> bool:
-    """Tidy once, if somebody is or was here since; whether somebody still is."""
-    if visits or somebody_was_here:
-        api.tidy_memory()  # a session that is over goes with the garbage
-        if not visits:
-            loaded.let_go()
-            api.tidy_memory()
-    return bool(visits)
+def tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
+    """Tidy once, if there were visitors; when the last of them has gone, let go."""
+    if not visitors:
+        return
+    visitors -= {visitor for visitor in tuple(visitors) if not is_here(visitor)}
+    if not visitors:
+        loaded.let_go()
+    api.tidy_memory()

@@ -11,6 +11,7 @@ from core.__main__ import main
 from core.errors import InputError
 from core.events import StepDone
 from core.places import shipped
+from core.runs import store
 from core.runs.event_files import read_events
 from core.runs.retention import size_bytes
 from core.runs.shipping import ship
@@ -78,11 +79,13 @@ def test_only_finished_trainings_ship(lab, finished_run, capsys):
     assert not (shipped() / "runs").exists()
 
 
-def test_shipped_runs_are_read_again_when_they_change(lab, finished_run):
+def test_shipped_runs_are_read_again_when_they_change(lab, finished_run, monkeypatch):
     folder = sent(finished_run)
     assert [run.state for run in list_runs()] == ["finished"]
     (folder / "result.json").unlink()
-    assert [run.state for run in list_runs()] == ["interrupted"]
+    with monkeypatch.context() as later:
+        later.setattr(store, "SHIPPED_SECONDS", 1e-6)
+        assert [run.state for run in list_runs()] == ["interrupted"]
     shutil.rmtree(folder)
     assert list_runs() == []
 
