@@ -20,9 +20,15 @@ class Room:
     quota_bytes: int | None
 
 
+def quota_bytes() -> int | None:
+    """What all local runs may take on the disk; None: as much as there is. Raises InputError when
+    the limit is not a number."""
+    return retention.quota_bytes()
+
+
 def room() -> Room:
     """How much room the runs take. Raises InputError when the limit is not a number."""
-    return Room(used_bytes=retention.used_bytes(), quota_bytes=retention.quota_bytes())
+    return Room(used_bytes=retention.used_bytes(), quota_bytes=quota_bytes())
 
 
 def step_kept(run: Run) -> int:

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core import api
-from core.runs.retention import quota_bytes
 from core.runs.store import runs_folder
 from pages.ui import run_choice, state
 from pages.ui.words import size
@@ -13,7 +12,7 @@ def panel() -> None:
     """A closed box at the foot of the page; where there is a PIN, it is asked for first."""
     with st.expander("Room on this server, and old runs"):
         with state.explained():
-            room = _taken(str(runs_folder()), quota_bytes())
+            room = _taken(str(runs_folder()), api.quota_bytes())
             st.caption(_room(room.used_bytes, room.quota_bytes))
         if state.is_teacher():
             _remove()

@@ -1,11 +1,13 @@
 """A server that gives back what its visitors no longer need.
 
 What a session leaves behind is freed in small pieces, which glibc keeps for the next one; after a
-class has gone that is a few hundred megabytes. And what has come since the last tidying is looked
-through for garbage after every redraw of every visitor. So one thread of the server tidies now and
-then. When the last visitor has gone, what is large and quick to have again is let go.
+class has gone that is a few hundred megabytes. And all that is alive is looked through for garbage
+after every redraw of every visitor, a part of a second each time, unless it is frozen. So one
+thread of the server freezes it every other second, and tidies once a minute. When the last visitor
+has gone, what is large and quick to have again is let go.
 """
 
+import gc
 import sys
 import threading
 import time
@@ -18,7 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core import api
 from pages.ui import loaded
 
-EVERY_SECONDS = 30.0
+FREEZE_SECONDS, TIDY_SECONDS = 2.0, 60.0
 # A thread that looked at a file waits for Python's lock until the one that computes is interrupted.
 # The usual 5 ms, times the files, times the visitors, were seconds.
 TURN_SECONDS = 0.0005
@@ -47,9 +49,14 @@ def start() -> threading.Thread:
 
 
 def _tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
+    tidied = time.monotonic()
     while True:
-        time.sleep(EVERY_SECONDS)
-        tidy(visitors, is_here)
+        time.sleep(FREEZE_SECONDS)
+        if time.monotonic() - tidied > TIDY_SECONDS:
+            tidy(visitors, is_here)
+            tidied = time.monotonic()
+        elif visitors:
+            gc.freeze()
 
 
 def tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
