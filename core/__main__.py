@@ -115,11 +115,7 @@ def _run(parsed: argparse.Namespace) -> None:
         for event in api.events(run):
             show(event)
         return
-    folder = store.run_folder(experiment.run_id)
-    if not store.is_alive(folder):
-        with runner.deciding():
-            runner.prepare_folder(folder, experiment, parsed.fresh)
-    runner.work(folder, show)
+    runner.work_here(experiment, show, parsed.fresh)
 
 
 def _say(text: str) -> None:

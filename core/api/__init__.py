@@ -43,14 +43,13 @@ from core.api.models import (
 )
 from core.api.order import (
     Forecast,
-    Room,
     check_pin,
     forecast_of,
     is_under_way,
     quota_bytes,
     remove_runs,
-    room,
     step_kept,
+    used_bytes,
 )
 from core.api.packed import (
     EXPORT_KINDS,
@@ -123,7 +122,6 @@ __all__ = [
     "OpenModel",
     "Prediction",
     "Published",
-    "Room",
     "SeedDifference",
     "Source",
     "Span",
@@ -181,7 +179,6 @@ __all__ = [
     "read_files",
     "read_table",
     "remove_runs",
-    "room",
     "rules",
     "runs",
     "showcase",
@@ -195,6 +192,7 @@ __all__ = [
     "teachers",
     "tidy_memory",
     "untrained_score",
+    "used_bytes",
     "verify_file",
     "view_weight",
     "waiting_before",

@@ -1,7 +1,5 @@
 """Keeping order on a shared server: the queue, what can go on, room, the teacher's PIN."""
 
-from dataclasses import dataclass
-
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs import event_files, forecast, pin, retention, runner, store
@@ -9,26 +7,18 @@ from core.runs.forecast import Forecast
 from core.runs.store import Run
 from core.training.checkpoint_header import step_kept as step_of
 
-__all__ = ["Forecast", "Room"]
+__all__ = ["Forecast"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What all local runs take on the disk, and what they may (None: no limit)."""
-
-    used_bytes: int
-    quota_bytes: int | None
+def used_bytes() -> int:
+    """What all local runs take on the disk: every file of every run is looked at."""
+    return retention.used_bytes()
 
 
 def quota_bytes() -> int | None:
-    """What all local runs may take on the disk; None: as much as there is. Raises InputError when
-    the limit is not a number."""
+    """What they may take; None: as much as there is. Raises InputError when the limit is not a
+    number."""
     return retention.quota_bytes()
-
-
-def room() -> Room:
-    """How much room the runs take. Raises InputError when the limit is not a number."""
-    return Room(used_bytes=retention.used_bytes(), quota_bytes=quota_bytes())
 
 
 def step_kept(run: Run) -> int:

@@ -47,10 +47,6 @@ def teach_teacher(parsed: argparse.Namespace) -> None:
         for event in teach(teaching, shipped()):
             show(event)
         return
-    from core.runs import runner, store
+    from core.runs import runner
 
-    folder = store.run_folder(teaching.run_id)
-    if not store.is_alive(folder):
-        with runner.deciding():
-            runner.prepare_folder(folder, teaching)
-    runner.work(folder, show)
+    runner.work_here(teaching, show)

@@ -120,6 +120,18 @@ def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = Fal
     write_text(folder / "ticket", f"{next_ticket():.6f}")
 
 
+def work_here(
+    order: Experiment | Teaching, show: Callable[[Event], None], fresh: bool = False
+) -> Run:
+    """Compute the order in this process, on from its checkpoint unless `fresh`. Raises InputError
+    as `submit` and `work` do."""
+    folder = run_folder(order.run_id)
+    if not is_alive(folder):
+        with deciding():
+            prepare_folder(folder, order, fresh)
+    return work(folder, show)
+
+
 def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Run:
     """Compute the run of `folder` in this process, when its turn comes.
 

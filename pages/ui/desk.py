@@ -12,8 +12,7 @@ def panel() -> None:
     """A closed box at the foot of the page; where there is a PIN, it is asked for first."""
     with st.expander("Room on this server, and old runs"):
         with state.explained():
-            room = _taken(str(runs_folder()), api.quota_bytes())
-            st.caption(_room(room.used_bytes, room.quota_bytes))
+            st.caption(_room(_used_bytes(str(runs_folder())), api.quota_bytes()))
         if state.is_teacher():
             _remove()
         else:
@@ -21,9 +20,9 @@ def panel() -> None:
 
 
 @st.cache_data(ttl=10, show_spinner=False)
-def _taken(folder: str, quota_bytes: int | None) -> api.Room:
-    """How much room the runs take: every file of every run is looked at, so not for each redraw."""
-    return api.room()
+def _used_bytes(folder: str) -> int:
+    """What the runs in `folder` take, not counted anew for each redraw."""
+    return api.used_bytes()
 
 
 def _room(used_bytes: int, quota_bytes: int | None) -> str:
@@ -53,5 +52,5 @@ def _remove() -> None:
     if st.button("Remove them for good", icon=":material/delete:", disabled=not chosen):
         with state.explained():
             api.remove_runs(chosen)
-            _taken.clear()
+            _used_bytes.clear()
             st.rerun()

@@ -1,5 +1,6 @@
 """What is taken away predicts like the student it was made from."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -229,20 +230,48 @@ def test_bench_agreement_compares_every_text(finished_run, capsys):
     assert 0.0 < exact["largest"] < 0.05
 
 
-@pytest.mark.slow
-@pytest.mark.network
-@pytest.mark.parametrize("run_id", ["e9e5e0a56e2e", "df1fbe24f1a8"])
-def test_the_shipped_students_answer_as_in_training(run_id):
+MINILM_L3, MINILM_L6 = "df1fbe24f1a8", "e9e5e0a56e2e"
+
+
+@functools.cache
+def agreement(run_id):
+    """Of the engine with others on the test text, by what is compared."""
     from core.bench.agreement import measure
 
-    assert list(api.prefetch("movie-sentiment")) is not None
+    list(api.prefetch("movie-sentiment"))
     path = CACHED_MODELS / "shipped" / "runs" / run_id / "model.safetensors"
     measuring = measure(file.read_contents(path))
     try:
         while True:
             next(measuring)
     except StopIteration as end:
-        rows = {row.compared: row for row in end.value}
-    # Answers on the edge fall to either side: of these two at most one, and two, of 1,000.
-    assert rows[EXACT].same >= 0.997
+        return {row.compared: row for row in end.value}
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.parametrize("run_id", [MINILM_L3, MINILM_L6])
+def test_the_shipped_students_answer_as_in_training(run_id):
+    rows = agreement(run_id)
     assert rows["engine, one text; torch, one text"].same >= 0.996
+    exact = rows[EXACT]
+    assert exact.undecided < 0.05  # only answers on the edge fall to the other side
+    assert exact.mean < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        MINILM_L3,
+        pytest.param(
+            MINILM_L6,
+            marks=pytest.mark.xfail(
+                strict=True, reason="two answers of 1,000 lie on the edge: 99.8 % (LOG.md)"
+            ),
+        ),
+    ],
+)
+def test_the_goal_of_999_equal_answers_of_1000_against_the_exact_student(run_id):
+    assert agreement(run_id)[EXACT].same >= 0.999
