@@ -161,6 +161,6 @@ def load(task: Task) -> Splits:
         raise InputError(
             f"The text of {task.title} is not on this computer yet "
             f"({task.source.size_bytes / 2**20:.1f} MiB from {task.source.place}). "
-            f"Fetch it with: python -m core prefetch {task.name}"
+            f"Fetch it on the Data page, or with: python -m core prefetch {task.name}"
         )
     return load_splits(folder(task), task.more_tests)
