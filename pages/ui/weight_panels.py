@@ -95,7 +95,8 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
         weighted = False
         st.caption(
             "The importance of the weights needs the task's text, which is not on this computer; "
-            f"ones are used. Fetch it with: python -m core prefetch {matrix.source.task}"
+            "ones are used. Fetch it on the Data page, or with: "
+            f"python -m core prefetch {matrix.source.task}"
         )
     shown = []
     for place, quant in zip(places, chosen, strict=True):
