@@ -30,3 +30,8 @@ def shown(value: object) -> str:
     """The value as a message quotes it: at most 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def how_to_fetch(task: str) -> str:
+    """What to do when the text of the task of that name is not on this computer."""
+    return f"Fetch it on the Data page, or with: python -m core prefetch {task}"

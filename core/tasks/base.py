@@ -20,7 +20,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import InputError, one_of
+from core.errors import InputError, how_to_fetch, one_of
 from core.events import Preparing
 from core.places import cache
 from core.tasks.sources import Source
@@ -161,6 +161,6 @@ def load(task: Task) -> Splits:
         raise InputError(
             f"The text of {task.title} is not on this computer yet "
             f"({task.source.size_bytes / 2**20:.1f} MiB from {task.source.place}). "
-            f"Fetch it on the Data page, or with: python -m core prefetch {task.name}"
+            f"{how_to_fetch(task.name)}"
         )
     return load_splits(folder(task), task.more_tests)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import api
+from core.errors import how_to_fetch
 from core.experiment import QuantRecipe
 from pages.ui import address, forms, loaded, quick, run_choice, state, subjects, weight_charts
 from pages.ui.words import TERMS, scored
@@ -78,8 +79,7 @@ def knobs(column: int, matrix: Matrix) -> Quant:
     usual_method, usual_bits, usual_granularity = RIVALS[column - 1]
     letter = "abc"[column]
     method = forms.method(option=f"method_{letter}", usual=usual_method)
-    allowed = api.rules()[method].bits
-    bits = forms.bits("Bits", f"bits_{letter}", allowed, usual_bits)
+    bits = forms.bits("Bits", f"bits_{letter}", api.rules()[method].bits, usual_bits)
     return method, bits, forms.granularity("Scale per", f"scale_{letter}", usual_granularity)
 
 
@@ -94,9 +94,8 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
     if weighted and not api.is_prepared(matrix.source.task):
         weighted = False
         st.caption(
-            "The importance of the weights needs the task's text, which is not on this computer; "
-            "ones are used. Fetch it on the Data page, or with: "
-            f"python -m core prefetch {matrix.source.task}"
+            "Every weight counts the same here: importance needs the task's text, which is not on "
+            f"this computer. {how_to_fetch(matrix.source.task)}"
         )
     shown = []
     for place, quant in zip(places, chosen, strict=True):
