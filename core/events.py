@@ -37,7 +37,7 @@ class Started:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """A run goes on after `step`: what was told of later steps does not count. With step 0 it
-    begins again, and `text` says why."""
+    begins again, and `text` says why; else it says what is not as it was."""
 
     step: int
     text: str = ""

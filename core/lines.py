@@ -20,8 +20,10 @@ def print_line(event: Event) -> None:
                 f"quantized without training {percent(event.untrained_dev.value)}",
                 flush=True,
             )
+        case Resumed(step=0):
+            print(event.text, flush=True)
         case Resumed():
-            print(event.text or f"Going on after step {event.step}", flush=True)
+            print(f"Going on after step {event.step}.", event.text, flush=True)
         case StepDone() if event.step % 10 == 0 or event.step == event.total_steps:
             print(f"step {event.step}/{event.total_steps}  loss {event.loss:.4f}", flush=True)
         case Evaluated():

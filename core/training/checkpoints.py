@@ -9,13 +9,14 @@ One safetensors file in the run's folder, replaced as a whole:
     random                      torch's random numbers (dropout draws from them)
     averaging.N, watch.NAME     the mean of the weights so far, where histograms end
     said.SPLIT.WHO              what teacher and untrained student said, so as not to ask again
-    metadata                    run, step, seconds of training, origin, and a digest of it all
+    metadata                    run, step, seconds of training, origin, threads, and a digest of all
 
 The batches are not in it: they are drawn from the seed and drawn again. `origin` is a digest of
 text and starting weights: a checkpoint of another teacher or another text is not gone on from.
 
 A run that goes on has the same losses, scores and packed file as one that never stopped, bit for
-bit in float32 on as many threads. When one is written, and what becomes of it: see `resume`.
+bit in float32 on as many threads; on others it says so. When one is written, and what becomes of
+it: see `resume`.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ from core.training.checkpoint_header import FILE, header
 from core.training.lessons import Lesson
 from core.training.optimizer import Optimizer
 
-FORMAT = "1"
+FORMAT = "2"
 OTHER_VERSION = "The checkpoint is of another version of this program."
 
 
@@ -50,30 +51,35 @@ class UnfitCheckpoint(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """Where a training stood after `step`, having trained for `seconds`."""
+    """Where a training on that many threads stood after `step`, having trained for `seconds`."""
 
     run_id: str
     step: int
     seconds: float
     origin: str
+    threads: int
     tensors: dict[str, Tensor]
 
 
 def read(folder: Path, run_id: str) -> Checkpoint | None:
     """The checkpoint of this run, or None when there is none.
 
-    Raises UnfitCheckpoint when it is damaged or belongs to another run.
+    Raises UnfitCheckpoint when it is damaged or belongs to another run or version.
     """
     path = folder / FILE
     if not path.exists():
         return None
+    told = header(path)
+    if told.get("format", FORMAT) != FORMAT:
+        raise UnfitCheckpoint(OTHER_VERSION)
     try:
-        told, tensors = header(path), load_file(path)
+        tensors = load_file(path)
         found = Checkpoint(
             run_id=told["run_id"],
             step=int(told["step"]),
             seconds=float(told["seconds"]),
             origin=told["origin"],
+            threads=int(told["threads"]),
             tensors=tensors,
         )
     except (OSError, SafetensorError, KeyError, ValueError) as error:
@@ -103,6 +109,7 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "step": str(checkpoint.step),
         "seconds": repr(checkpoint.seconds),
         "origin": checkpoint.origin,
+        "threads": str(checkpoint.threads),
     }
 
 

@@ -47,13 +47,24 @@ def going_on(
     try:
         keeper = Keeper(folder, run_id, read(folder, run_id) if folder is not None else None)
         if keeper.resume is not None:
-            yield Resumed(step=keeper.resume.step)
+            yield Resumed(step=keeper.resume.step, text=_of_threads(keeper.resume.threads))
         yield from training(keeper)
     except UnfitCheckpoint as error:
         assert folder is not None
         (folder / FILE).unlink(missing_ok=True)
         yield Resumed(step=0, text=f"{error} So the run begins again.")
         yield from training(Keeper(folder, run_id, None))
+
+
+def _of_threads(before: int) -> str:
+    """What differs from a run that never stopped, where its steps were taken on other threads."""
+    now = torch.get_num_threads()
+    if now == before:
+        return ""
+    return (
+        f"The run goes on with another number of threads ({now} instead of {before}). Sums are "
+        "then taken in another order: its last digits may not be those of a run that never stopped."
+    )
 
 
 class Stateful(Protocol):
@@ -163,6 +174,7 @@ class Keeper:
             step=step,
             seconds=self.seconds + began - self._began,
             origin=self._origin,
+            threads=torch.get_num_threads(),
             tensors=self._state(),
         )
         try:

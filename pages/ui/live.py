@@ -61,7 +61,7 @@ def _draw(run_id: str, was_over: bool) -> None:
 
 
 def _resumed(events: Sequence[Event]) -> None:
-    """Say where a run could not go on as it was left."""
+    """Say where a run could not go on as it was left, or not quite."""
     for event in events:
         if isinstance(event, Resumed) and event.text:
             st.warning(event.text)

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
 from core.experiment import Teaching
 from core.teacher_folders import teacher_folder
-from core.training import resume
+from core.training import checkpoints, resume
 from core.training.checkpoint_header import FILE, step_kept
 from core.training.checkpoints import UnfitCheckpoint, read, write
 from core.training.teach import teach
@@ -211,6 +211,24 @@ def test_a_checkpoint_of_another_run_or_version_is_said(lab, kept):
     for tensors in (lacking, strange, {"random": found.tensors["random"]}):
         write(kept, replace(found, tensors=tensors))
         begins_again(lab, kept, "of another version")
+
+
+def test_a_file_of_another_format_is_said(lab, kept, monkeypatch):
+    found = read(kept, lab.experiment.run_id)
+    with monkeypatch.context() as another:
+        another.setattr(checkpoints, "FORMAT", "0")
+        write(kept, found)
+    begins_again(lab, kept, "of another version")
+
+
+def test_other_threads_than_before_are_said_and_the_run_goes_on(lab, kept):
+    found = read(kept, lab.experiment.run_id)
+    write(kept, replace(found, threads=found.threads + 1))
+    events = list(train(lab.experiment, kept))
+    (said,) = [event for event in events if isinstance(event, Resumed)]
+    assert said.step == 2
+    assert f"({found.threads} instead of {found.threads + 1})" in said.text
+    assert isinstance(events[-1], Finished)
 
 
 def test_a_checkpoint_of_another_teacher_is_said(lab, kept):
