@@ -33,15 +33,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridRow:
-    """One case of a grid against its reference case; `difference` is None for the reference and
-    where there are no pairs, and `why` then says why. `over_teacher` is the case against its own
-    teacher, None where nothing was computed or the predictions are gone."""
+    """One case of a grid against `reference`, the case that it is compared with; `difference` is
+    None for a reference and where there are no pairs, and `why` then says why. `over_teacher` is
+    the case against its own teacher, None where nothing was computed or the predictions are
+    gone."""
 
     result: CaseResult
-    is_reference: bool
+    reference: str
     difference: SeedDifference | None = None
     why: str = ""
     over_teacher: SeedDifference | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether others are compared with this case."""
+        return self.reference == self.result.case
 
 
 def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
@@ -103,22 +109,21 @@ def _grid(path: Path, changed_ns: int) -> Grid:
 
 
 def grid_rows(grid: Grid, runs: Mapping[str, Run]) -> list[GridRow]:
-    """The cases of a grid with what has finished among `runs` (by run id), each against the
+    """The cases of a grid with what has finished among `runs` (by run id), each against its
     reference on the seeds that both have."""
-    cases = case_results(grid, runs)
-    (reference,) = [case for case in cases if case.case == grid.reference]
+    cases = {case.case: case for case in case_results(grid, runs)}
     rows = []
-    for case in cases:
-        difference, why = None, ""
-        if case is not reference:
+    for name, case in cases.items():
+        reference, difference, why = grid.reference_of(name), None, ""
+        if name != reference:
             try:
-                difference = _difference(reference.runs, case.runs)
+                difference = _difference(cases[reference].runs, case.runs)
             except InputError as error:
                 why = str(error)
         rows.append(
             GridRow(
                 result=case,
-                is_reference=case is reference,
+                reference=reference,
                 difference=difference,
                 why=why,
                 over_teacher=_over_teacher(case.runs),

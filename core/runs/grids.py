@@ -12,7 +12,8 @@ Options are named as in an experiment, "quant.method" or nested; what is not nam
 default, on every machine the same. Each combination of the axes' values is a case, and so is each
 of `cases`; with both, every combination of the two. A case is computed once per seed, and an
 experiment that two cases share only once, for the first of them. `reference` (without it the first
-case) is the one that the others are compared with.
+case) is the one that the others are compared with; cases of another task, which has other test
+examples, are compared with the first of their task.
 """
 
 import itertools
@@ -52,6 +53,13 @@ class Grid:
     def cases(self) -> tuple[str, ...]:
         """Names of the cases, in order."""
         return tuple(dict.fromkeys(run.case for run in self.runs))
+
+    def reference_of(self, case: str) -> str:
+        """The case that this one is compared with: of its own task, maybe itself."""
+        tasks = {run.case: run.experiment.task for run in self.runs}
+        if tasks[self.reference] == tasks[case]:
+            return self.reference
+        return next(other for other in self.cases if tasks[other] == tasks[case])
 
 
 def read_grid(path: Path) -> Grid:

@@ -1,5 +1,5 @@
 """A grid as the paper sets out an ablation: a row a case, a mean over seeds, and the difference to
-the reference case with its interval."""
+the reference case of the same task with its interval."""
 
 import altair as alt
 import pandas as pd
@@ -53,10 +53,9 @@ def _outcome(rows: list[api.GridRow], results: list[Result]) -> None:
     st.dataframe(table, hide_index=True, height="content")
     pictured = difference_table(rows)
     if len(pictured):
-        reference = next(row.result.case for row in rows if row.is_reference)
         st.altair_chart(
-            unchecked(differences(pictured, reference, state.is_dark())),
-            alt="Difference of each case to the reference with its interval; as in the table.",
+            unchecked(differences(pictured, _reference(rows), state.is_dark())),
+            alt="Difference of each case to its reference with its interval; as in the table.",
             key="grid-differences",
         )
     names = ", ".join(METRICS.get(metric, metric) for metric in metrics)
@@ -71,10 +70,12 @@ def _outcome(rows: list[api.GridRow], results: list[Result]) -> None:
 def _reading(rows: list[api.GridRow]) -> str:
     """What the table shows, in one sentence."""
     compared = [row for row in rows if row.difference]
+    if all(row.is_reference for row in rows):
+        return "**Each task has one case:** the table holds it against its teacher."
     if not compared:
         return "**Nothing to compare yet.** Below is what has been computed."
     shown = [row for row in compared if row.difference and row.difference.is_shown]
-    reference = plain(next(row.result.case for row in rows if row.is_reference))
+    reference = plain(_reference(rows))
     if not shown:
         return f"**No difference shown:** every interval around {reference} holds zero."
     names = ", ".join(
@@ -83,6 +84,12 @@ def _reading(rows: list[api.GridRow]) -> str:
         if row.difference
     )
     return f"**Shown to differ from {reference}:** {names}. For the others no difference is shown."
+
+
+def _reference(rows: list[api.GridRow]) -> str:
+    """What the cases that have a difference are compared with, in words."""
+    names = list(dict.fromkeys(row.reference for row in rows if row.difference))
+    return names[0] if len(names) == 1 else "the reference of the same task"
 
 
 def grid_table(rows: list[api.GridRow], unit: str) -> pd.DataFrame:

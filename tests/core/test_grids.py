@@ -71,6 +71,17 @@ def test_the_smallest_grid_is_one_default_run():
     assert grid.runs[0].experiment == Experiment()
 
 
+def test_a_case_is_compared_with_one_of_its_own_task():
+    cases = {
+        "a": {},
+        "b": {"quant.method": "lat"},
+        "c": {"task": "rte"},
+        "d": {"task": "rte", "quant.method": "lat"},
+    }
+    grid = grid_of({**PLAIN, "cases": cases, "reference": "b"})
+    assert [grid.reference_of(case) for case in grid.cases] == ["b", "b", "c", "c"]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -169,6 +169,31 @@ def test_a_grid_is_a_table_with_its_reference(grid, seeds):
     assert "3 of 9 runs are not computed yet" in said
 
 
+def other_cases(grid: Path, cases: dict) -> None:
+    """Give the file of the grid these cases instead of its axes."""
+    plain = json.loads(grid.read_text())
+    grid.write_text(json.dumps({**plain, "axes": {}, "cases": cases}))
+
+
+def test_cases_of_two_tasks_are_each_compared_within_their_own(lab, grid, finished_run):
+    for method, right in (("lat", 18), ("uniform", 1)):
+        for seed in range(3):
+            experiment = replace(with_quant(lab.experiment, method=method), seed=seed, task="sst2")
+            another(finished_run, experiment, right / 20, right)
+    both = {"lat": {"quant.method": "lat"}, "uniform": {"quant.method": "uniform"}}
+    theirs = {f"sst2, {name}": {**changes, "task": "sst2"} for name, changes in both.items()}
+    other_cases(grid, both | theirs)
+    app = open_page("compare", view=ABLATIONS)
+    found = app.dataframe[0].value.set_index("case")["difference [95 %]"]
+    assert found[["lat", "sst2, lat"]].tolist() == ["reference"] * 2
+    assert found["uniform"].startswith("-90.0 [")
+    assert found["sst2, uniform"].startswith("-85.0 [")
+    said = "differ from the reference of the same task:** uniform (below), sst2, uniform (below)"
+    assert said in texts_of(app)
+    other_cases(grid, {"lat": both["lat"], "sst2, lat": theirs["sst2, lat"]})
+    assert "Each task has one case" in texts_of(open_page("compare", view=ABLATIONS))
+
+
 def test_runs_that_ship_without_answers_have_scores_and_no_interval(grid, seeds):
     for run in seeds:
         (run.folder / "predictions.safetensors").unlink()
