@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from altair.utils import schemapi
+from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
@@ -39,6 +40,13 @@ PAGES = {
     "predict": "Where do they disagree?",
     "export": "How many bytes is it really?",
 }
+ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
+    *("student", "of", "matrix", "more", "columns", "corner", "closer", "codes", "leftovers"),
+    *("show", "truth", "task", "model", "role", "method", "method_b", "bits_b", "scale_b"),
+    *("weight_bits", "weight_granularity", "activation_bits", "activation", "parts", "layers"),
+    *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
+    *("text_movie-sentiment", "embed", "nonsense", ""),
+]
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)
 
 
@@ -58,8 +66,19 @@ class _Routed(PagesManager):
 
 @pytest.fixture(autouse=True)
 def _untidied(monkeypatch):
-    """The thread that tidies a server has no business in the tests' process."""
+    """What tidies a server's memory has no business in the tests' process: looking through its
+    heap once a model opened took more than half of the time of the tests of pages."""
     monkeypatch.setattr(tidy, "start", lambda: None)
+    monkeypatch.setattr(api, "tidy_memory", lambda: None)
+
+
+_installed_components = functools.cache(manifest_scanner.scan_component_manifests)
+
+
+@pytest.fixture(autouse=True)
+def _components_are_looked_for_once(monkeypatch):
+    """AppTest reads what every installed package says of itself, for every visitor."""
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", _installed_components)
 
 
 @pytest.fixture(autouse=True)

@@ -1,23 +1,11 @@
 """The address holds the whole setting of a page, and what is wrong in it is said in a word."""
 
-import re
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
 from core import api
 from tests.conftest import compute, with_quant
-from tests.pages.conftest import PAGES, go_to, open_page, texts_of, whole
-
-NAMES = [
-    *("student", "of", "matrix", "more", "columns", "corner", "closer", "codes", "leftovers"),
-    *("show", "truth", "task", "model", "role", "method", "method_b", "bits_b", "scale_b"),
-    *("weight_bits", "weight_granularity", "activation_bits", "activation", "parts", "layers"),
-    *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
-    *("text_movie-sentiment", "embed", "nonsense", ""),
-]
+from tests.pages.conftest import ADDRESS_NAMES, go_to, open_page, texts_of, whole
 
 
 @pytest.fixture
@@ -194,27 +182,6 @@ def test_what_a_page_does_not_read_is_named(finished_run):
 
 
 def test_no_number_of_wrong_values_buries_the_page(lab):
-    app = open_page("train", **dict.fromkeys({*NAMES} - {"model"}, "x" * 3000))
+    app = open_page("train", **dict.fromkeys({*ADDRESS_NAMES} - {"model"}, "x" * 3000))
     assert len(app.warning) == 5
     assert all(len(warning.value) < 300 for warning in app.warning)
-
-
-@pytest.mark.parametrize("page", PAGES)
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
-@given(
-    some.dictionaries(
-        some.sampled_from(NAMES),
-        some.one_of(
-            some.text(max_size=30),
-            some.lists(some.text(max_size=8), max_size=4),
-            some.floats().map(str),
-            some.sampled_from(["", "\0", "../../etc/passwd", "é" * 4000, "[]", "%00", "1e999"]),
-        ),
-        max_size=6,
-    )
-)
-def test_a_malformed_address_breaks_no_page(finished_run, page, asked):
-    app = open_page(page, **asked)
-    assert [title.value for title in app.title] == [PAGES[page]]
-    for warning in app.warning:
-        assert not re.search(r"Traceback|Error\b", warning.value)
