@@ -15,6 +15,7 @@ from core import api
 from core.commands import data, packed, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
+from core.machine import with_huge_pages
 from core.options import build, options
 from core.records import to_plain
 
@@ -40,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+
+
+def trains(arguments: Sequence[str]) -> bool:
+    """Whether the command takes training steps in this process."""
+    return list(arguments[:1]) in (["run"], ["teach"]) or list(arguments[:2]) == ["bench", "train"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -213,4 +219,6 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    if trains(sys.argv[1:]):
+        with_huge_pages()
     sys.exit(main())

@@ -6,6 +6,7 @@ import gc
 import importlib.metadata
 import os
 import platform
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.errors import InputError
 from core.results import Machine
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
+_TUNABLES, _HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
 
 
 def describe(threads: int) -> Machine:
@@ -79,6 +81,27 @@ def has_bf16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def huge_pages() -> dict[str, str]:
+    """What the environment of a process that trains says, so that its large tensors lie in pages
+    of 2 MiB (glibc from 2.35 on Linux heeds it, others pass over it).
+
+    A training step fills hundreds of megabytes anew. In pages of 4 KiB the system hands them over
+    one at a time: that took a quarter of the step (LOG.md)."""
+    told = os.environ.get(_TUNABLES, "")
+    if sys.platform != "linux":
+        return {}
+    return {_TUNABLES: told if _HUGE_PAGES in told else f"{told}:{_HUGE_PAGES}=1".lstrip(":")}
+
+
+def with_huge_pages() -> None:
+    """Start this program anew with `huge_pages`, which a process reads only when it starts; at
+    once, before anything has been done. Returns where it has them, or cannot."""
+    wanted = huge_pages()
+    if not wanted.items() <= os.environ.items():
+        os.environ.update(wanted)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def tidy_memory() -> None:
