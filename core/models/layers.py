@@ -86,6 +86,7 @@ class WeightQuantizer(nn.Module):
         self.second_moment: Tensor | None = None
         self.start_scale: Tensor | None = None  # of the last whole matrix: a rule's start
         self._kept: Quantized | None = None
+        self._ahead: Tensor | None = None  # the next forward's answer
         self.keeps_seen = False
         self.seen: tuple[Quantized, Tensor | None] | None = None
         if self.rule.learns_scale:
@@ -117,6 +118,9 @@ class WeightQuantizer(nn.Module):
         """The fake-quantized weight, or its rows (n,), with a gradient to the latent weight; or,
         where the rows' latent values (n, cols) are handed in, to those. `dtype`, float32 or
         bfloat16, is what the caller computes with; a learned step always gives float32."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and rows is None and ahead.dtype == dtype:
+            return straight_through(weight, ahead)
         if latent is None:
             latent = weight if rows is None else F.embedding(rows, weight)
         if self.rule.learns_scale and self.training:
@@ -128,6 +132,13 @@ class WeightQuantizer(nn.Module):
             value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
             return value
         return straight_through(latent, self.quantize(weight, rows).dequantize(dtype))
+
+    @torch.no_grad()
+    def quantize_ahead(self, weight: Tensor, dtype: torch.dtype) -> None:
+        """Compute now what the next forward without rows will give; a learned step is not."""
+        self._ahead = None
+        if not self.rule.learns_scale:
+            self._ahead = self.quantize(weight).dequantize(dtype)
 
     @torch.no_grad()
     def quantize(self, weight: Tensor, rows: Tensor | None = None) -> Quantized:
@@ -178,7 +189,7 @@ class WeightQuantizer(nn.Module):
             self._kept = quantized
 
     def train(self, mode: bool = True) -> "WeightQuantizer":
-        self._kept = None
+        self._kept = self._ahead = None
         return super().train(mode)
 
 
@@ -195,10 +206,13 @@ class QuantLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (..., in) -> (..., out)
         weight = self.weight
         if self.weight_quantizer is not None:
-            wanted = product_dtype(weight)
-            known = wanted in KERNEL_DTYPES
-            weight = self.weight_quantizer(weight, dtype=wanted if known else torch.float32)
+            weight = self.weight_quantizer(weight, dtype=self.weight_dtype())
         return F.linear(self.activation_quantizer(x), weight, self.bias)
+
+    def weight_dtype(self) -> torch.dtype:
+        """What the quantized weight is written in."""
+        wanted = product_dtype(self.weight)
+        return wanted if wanted in KERNEL_DTYPES else torch.float32
 
 
 class QuantEmbedding(nn.Module):

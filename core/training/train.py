@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
 from core.machine import check_precision, describe
+from core.models.ahead import quantize_ahead
 from core.models.student import (
     build_student,
     enter_stage,
@@ -236,5 +237,6 @@ def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         with torch.no_grad():
             teacher = run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
+        quantize_ahead(pupils.student)
         student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
     return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)
