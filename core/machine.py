@@ -104,6 +104,18 @@ def with_huge_pages() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
+def peak_resident_bytes() -> int:
+    """The most memory that this process has had, as Linux tells it (elsewhere: InputError). Not
+    `ru_maxrss`: that begins with what the process had that started this one."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError) as error:
+        raise InputError(
+            "This system does not tell a process's peak memory; Linux does."
+        ) from error
+
+
 def tidy_memory() -> None:
     """Collect all garbage (a part of a second), and hand what is free to the system: torch leaves
     hundreds of megabytes with glibc, which keeps them. From then on it keeps less: tensors are

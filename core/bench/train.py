@@ -12,7 +12,6 @@ Memory is the largest resident size of a process that trains one arm and nothing
 """
 
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import numpy as np
 
 from core.bench.as_released import padded, released_student
 from core.experiment import DistillRecipe, Experiment, QuantRecipe
+from core.machine import peak_resident_bytes
 from core.training.batches import Batch, training_batches
 from core.training.optimizer import Optimizer
 from core.training.train import Pupils, prepare_pupils, training_step
@@ -144,4 +144,4 @@ def _peak_bytes(experiment: Experiment) -> int:
     batches = training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
     for step in range(1, MEMORY_STEPS + 1):
         take(next(batches), step)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_resident_bytes()

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
+from core.models.activation import ActivationQuantizer
 from core.models.anatomy import is_attention
-from core.models.layers import ActivationQuantizer
 
 NAME = "ternary_lab"
 

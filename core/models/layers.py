@@ -3,7 +3,7 @@
 A quantized layer keeps the *latent* float weight. Forward computes with its quantized value;
 backward passes the gradient of that value straight to the latent weight (the straight-through
 estimator, PAPER 2: "taken at the quantized weight, applied to the latent one"). Inputs are
-fake-quantized the same way, with a range found per tensor and batch.
+fake-quantized the same way (see `activation`).
 
 Shapes: hidden states (batch, tokens, hidden); weights (rows, cols) = (out, in); the embedding
 (rows, cols) = (words, hidden).
@@ -15,57 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.models.activation import KERNEL_DTYPES, ActivationQuantizer
 from core.models.straight_through import product_dtype, straight_through
-from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.base import Quantized, quantize, with_scale
 from core.quantizers.importance import importance
-from core.quantizers.lsq import LearnedStep, lsq
+from core.quantizers.lsq import STEP_FLOOR, LearnedStep
 from core.quantizers.registry import check
-
-KERNEL_DTYPES = (torch.float32, torch.bfloat16)
-STEP_FLOOR = 1e-9  # a learned step stays positive
-
-
-class ActivationQuantizer(nn.Module):
-    """Fake-quantize any tensor by its own range; 32 bits pass it through.
-
-    With kind "lsq" the step is a parameter instead, set by the first training batch; before that
-    each tensor uses the first value that LSQ would give it.
-    """
-
-    def __init__(self, bits: int, kind: str) -> None:
-        super().__init__()
-        self.bits, self.kind = bits, kind
-        if kind == "lsq" and bits != 32:
-            self.step = nn.Parameter(torch.zeros(1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.bits == 32:
-            return x
-        if self.kind == "lsq":
-            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
-            return quantized.to(x.dtype)
-        wanted = product_dtype(x)
-        known = x.dtype in KERNEL_DTYPES and wanted in KERNEL_DTYPES
-        quantized = fake_quantize_activation(
-            x.detach() if known else x.detach().float(),
-            self.bits,
-            self.kind,
-            wanted if known else torch.float32,
-        )
-        return straight_through(x, quantized.to(wanted))
-
-    def _learned(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            if float(self.step.detach()) == 0.0:
-                first = lsq(x.detach().float().reshape(1, -1), self.bits).scale.clamp_min(
-                    STEP_FLOOR
-                )
-                if not self.training:
-                    return first
-                self.step.copy_(first)
-            self.step.clamp_min_(STEP_FLOOR)
-        return self.step
 
 
 class WeightQuantizer(nn.Module):

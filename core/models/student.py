@@ -13,9 +13,10 @@ from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from core.models.activation import ActivationQuantizer
 from core.models.anatomy import is_attention, layer_of, part_of
 from core.models.attention import NAME, AttentionQuantizers
-from core.models.layers import ActivationQuantizer, QuantEmbedding, QuantLinear, WeightQuantizer
+from core.models.layers import QuantEmbedding, QuantLinear, WeightQuantizer
 from core.quantizers.base import Quantized
 from core.quantizers.registry import check
 

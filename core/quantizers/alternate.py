@@ -36,7 +36,7 @@ def _border(start: Levels) -> Tensor:
 
 def ratio(upper: Tensor, lower: Tensor) -> Tensor:
     """upper / lower, and 0 where lower is 0 (no code differs from 0)."""
-    return torch.where(lower > 0, upper / torch.where(lower > 0, lower, 1.0), 0.0)
+    return torch.where(lower > 0, upper / lower, 0.0)
 
 
 def cost(weight: Tensor, scale: Tensor, bits: int, importance: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ How a rule makes itself known is told in `registry`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,7 +21,10 @@ from torch import Tensor
 from core.errors import InputError
 from core.quantizers.blocks import row_blocks
 from core.quantizers.kernels import codes_above, codes_nearest, magnitudes, scaled
+from core.quantizers.last import Last
 from core.quantizers.registry import Levels, Rule, check
+
+_MEASURED = Last()  # the check of a matrix and the rule that follows look at the same one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,12 +165,16 @@ def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
 
 def mean_magnitude(weight: Tensor) -> Tensor:
     """mean|w| of each row, (rows, 1)."""
-    return magnitudes(weight)[0] / weight.shape[1]
+    return _measured(weight)[0] / weight.shape[1]
 
 
 def largest_magnitude(weight: Tensor) -> Tensor:
     """max|w| of each row, (rows, 1)."""
-    return magnitudes(weight)[1]
+    return _measured(weight)[1]
+
+
+def _measured(weight: Tensor) -> tuple[Tensor, Tensor]:
+    return _MEASURED.about(weight, None, partial(magnitudes, weight))
 
 
 def inverse(scale: Tensor) -> Tensor:
@@ -191,6 +199,9 @@ def _unit(shown: Tensor, name: str) -> Tensor | None:
     underflows float32. Dividing by a power of two changes no other bit, so rules need not care.
     """
     largest = largest_magnitude(shown)
+    low, high = (float(end) for end in torch.aminmax(largest))  # NaN where any is
+    if low > 1e-9 and high < 1e9:
+        return None
     if not torch.isfinite(largest).all():
         raise InputError(
             f"{name} contains NaN or infinity, so it cannot be quantized. If this happened in "

@@ -17,6 +17,8 @@ from torch import Tensor
 from core.quantizers.base import levels, mean_magnitude, with_scale
 from core.quantizers.registry import Levels, rule
 
+STEP_FLOOR = 1e-9  # a learned step stays positive
+
 
 @rule(
     "lsq",

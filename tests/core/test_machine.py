@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from core.__main__ import trains
-from core.machine import huge_pages
+from core.machine import huge_pages, peak_resident_bytes
 from core.runs.runner import PROJECT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="glibc's setting")
@@ -54,3 +54,14 @@ def test_a_program_starts_anew_once_with_its_arguments(tmp_path, monkeypatch):
     )
     lines = ["started two words", "started two words", "goes on glibc.malloc.hugetlb=1"]
     assert told.stdout.splitlines() == lines
+
+
+@linux
+def test_peak_memory_is_that_of_this_process_alone():
+    """A small process started by one that holds much."""
+    held = bytearray(b"x" * 2**28)
+    program = "from core.machine import peak_resident_bytes as peak; print(peak())"
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert 2**22 < int(found.stdout) < len(held) < peak_resident_bytes()

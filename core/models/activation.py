@@ -1,0 +1,61 @@
+"""Activations in a network: every tensor is rounded on its way into a matrix product.
+
+The range is found per tensor and batch, or learned (kind "lsq"). The gradient passes straight
+through, as with the weights.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from core.models.straight_through import product_dtype, straight_through
+from core.quantizers.activations import fake_quantize_activation
+from core.quantizers.last import Last
+from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
+
+KERNEL_DTYPES = (torch.float32, torch.bfloat16)
+_ROUNDED = Last()  # query, key and value read the same hidden states
+
+
+class ActivationQuantizer(nn.Module):
+    """Fake-quantize any tensor by its own range; 32 bits pass it through.
+
+    With kind "lsq" the step is a parameter instead, set by the first training batch; before that
+    each tensor uses the first value that LSQ would give it.
+    """
+
+    def __init__(self, bits: int, kind: str) -> None:
+        super().__init__()
+        self.bits, self.kind = bits, kind
+        if kind == "lsq" and bits != 32:
+            self.step = nn.Parameter(torch.zeros(1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.bits == 32:
+            return x
+        if self.kind == "lsq":
+            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
+            return quantized.to(x.dtype)
+        wanted = product_dtype(x)
+        how = self.bits, self.kind, wanted
+        return straight_through(x, _ROUNDED.about(x, how, partial(_round, x.detach(), *how)))
+
+    def _learned(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            if float(self.step.detach()) == 0.0:
+                first = lsq(x.detach().float().reshape(1, -1), self.bits).scale.clamp_min(
+                    STEP_FLOOR
+                )
+                if not self.training:
+                    return first
+                self.step.copy_(first)
+            self.step.clamp_min_(STEP_FLOOR)
+        return self.step
+
+
+def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype) -> Tensor:
+    """The fake-quantized x in `dtype`, by way of float32 where no loop writes it directly."""
+    known = x.dtype in KERNEL_DTYPES and dtype in KERNEL_DTYPES
+    source, target = (x, dtype) if known else (x.float(), torch.float32)
+    return fake_quantize_activation(source, bits, kind, target).to(dtype)
