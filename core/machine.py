@@ -87,8 +87,8 @@ def huge_pages() -> dict[str, str]:
     """What the environment of a process that trains says, so that its large tensors lie in pages
     of 2 MiB (glibc from 2.35 on Linux heeds it, others pass over it).
 
-    A training step fills hundreds of megabytes anew. In pages of 4 KiB the system hands them over
-    one at a time: that took a quarter of the step (LOG.md)."""
+    A training step fills hundreds of megabytes anew, and pages of 4 KiB are handed over one at a
+    time: quantizing, which fills most, is a third slower with them (LOG.md)."""
     told = os.environ.get(_TUNABLES, "")
     if sys.platform != "linux":
         return {}
