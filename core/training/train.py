@@ -13,7 +13,7 @@ way, test once at the end; nothing is selected on either.
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -45,6 +45,7 @@ from core.training.optimizer import Optimizer, descend
 from core.training.resume import Keeper, going_on
 from core.training.score_book import ScoreBook
 from core.training.student_files import write_student
+from core.training.teacher_outputs import KeptOutputs, keep_outputs
 from core.training.watching import Watch
 
 
@@ -55,6 +56,7 @@ class Pupils:
     teacher: PreTrainedModel
     student: PreTrainedModel
     lesson: Lesson
+    said: KeptOutputs | None = None  # by the teacher, where that is kept
 
 
 def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
@@ -168,6 +170,8 @@ def _steps(
 ) -> Iterator[Event]:
     """The training loop; the last step is followed by a dev score."""
     recipe = experiment.train
+    said = yield from keep_outputs(experiment, pupils.teacher, pupils.lesson.train)
+    pupils = replace(pupils, said=said)
     optimizer = Optimizer(pupils.student, recipe)
     averaging = Averaging(pupils.student, recipe.averaging, recipe.steps)
     watch = Watch(student=pupils.student, steps=recipe.steps)
@@ -236,7 +240,11 @@ def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses
     low = experiment.train.precision == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         with torch.no_grad():
-            teacher = run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
+            teacher = (
+                run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
+                if pupils.said is None
+                else pupils.said.of(batch)
+            )
         quantize_ahead(pupils.student)
         student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
     return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)

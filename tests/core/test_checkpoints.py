@@ -96,13 +96,16 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
     ],
 )
 def test_so_does_one_with_every_art_of_training(lab, tmp_path, often, method, step):
-    """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights."""
-    arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine"}
+    """Stages of bits, the mean of the last weights, dropout, clipping, looks at the weights; and
+    so few examples that what the teacher says is kept."""
+    arts = {"averaging": 0.7, "dropout": 0.1, "clip": 1.0, "schedule": "cosine", "examples": 30}
     experiment = with_quant(
         with_train(lab.experiment, steps=24, evaluate_every=5, **arts), method=method, stages=(8, 4)
     )
     whole, parted = tmp_path / "whole", tmp_path / "parted"
-    expected = timeless(told(train(experiment, whole)))
+    events = list(train(experiment, whole))
+    assert Preparing(text="The teacher reads the examples", done=30, total=30) in events
+    expected = timeless(told(events))
     broken_off(train(experiment, parted), step)
     seen = [e for e in after(expected, step) if not (type(e) is WeightsSeen and e.step == step)]
     assert timeless(told(train(experiment, parted))) == seen
