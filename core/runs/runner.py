@@ -41,6 +41,7 @@ from core.runs.store import (
 )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+NICE = 10  # of 19: a tenth of the processor where pages want all of it
 _THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -74,10 +75,16 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
 def _let_pages_go_first(worker: int) -> None:
     """A training gives way to those who answer people. Called before the worker has threads,
     which take after it. (The scheduling class for what is idle would answer sooner, but beside
-    other work on the machine a training would stand still.)"""
+    other work on the machine a training would stand still.)
+
+    Where Linux groups processes by session, a process is nice only within its own session: there
+    the session itself must be.
+    """
     if hasattr(os, "setpriority"):
         with suppress(OSError):  # gone already
-            os.setpriority(os.PRIO_PROCESS, worker, 10)
+            os.setpriority(os.PRIO_PROCESS, worker, NICE)
+    with suppress(OSError):  # gone, or no such groups
+        Path(f"/proc/{worker}/autogroup").write_text(str(NICE))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,16 +154,21 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
 
 
 def test_a_real_process_computes_the_run_and_gives_way_to_others(lab, monkeypatch):
-    nice, submit = [], runner.submit
+    nice, sessions, submit = [], [], runner.submit
 
     def submitted(order):
         run = submit(order)
-        nice.append(os.getpriority(os.PRIO_PROCESS, runner._children[-1].pid))
+        worker = runner._children[-1].pid
+        nice.append(os.getpriority(os.PRIO_PROCESS, worker))
+        with suppress(OSError):  # not every system groups by session
+            sessions.append(Path(f"/proc/{worker}/autogroup").read_text())
         return run
 
     monkeypatch.setattr(runner, "submit", submitted)
     planned = [Planned(case="x", experiment=with_train(lab.experiment, steps=1))]
     ((_, run),) = sweeps.sweep(planned)
     assert run.state == "finished"
-    assert nice == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
+    assert nice == [max(runner.NICE, os.getpriority(os.PRIO_PROCESS, 0))]
+    assert all(session.endswith(f" nice {runner.NICE}\n") for session in sessions)
+    assert bool(sessions) == Path("/proc/self/autogroup").exists()
     wait_for(lambda: all(child.poll() is not None for child in runner._children))
