@@ -190,7 +190,9 @@ def test_what_is_killed_can_be_started_again_and_stop_leaves_no_process(place, l
     runner.submit(long)
     wait_for(lambda: steps_of(run) > 2)
     stop_within_three_seconds(run)
-    wait_for(lambda: not processes_of(run), seconds=2.0)
+    # Whoever follows a run on a cluster has ended its task before it takes leave of the cluster,
+    # and that takes Ray 1.3 s.
+    wait_for(lambda: not processes_of(run), seconds=5.0 if place.is_cluster else 2.0)
 
 
 def stop_within_three_seconds(run: Run) -> None:
