@@ -1,10 +1,13 @@
-"""The measurement of a class tells the truth about memory."""
+"""The measurement of a class tells the truth about memory and about the processor."""
 
 import os
 import subprocess
 import sys
+import time
 
-from tests.load.machine import MIB, memory_of
+import pytest
+
+from tests.load.machine import MIB, memory_of, processor_time, stolen_share
 
 TWINS = """
 import os, sys, time
@@ -45,3 +48,16 @@ def test_children_count_and_trainings_count_apart():
     assert trainings == 0
     served, trainings = measured(PARENT, "--run-dir")
     assert trainings > 64
+
+
+def test_what_the_host_took_is_a_share_of_what_was_wanted():
+    assert stolen_share((100.0, 10.0), (175.0, 35.0)) == 0.25
+    assert stolen_share((100.0, 10.0), (100.0, 10.0)) == 0.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by Linux")
+def test_work_is_seen_as_work():
+    (busy, _), until = processor_time(), time.process_time() + 0.3
+    while time.process_time() < until:
+        pass
+    assert processor_time()[0] - busy >= 0.25 * os.sysconf("SC_CLK_TCK")

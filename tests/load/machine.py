@@ -1,4 +1,4 @@
-"""How much memory the server holds.
+"""How much memory the server holds, and how much of the processor there was.
 
 Resident memory is that of the server's process and whatever it has started, without the
 trainings: those are processes of their own, and are counted apart. A child that is about to become
@@ -8,6 +8,23 @@ another program shows its parent's memory as its own for a moment: that is not c
 from pathlib import Path
 
 MIB = 2**20
+
+
+def processor_time() -> tuple[float, float]:
+    """Time that all cores have been busy, and time that they would have been had the host not
+    taken them for other machines; since the start, in ticks. Zeros where Linux does not tell."""
+    try:
+        first = Path("/proc/stat").read_text().split("\n", 1)[0]
+    except OSError:
+        return 0.0, 0.0
+    user, nice, system, _idle, _waiting, irq, soft, stolen, *_ = map(float, first.split()[1:])
+    return user + nice + system + irq + soft, stolen
+
+
+def stolen_share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """What part of the time that was wanted in between the host gave to others; 0 to 1."""
+    busy, stolen = after[0] - before[0], after[1] - before[1]
+    return stolen / (busy + stolen) if busy + stolen > 0 else 0.0
 
 
 def memory_of(pid: int) -> tuple[int, int]:
