@@ -57,7 +57,8 @@ def test_what_the_host_took_is_a_share_of_what_was_wanted():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="told by Linux")
 def test_work_is_seen_as_work():
-    (busy, _), until = processor_time(), time.process_time() + 0.3
+    before, until = processor_time(), time.process_time() + 0.3
     while time.process_time() < until:
         pass
-    assert processor_time()[0] - busy >= 0.25 * os.sysconf("SC_CLK_TCK")
+    wanted = sum(processor_time()) - sum(before)
+    assert wanted >= 0.2 * os.sysconf("SC_CLK_TCK")
