@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import address, quick, tidy
+from pages.ui import address, quick, tidy, turns
 
 quick.trust_charts()
 tidy.start()
@@ -20,5 +20,5 @@ PAGES = [
 ]
 
 page = st.navigation(PAGES, position="top")
-with address.checked(page.title):
+with turns.turn(), address.checked(page.title):
     page.run()

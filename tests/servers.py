@@ -35,8 +35,7 @@ def served(*options: str, **environment: str) -> Iterator[Server]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     usual = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", *usual]
-    command += ["--server.fileWatcherType=none", *options]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", *usual, *options]
     world = os.environ | {"HF_HUB_OFFLINE": "1"} | environment
     process = subprocess.Popen(command, cwd=runner.PROJECT, env=world, stdout=subprocess.DEVNULL)
     try:

@@ -11,7 +11,7 @@ import streamlit as st
 from core import api
 from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
 from core.runs.store import Run
-from pages.ui import outcomes, state, training_charts, weight_history
+from pages.ui import outcomes, state, training_charts, turns, weight_history
 from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import duration, plain
 
@@ -35,6 +35,7 @@ def panel(run: Run) -> None:
     st.fragment(run_every=every)(_draw)(run.run_id, was_over=run.is_over)
 
 
+@turns.turn()
 def _draw(run_id: str, was_over: bool) -> None:
     run = state.attempt(api.find_run, run_id)
     if run is None:

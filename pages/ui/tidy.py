@@ -1,14 +1,10 @@
 """A server that gives back what its visitors no longer need.
 
 What a session leaves behind is freed in small pieces, which glibc keeps for the next one; after a
-class has gone that is a few hundred megabytes. And all that is alive is looked through for garbage
-after every redraw of every visitor, a part of a second each time, unless it is frozen. So one
-thread of the server freezes it every other second, and tidies once a minute. When the last visitor
-has gone, what is large and quick to have again is let go.
+class has gone that is a few hundred megabytes. So one thread of the server tidies once a minute.
+When the last visitor has gone, what is large and quick to have again is let go.
 """
 
-import gc
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,10 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core import api
 from pages.ui import loaded
 
-FREEZE_SECONDS, TIDY_SECONDS = 2.0, 60.0
-# A thread that looked at a file waits for Python's lock until the one that computes is interrupted.
-# The usual 5 ms, times the files, times the visitors, were seconds.
-TURN_SECONDS = 0.0005
+TIDY_SECONDS = 60.0
 
 
 @st.cache_resource
@@ -41,7 +34,6 @@ def arrive() -> None:
 @st.cache_resource
 def start() -> threading.Thread:
     """Have the thread run, once per server."""
-    sys.setswitchinterval(TURN_SECONDS)
     visitors, is_here = _visitors(), get_instance().is_active_session
     thread = threading.Thread(target=_tidy, args=(visitors, is_here), name="tidy", daemon=True)
     thread.start()
@@ -49,14 +41,9 @@ def start() -> threading.Thread:
 
 
 def _tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
-    tidied = time.monotonic()
     while True:
-        time.sleep(FREEZE_SECONDS)
-        if time.monotonic() - tidied > TIDY_SECONDS:
-            tidy(visitors, is_here)
-            tidied = time.monotonic()
-        elif visitors:
-            gc.freeze()
+        time.sleep(TIDY_SECONDS)
+        tidy(visitors, is_here)
 
 
 def tidy(visitors: set[str], is_here: Callable[[str], bool]) -> None:
