@@ -117,15 +117,20 @@ def peak_resident_bytes() -> int:
 
 
 def tidy_memory() -> None:
-    """Collect all garbage (a part of a second), and hand what is free to the system: torch leaves
-    hundreds of megabytes with glibc, which keeps them. From then on it keeps less: tensors are
-    mapped one by one, and the threads of the sessions share two heaps. (That on Linux with glibc.)
+    """Collect all garbage (a part of a second), and `give_back_memory`.
 
-    What is left is not looked through again until the next call: Streamlit collects all garbage
-    after every redraw, and torch and transformers bring a million objects, 300 ms each time."""
+    What is left is not looked through again until the next call: torch and transformers bring a
+    million objects, 300 ms each time that Python looks for garbage among all that is old."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Hand what is free to the system: torch leaves hundreds of megabytes with glibc, which keeps
+    them. From then on it keeps less: tensors are mapped one by one, and the threads of the
+    sessions share two heaps. (That on Linux with glibc.)"""
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
         library.mallopt(_M_MMAP_THRESHOLD, 2**20)

@@ -103,7 +103,7 @@ from core.api.weights import (
     untrained_score,
     view_weight,
 )
-from core.machine import tidy_memory
+from core.machine import give_back_memory, tidy_memory
 
 __all__ = [
     "EXPORT_KINDS",
@@ -150,6 +150,7 @@ __all__ = [
     "find_run",
     "finished_runs",
     "forecast_of",
+    "give_back_memory",
     "grid_rows",
     "grids",
     "guess_plan",

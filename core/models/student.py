@@ -27,18 +27,23 @@ def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedMo
     Raises InputError when the recipe names an unknown method, bits the method lacks, or a layer
     that the model lacks.
     """
+    return become_student(copy.deepcopy(teacher), recipe).requires_grad_(True)
+
+
+def become_student(model: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
+    """As `build_student`, of a model that nobody else needs: it becomes the student, its weights
+    are not copied, and whether they learn is as it was."""
     check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
     check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
     for bits in recipe.stages:
         check(recipe.method, bits, recipe.weight_granularity)
-    depth = teacher.config.num_hidden_layers
+    depth = model.config.num_hidden_layers
     if recipe.layers and max(recipe.layers) >= depth:
         raise InputError(
             f"There is no layer {max(recipe.layers)}: this model's layers are 0 to {depth - 1}."
         )
-    student = copy.deepcopy(teacher)
-    student.set_attn_implementation(NAME)
-    for name, module in list(student.named_modules()):
+    model.set_attn_implementation(NAME)
+    for name, module in list(model.named_modules()):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if is_attention(module):
@@ -47,8 +52,8 @@ def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedMo
         replacement = _quantized(name, module, recipe)
         if replacement is not None:
             parent, _, child = name.rpartition(".")
-            setattr(student.get_submodule(parent), child, replacement)
-    return student.eval().requires_grad_(True)
+            setattr(model.get_submodule(parent), child, replacement)
+    return model.eval()
 
 
 def _quantized(name: str, module: nn.Module, recipe: QuantRecipe) -> nn.Module | None:

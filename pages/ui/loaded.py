@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.analysis.weights import WeightView
 
 Answer = TypeVar("Answer")
-MAX_MODELS, MAX_ANSWERS = 16, 64
+MAX_MODELS, MAX_ANSWERS = 12, 64
 
 
 def by_folder(run: Run) -> tuple[str, int]:
@@ -41,7 +41,7 @@ def model(source: api.Source) -> api.OpenModel:
     """The model of a source; shared, read-only."""
     with _loading():  # one after the other: each needs several times what it keeps
         opened = api.open_model(source, lean=True)
-        api.tidy_memory()
+        api.give_back_memory()
     return opened
 
 
