@@ -7,6 +7,7 @@ reproducibility are one mechanism. Standard library only: pages and the command 
 without waiting for torch.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 
@@ -218,5 +219,6 @@ def _check_names(task: str, model: str, seed: int) -> None:
             raise InputError(f"The {what} needs a name of 1 to 500 characters.")
 
 
+@functools.lru_cache(maxsize=4000)  # pages ask again and again
 def _digest(order: Experiment | Teaching) -> str:
     return hashlib.sha256(identity_json(order).encode()).hexdigest()[:12]

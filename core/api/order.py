@@ -39,9 +39,8 @@ def forecast_of(run: Run) -> Forecast:
 
     everything = store.list_runs()
     finished = [other for other in everything if other.state == "finished"]
-    mine = store.place_in_queue(run.folder)
     others = [r for r in everything if not r.is_over and r.run_id != run.run_id]
-    before = [r for r in others if store.place_in_queue(r.folder) < mine]
+    before = [r for r in others if r.place_in_queue < run.place_in_queue]
 
     def left(one: Run) -> float | None:
         order = one.experiment or one.teaching
@@ -52,7 +51,7 @@ def forecast_of(run: Run) -> Forecast:
         )
 
     running = [left(other) for other in others if other.state == "running"]
-    before.sort(key=lambda one: store.place_in_queue(one.folder))
+    before.sort(key=lambda one: one.place_in_queue)
     queued = [left(other) for other in before if other.state == "queued"]
     waits = run.state == "queued"
     return Forecast(

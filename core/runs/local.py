@@ -21,10 +21,10 @@ from core.runs.locks import is_held
 from core.runs.store import (
     list_runs,
     mark_begun,
-    place_in_queue,
     read_order,
     runs_folder,
     stop_asked,
+    ticket_of,
 )
 
 POLL_SECONDS = 0.2
@@ -97,5 +97,6 @@ def _slot(folder: Path) -> Generator[bool]:
 
 
 def _is_next(folder: Path) -> bool:
-    queued = [run.folder for run in list_runs() if run.state == "queued" and not run.shipped]
-    return all(place_in_queue(folder) <= place_in_queue(other) for other in queued)
+    queued = [run for run in list_runs() if run.state == "queued" and not run.shipped]
+    mine = ticket_of(folder), folder.name
+    return all(mine <= run.place_in_queue for run in queued)

@@ -20,6 +20,7 @@ There is no other index. A folder that cannot be read is listed as damaged, neve
 import functools
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +43,9 @@ _parsed = functools.lru_cache(maxsize=4000)(from_json)  # pages list all runs ag
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What a folder says. state: queued, running, finished, failed, stopped, interrupted (its
-    process is gone), damaged; `message` is a sentence for failed and damaged ones. A run trains
-    the student of `experiment` to a `result`, or makes the teacher of `teaching`, a `card`."""
+    process is gone), damaged; `message` is a sentence for failed and damaged ones; `ticket` when it
+    was asked for, in seconds since the epoch. A run trains the student of `experiment` to a
+    `result`, or makes the teacher of `teaching`, a `card`."""
 
     run_id: str
     folder: Path
@@ -54,6 +56,12 @@ class Run:
     card: TeacherCard | None = None
     message: str = ""
     shipped: bool = False
+    ticket: float = 0.0
+
+    @property
+    def place_in_queue(self) -> tuple[float, str]:
+        """What runs are ordered by while they wait."""
+        return self.ticket, self.folder.name
 
     @property
     def title(self) -> str:
@@ -87,8 +95,7 @@ def run_folder(run_id: str) -> Path:
 def list_runs() -> list[Run]:
     """All runs, the newest ticket first, shipped ones after those of this computer."""
     found: dict[str, Run] = {}
-    local = sorted(_folders(runs_folder()), key=ticket_of, reverse=True)
-    for run in (*map(read_folder, local), *_shipped_runs()):
+    for run in (*_newest_first(_folders(runs_folder())), *_shipped_runs()):
         found.setdefault(run.run_id, run)
     return list(found.values())
 
@@ -122,8 +129,11 @@ def _looked_at(root: Path, changed: int, moment: int) -> tuple[Run, ...]:
 
 @functools.lru_cache(maxsize=2)
 def _read_shipped(stamps: tuple[tuple[Path, int], ...]) -> tuple[Run, ...]:
-    folders = sorted((folder for folder, _ in stamps), key=ticket_of, reverse=True)
-    return tuple(map(read_folder, folders))
+    return tuple(_newest_first(folder for folder, _ in stamps))
+
+
+def _newest_first(folders: Iterable[Path]) -> list[Run]:
+    return sorted(map(read_folder, folders), key=lambda run: run.ticket, reverse=True)
 
 
 def find_run(run_id: str) -> Run | None:
@@ -154,6 +164,7 @@ def read_folder(folder: Path) -> Run:
         folder=folder,
         state="damaged",
         shipped=folder.parent == shipped() / "runs",
+        ticket=ticket_of(folder),
     )
     try:
         return _understood(run)
@@ -229,16 +240,11 @@ def ticket_of(folder: Path) -> float:
 
 def next_ticket() -> float:
     """The ticket of who asks now: behind everybody that waits, also when the clock went back."""
-    waiting = [ticket_of(run.folder) for run in list_runs() if not run.is_over]
+    waiting = [run.ticket for run in list_runs() if not run.is_over]
     return max([time.time(), *(ticket + 1e-6 for ticket in waiting)])
-
-
-def place_in_queue(folder: Path) -> tuple[float, str]:
-    """What runs are ordered by while they wait."""
-    return ticket_of(folder), folder.name
 
 
 def waiting_before(run: Run) -> int:
     """How many runs are running or queued before this one."""
-    mine = place_in_queue(run.folder)
-    return sum(place_in_queue(other.folder) < mine for other in list_runs() if not other.is_over)
+    mine = run.place_in_queue
+    return sum(other.place_in_queue < mine for other in list_runs() if not other.is_over)
