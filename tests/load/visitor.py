@@ -44,9 +44,10 @@ class Visitor:
         return cls(socket)
 
     async def leave(self) -> None:
-        """Close the tab."""
+        """Close the tab, once a part of the page that draws itself again stands."""
         self._stop_timers()
-        await self.socket.close()
+        async with self.turn:
+            await self.socket.close()
 
     async def open(self, page: str, **query: str) -> float:
         """Go to a page, by the navigation; seconds until it stood."""
