@@ -1,4 +1,4 @@
-"""The student: a copy of the teacher whose weights and activations pass through quantizers.
+"""The student: the teacher, or a copy of it, whose weights and activations pass through quantizers.
 
 Quantized are the word embedding, every linear of the encoder and the pooler; position and type
 embeddings, LayerNorm, biases and the task head stay full precision (PAPER 1). Which module is
@@ -31,8 +31,8 @@ def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedMo
 
 
 def become_student(model: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
-    """As `build_student`, of a model that nobody else needs: it becomes the student, its weights
-    are not copied, and whether they learn is as it was."""
+    """As `build_student`, of a model that nobody else holds: its layers are replaced, and no number
+    is copied or written, so it may share weights with others. Whether they learn is as it was."""
     check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
     check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
     for bits in recipe.stages:

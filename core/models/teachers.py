@@ -98,7 +98,7 @@ def to_half(value: Tensor) -> Tensor:
 
 def load_teacher(task: str, model: str) -> PreTrainedModel:
     """The teacher of (task, model) in float32, eval mode, gradients off. Its word embedding may be
-    that of other teachers too: whoever wants to change a teacher copies it first.
+    that of other teachers too: whoever wants to change its numbers copies it first.
 
     Raises InputError when there is none or its files are damaged.
     """

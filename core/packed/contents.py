@@ -125,7 +125,8 @@ def round_student(
 
 
 def assemble(contents: Contents) -> PreTrainedModel:
-    """The model that computes with these contents, eval mode, gradients off.
+    """The model that computes with these contents, eval mode, gradients off. Its leftovers are the
+    very tensors of `contents`: whoever wants to change it copies it first.
 
     Raises InputError when names or shapes do not fit the config.
     """

@@ -21,10 +21,10 @@ from core.runs.locks import is_held
 from core.runs.store import (
     list_runs,
     mark_begun,
+    read_folder,
     read_order,
     runs_folder,
     stop_asked,
-    ticket_of,
 )
 
 POLL_SECONDS = 0.2
@@ -98,5 +98,5 @@ def _slot(folder: Path) -> Generator[bool]:
 
 def _is_next(folder: Path) -> bool:
     queued = [run for run in list_runs() if run.state == "queued" and not run.shipped]
-    mine = ticket_of(folder), folder.name
+    mine = read_folder(folder).place_in_queue
     return all(mine <= run.place_in_queue for run in queued)

@@ -44,8 +44,8 @@ _parsed = functools.lru_cache(maxsize=4000)(from_json)  # pages list all runs ag
 class Run:
     """What a folder says. state: queued, running, finished, failed, stopped, interrupted (its
     process is gone), damaged; `message` is a sentence for failed and damaged ones; `ticket` when it
-    was asked for, in seconds since the epoch. A run trains the student of `experiment` to a
-    `result`, or makes the teacher of `teaching`, a `card`."""
+    was asked for, in seconds since the epoch (0: by nobody). A run trains the student of
+    `experiment` to a `result`, or makes the teacher of `teaching`, a `card`."""
 
     run_id: str
     folder: Path
@@ -107,7 +107,7 @@ def _folders(root: Path) -> list[Path]:
 def _shipped_runs() -> tuple[Run, ...]:
     """Shipped runs are many and do not change, so they are read once, and again when a folder of
     theirs came or went, at once, or got another file, seconds later: with thirty visitors every
-    look at a file makes a page wait for its turn."""
+    look at a file makes a page wait for Python's lock."""
     root = shipped() / "runs"
     try:
         changed = root.stat().st_mtime_ns

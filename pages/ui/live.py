@@ -1,7 +1,7 @@
 """The panel that follows a run: one fragment that reads the run's folder once a second.
 
-It never computes and never waits; the run lives in its own process. When the run ends, the whole
-page is drawn once more without the timer.
+It never computes; the run lives in its own process, and nothing here waits for it. When the run
+ends, the whole page is drawn once more without the timer.
 """
 
 from collections.abc import Sequence

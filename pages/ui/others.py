@@ -10,7 +10,9 @@ from pages.ui.words import plain
 
 def panel(shown: Run | None) -> None:
     """List them, each with a way to watch it, which is where it can be stopped or resumed."""
-    others = [run for run in api.runs() if _matters(run) and not (shown and run == shown)]
+    others = [
+        run for run in api.runs() if _matters(run) and not (shown and run.run_id == shown.run_id)
+    ]
     if not others:
         return
     st.subheader("Also on this server", divider="gray")

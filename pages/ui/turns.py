@@ -1,17 +1,19 @@
-"""Redraws take turns: two at a time, whoever came first.
+"""Redraws take turns: two at a time, in the order in which they were asked for.
 
 Every redraw is a thread, and all threads share Python's lock. When thirty people click at once,
 thirty threads hand it round, each waits for all others at every file it looks at and every message
 it sends, and everybody sees his page when the last one is done. In turns the first see theirs at
-once, and nobody sees his later.
+once, and the last no later than before.
 
-A turn is short. Whoever computes longer goes on beside the others, who no longer wait for him, so
-nobody's slow question makes a class stand still, and no lock that a thread waits for inside its
-turn can be out of reach for good.
+A turn is half a second at most; that is far more than a redraw takes. Whoever computes longer, or
+waits for somebody else's model to open, goes on beside the others, and the next has his turn. So a
+slow question holds nobody up for longer than that, and a thread that waits inside its turn for
+another one cannot keep it from going on.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -23,34 +25,46 @@ class Turns:
 
     def __init__(self, at_once: int, seconds: float) -> None:
         self.at_once, self.seconds = at_once, seconds
+        self._lock = threading.Lock()
+        self._queue: deque[threading.Condition] = deque()
         self._began: dict[int, float] = {}  # thread to the moment its turn began
-        self._changed = threading.Condition()
 
     @contextmanager
     def turn(self) -> Generator[None]:
-        """Wait for a turn and have it inside the block. In a block of the same thread's this is
-        that turn."""
+        """Wait for a turn and have it inside the block. Inside a turn of the same thread it is
+        that same turn."""
         me = threading.get_ident()
         if me in self._began:
             yield
             return
-        with self._changed:
-            while (left := self._seconds_until_free()) > 0:
-                self._changed.wait(left)
+        with self._lock:
+            self._wait()
             self._began[me] = time.monotonic()
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 del self._began[me]
-                self._changed.notify()
+                self._wake_first()
+
+    def _wait(self) -> None:
+        """Until this thread is the first in the queue and there is a place."""
+        mine = threading.Condition(self._lock)
+        self._queue.append(mine)
+        while (first := self._queue[0]) is not mine or self._seconds_until_free() > 0:
+            mine.wait(self._seconds_until_free() if first is mine else None)
+        self._queue.popleft()
+        self._wake_first()
+
+    def _wake_first(self) -> None:
+        if self._queue:
+            self._queue[0].notify()
 
     def _seconds_until_free(self) -> float:
-        """At the latest, if nobody ends his turn before; 0 or less: there is a place now."""
+        """At the latest, if nobody ends his turn before; 0: there is a place now."""
         now = time.monotonic()
-        ends = sorted(began + self.seconds for began in self._began.values())
-        current = [end for end in ends if end > now]
-        return current[-self.at_once] - now if len(current) >= self.at_once else 0.0
+        left = sorted(began + self.seconds - now for began in self._began.values())
+        return max(0.0, left[-self.at_once]) if len(left) >= self.at_once else 0.0
 
 
 turn = Turns(AT_ONCE, TURN_SECONDS).turn

@@ -9,7 +9,12 @@ from torch import nn
 from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.models.anatomy import keep_layers, part_of
-from core.models.student import build_student, quantized_weights, weight_quantizers
+from core.models.student import (
+    become_student,
+    build_student,
+    quantized_weights,
+    weight_quantizers,
+)
 from core.models.teachers import load_teacher, model_from_state
 from core.quantizers import quantize
 from core.quantizers.importance import importance
@@ -58,6 +63,17 @@ def test_building_a_student_leaves_its_teacher_alone():
         for parameter in student.parameters():
             parameter.add_(1.0)
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
+
+
+@pytest.mark.parametrize("method", ["twn", "lat", "lsq"])
+def test_a_model_that_becomes_a_student_computes_as_its_copy_would(method):
+    recipe = QuantRecipe(method=method)
+    copied, model = build_student(tiny_model(), recipe), tiny_model()
+    weights = {name: value.data_ptr() for name, value in model.state_dict().items()}
+    became = become_student(model, recipe)
+    assert torch.equal(logits(became), logits(copied))
+    found = {name: value.data_ptr() for name, value in became.state_dict().items()}
+    assert {name: found[name] for name in weights} == weights
 
 
 def test_what_is_quantized_is_what_the_paper_quantizes():

@@ -9,10 +9,13 @@ import torch
 
 from core import api
 from core.analysis.sensitivity import few_rows
+from core.experiment import Experiment, QuantRecipe
 from core.models.layers import CodeEmbedding
 from core.models.loading import tokenized
+from core.models.student import become_student
 from core.models.teachers import _tables, load_teacher, teacher_tokenizer
 from core.packed import engine
+from core.packed.contents import contents_of
 from core.quantizers.importance import FLOOR
 
 WORDS = "bert.embeddings.word_embeddings.weight"
@@ -41,6 +44,20 @@ def test_the_shared_table_goes_with_the_last_teacher(shipped_teachers):
     models.clear()
     gc.collect()
     assert len(_tables) == held - 1
+
+
+def test_an_untrained_student_shares_the_teachers_words_and_leaves_them_alone(shipped_teachers):
+    task, model = shipped_teachers[0]
+    teacher = load_teacher(task, model)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    opened = api.open_model(api.source_of_teacher(task, model, QuantRecipe()), lean=True)
+    assert api.predict(opened, "a quiet film").tokens
+    student = become_student(load_teacher(task, model), QuantRecipe())
+    assert student.get_parameter(WORDS) is teacher.get_parameter(WORDS)
+    contents_of(student, Experiment(task=task, model=model))
+    after = teacher.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
 def test_latent_weights_do_not_reach_the_teacher(lab, finished_run):

@@ -54,8 +54,8 @@ class Student:
                     if until():
                         break
         finally:
-            self.errors += self.visitor.errors
             await self.visitor.leave()
+            self.errors += self.visitor.errors
 
     async def start(self) -> None:
         """Read, and try a sentence."""

@@ -44,7 +44,7 @@ class Visitor:
         return cls(socket)
 
     async def leave(self) -> None:
-        """Close the tab, once a part of the page that draws itself again stands."""
+        """Close the tab, once the redraw under way has finished."""
         self._stop_timers()
         async with self.turn:
             await self.socket.close()

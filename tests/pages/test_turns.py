@@ -2,14 +2,57 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 
+from core import api
+from pages.ui import live
 from pages.ui.turns import Turns
+from tests.conftest import wait_for
+from tests.pages.conftest import open_page
 
 LONG = 60.0  # seconds that no test waits for
+
+
+class Redraw(threading.Thread):
+    """A turn that lasts until it is told to end."""
+
+    def __init__(self, turns: Turns, order: list[int] | None = None, number: int = 0) -> None:
+        super().__init__(daemon=True)
+        self.turns, self.order, self.number = turns, order, number
+        self.inside, self.over = threading.Event(), threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with self.turns.turn():
+            if self.order is not None:
+                self.order.append(self.number)
+            self.inside.set()
+            self.over.wait(LONG)
+
+    def end(self) -> None:
+        self.over.set()
+        self.join(5.0)
+        assert not self.is_alive()
+
+
+@contextmanager
+def redraws(turns: Turns, count: int) -> Iterator[list[Redraw]]:
+    """So many, one after the other; each waits in the queue or has begun before the next comes."""
+    order: list[int] = []
+    made = []
+    try:
+        for number in range(count):
+            made.append(Redraw(turns, order, number))
+            wait_for(lambda wanted=number + 1: len(turns._queue) + len(turns._began) == wanted)
+        yield made
+    finally:
+        for redraw in made:
+            redraw.over.set()
 
 
 def test_no_more_than_two_have_a_turn_at_once():
@@ -26,73 +69,75 @@ def test_no_more_than_two_have_a_turn_at_once():
         list(visitors.map(redraw, range(24)))
     assert max(seen) == 2
     assert len(seen) == 24
+    assert not turns._began
+    assert not turns._queue
 
 
-def test_nobody_waits_for_a_slow_one():
-    turns, over, waited = Turns(1, 0.1), threading.Event(), []
+def test_who_came_first_has_the_first_turn():
+    turns = Turns(2, LONG)
+    with redraws(turns, 6) as made:
+        for number, redraw in enumerate(made):
+            assert redraw.inside.wait(5.0)
+            assert [each.inside.is_set() for each in made] == [n < number + 2 for n in range(6)]
+            redraw.end()
+            if number + 2 < 6:
+                assert made[number + 2].inside.wait(5.0)
+        assert made[0].order == [0, 1, 2, 3, 4, 5]
+    assert not turns._began
 
-    def slow():
-        with turns.turn():
-            over.wait(LONG)
 
-    def quick():
+def test_nobody_waits_for_a_slow_one_for_longer_than_a_turn():
+    turns = Turns(1, 0.3)
+    with redraws(turns, 1) as (slow,):
+        assert slow.inside.wait(5.0)
+        left = turns._seconds_until_free()
         began = time.monotonic()
         with turns.turn():
-            waited.append(time.monotonic() - began)
-
-    threads = [threading.Thread(target=slow)]
-    threads[0].start()
-    time.sleep(0.02)
-    for _ in range(2):
-        threads.append(threading.Thread(target=quick))
-        threads[-1].start()
-        threads[-1].join(5.0)
-    assert not over.is_set()
-    over.set()
-    threads[0].join(5.0)
-    assert 0.0 < waited[0] < 2.0
-    assert waited[1] < 0.1  # the slow one's time was up already
+            waited = time.monotonic() - began
+        assert left - 0.05 < waited < 5.0
+        assert turns._seconds_until_free() == 0.0  # it is still there, and its time is up
+        assert slow.is_alive()
+        slow.end()
+    assert not turns._began
 
 
 def test_a_turn_inside_a_turn_is_the_same():
-    turns = Turns(1, LONG)
-    with turns.turn(), turns.turn():
-        pass
-    assert turns._seconds_until_free() == 0.0
-
-
-def test_the_inner_end_does_not_end_the_outer():
     turns = Turns(1, LONG)
     with turns.turn():
         with turns.turn():
             pass
         assert turns._seconds_until_free() > 0.0
+    assert not turns._began
 
 
 def test_who_fails_gives_the_turn_back():
     turns = Turns(1, LONG)
-    with suppress(ValueError), turns.turn():
-        raise ValueError
-    assert turns._seconds_until_free() == 0.0
+    for error in (ValueError, StopException):
+        with suppress(error), turns.turn():
+            raise error
+        assert not turns._began
 
 
-@pytest.mark.parametrize("visitors", [1, 2, 3])
-def test_a_place_is_free_until_both_are_taken(visitors):
-    turns = Turns(2, LONG)
-    entered, over = threading.Semaphore(0), threading.Event()
+@pytest.fixture
+def taken(monkeypatch):
+    """The turns of every thread that had to ask for one."""
+    taken, wait = [], Turns._wait
+    monkeypatch.setattr(Turns, "_wait", lambda turns: taken.append(turns) or wait(turns))
+    return taken
 
-    def redraw():
-        with turns.turn():
-            entered.release()
-            over.wait(LONG)
 
-    threads = [threading.Thread(target=redraw) for _ in range(visitors)]
-    for thread in threads:
-        thread.start()
-    assert all(entered.acquire(timeout=5.0) for _ in range(min(visitors, 2)))
-    assert (turns._seconds_until_free() > 0.0) == (visitors >= 2)
-    assert not entered.acquire(timeout=0.05)  # a third stands outside
-    over.set()
-    for thread in threads:
-        thread.join(5.0)
-    assert turns._seconds_until_free() == 0.0
+@pytest.mark.parametrize("address", [{}, {"view": "Ablations"}], ids=["whole", "stopped"])
+def test_a_page_is_one_turn_and_gives_it_back(address, taken):
+    page = open_page("compare", **address)
+    assert not taken[-1]._began
+    taken.clear()
+    page.run()
+    (turns,) = taken
+    assert not turns._began
+
+
+def test_a_part_that_draws_itself_again_is_one_turn(taken, monkeypatch):
+    monkeypatch.setattr(api, "find_run", lambda run_id: None)
+    live._draw("0" * 12, was_over=True)
+    (turns,) = taken
+    assert not turns._began
