@@ -5,10 +5,10 @@ thirty threads hand it round, each waits for all others at every file it looks a
 it sends, and everybody sees his page when the last one is done. In turns the first see theirs at
 once, and the last no later than before.
 
-A turn is half a second at most; that is far more than a redraw takes. Whoever computes longer, or
-waits for somebody else's model to open, goes on beside the others, and the next has his turn. So a
-slow question holds nobody up for longer than that, and a thread that waits inside its turn for
-another one cannot keep it from going on.
+A turn is half a second at most; that is far more than most redraws take. Whoever computes longer,
+or waits for somebody else's model to open, goes on beside the others, and the next has his turn.
+So each slow redraw holds up those behind it for no longer than that, and two threads that wait for
+each other, one for its turn and one inside its own, do not wait for ever.
 """
 
 import threading
