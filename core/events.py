@@ -50,13 +50,13 @@ class StepDone:
     step: int
     total_steps: int
     loss: float
-    hidden: float
-    attention: float
-    logits: float
-    labels: float
     learning_rate: float
     tokens: int
     seconds: float
+    hidden: float = 0.0
+    attention: float = 0.0
+    logits: float = 0.0
+    labels: float = 0.0
     attention_maps: float = 0.0
     attention_outputs: float = 0.0
 

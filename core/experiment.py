@@ -21,6 +21,7 @@ ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
 LOSSES = ("hidden", "attention", "attention_maps", "attention_outputs", "logits", "labels")
+SUMMED = ("hidden", "attention", "logits", "labels", "attention_maps", "attention_outputs")
 SCHEDULES = ("linear", "cosine", "constant")
 LATER = {LATER_FIELD: True}
 
@@ -92,8 +93,12 @@ class DistillRecipe:
             words = name.replace("_", " ")
             within(f"The weight of the {words} loss", getattr(self, name), 0.0, 1000.0)
         within("The distillation temperature", self.temperature, 0.1, 100.0)
-        if not any(getattr(self, name) for name in LOSSES):
+        if not any(weight for _, weight in self.weights()):
             raise InputError("All losses are off, so nothing can be learned. Turn one on.")
+
+    def weights(self) -> tuple[tuple[str, float], ...]:
+        """(loss, weight) of every loss, in the order in which they are summed."""
+        return tuple((name, getattr(self, name)) for name in SUMMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

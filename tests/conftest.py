@@ -23,8 +23,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from core.experiment import Experiment, Teaching, TrainRecipe
+from core.families.bert.heads import HEADS, output_names
 from core.machine import cores, describe
-from core.models.heads import HEADS, output_names
 from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner

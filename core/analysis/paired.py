@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from core.tasks.metrics import MEANS, METRICS, STATISTICS
+from core.targets.registry import metric_of
 
-RIGHT_OR_WRONG = ("accuracy", "exact-match")
 RESAMPLES = 2000
 LEVEL = 0.95
 
@@ -60,18 +59,19 @@ class Comparison:
         shown = self.p < 1 - LEVEL if by_p else self.low > 0 or self.high < 0
         if not shown:
             return ""
-        return "second" if self.difference > 0 else "first"
+        return "second" if metric_of(self.metric).is_better(self.first, self.second) else "first"
 
 
 def compare(metric: str, first: Any, second: Any, references: Any) -> Comparison:
-    """Compare two models' predictions for the same references, in the shapes of `tasks.metrics`.
+    """Compare two models' predictions for the same references, in the shapes of its metric.
 
     McNemar where the metric is a share of right answers, else the bootstrap. Raises InputError
     when the models did not answer the same number of examples.
     """
     if not len(first) == len(second) == len(references):
         raise InputError("The two did not answer the same test examples, so they have no pairs.")
-    one, two = scorer(metric, first, references), scorer(metric, second, references)
+    judge = metric_of(metric)
+    one, two = judge.scorer(first, references), judge.scorer(second, references)
     draws = differences(one, two, len(references))
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     everything = np.arange(len(references))
@@ -85,9 +85,9 @@ def compare(metric: str, first: Any, second: Any, references: Any) -> Comparison
         test="paired bootstrap",
         p=bootstrap_p(draws),
     )
-    if metric not in RIGHT_OR_WRONG:
+    if not judge.right_or_wrong or judge.of_example is None:
         return found
-    right, also = (MEANS[metric](each, references) > 0 for each in (first, second))
+    right, also = (judge.of_example(each, references) > 0 for each in (first, second))
     only = int((right & ~also).sum()), int((also & ~right).sum())
     return replace(
         found,
@@ -127,16 +127,6 @@ def differences(
     random = np.random.default_rng(0)
     draws = (random.integers(examples, size=examples) for _ in range(resamples))
     return np.array([second(draw) - first(draw) for draw in draws])
-
-
-def scorer(metric: str, predictions: Any, references: Any) -> Callable[[np.ndarray], float]:
-    """The metric as a function of which examples count. Raises InputError for an unknown one."""
-    if metric in MEANS:
-        each = MEANS[metric](predictions, references)
-        return lambda rows: float(each[rows].mean())
-    if metric in STATISTICS:
-        return lambda rows: STATISTICS[metric](predictions[rows], references[rows])
-    raise InputError(f"Metric {metric!r} is not known. Choose one of: {', '.join(METRICS)}.")
 
 
 def mean_of(

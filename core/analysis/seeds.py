@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from core.analysis.paired import LEVEL, differences, mean_of, scorer
+from core.analysis.paired import LEVEL, differences, mean_of
 from core.errors import InputError
-from core.tasks.metrics import MEANS
+from core.targets.registry import metric_of
 
 RESAMPLES = 300
 _ANGLES = np.linspace(0.0, np.pi / 2, 200_001)
@@ -53,13 +53,14 @@ def difference_over_seeds(
     counts = {len(each) for each in (*first, *second, references)}
     if len(counts) != 1 or len(first) != len(second) or not first:
         raise InputError("The two recipes do not have the same seeds and test examples.")
-    ones = [scorer(metric, each, references) for each in first]
-    twos = [scorer(metric, each, references) for each in second]
+    judge = metric_of(metric)
+    ones = [judge.scorer(each, references) for each in first]
+    twos = [judge.scorer(each, references) for each in second]
     everything = np.arange(len(references))
     of_seeds = np.array([b(everything) - a(everything) for a, b in zip(ones, twos, strict=True)])
-    if metric in MEANS:
+    if judge.of_example is not None:
         gaps = [
-            MEANS[metric](b, references) - MEANS[metric](a, references)
+            judge.of_example(b, references) - judge.of_example(a, references)
             for a, b in zip(first, second, strict=True)
         ]
         test_error = float(np.mean(gaps, axis=0).std() / math.sqrt(len(references)))

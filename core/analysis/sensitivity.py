@@ -5,8 +5,9 @@ would hold, for a model that is not being trained. `ranking` quantizes one matri
 (isolated) and all up to it (accumulated), and measures how far the last hidden states move.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,11 +16,10 @@ from transformers import PreTrainedModel
 from core.analysis.weights import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
-from core.models.heads import logits_of
+from core.models.family import Batch, Family
 from core.models.student import build_student, quantized_weights
 from core.quantizers.importance import FLOOR
-from core.training.batches import Batch
-from core.training.distill import label_loss
+from core.targets.base import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def few_rows(importance: Tensor) -> FewRows:
 
 
 def importance(
-    model: PreTrainedModel, batches: list[Batch]
+    model: PreTrainedModel, family: Family, target: Target, batches: list[Batch]
 ) -> Generator[Preparing, None, dict[str, Tensor]]:
     """D = sqrt(mean of squared gradients) + 1e-8 of every matrix, by name (rows, cols).
 
@@ -66,33 +66,40 @@ def importance(
     tracked = {name: model.get_submodule(name) for name in weights}
     for done, batch in enumerate(batches):
         yield Preparing(text="Measuring which weights matter", done=done, total=len(batches))
-        _add_squares(model, tracked, batch, squares)
+        gradients = _gradients(model, tracked, family, target, batch)
+        for name, gradient in zip(squares, gradients, strict=True):
+            squares[name] += gradient.square()
     return {name: (total / len(batches)).sqrt_().add_(FLOOR) for name, total in squares.items()}
 
 
-def _add_squares(model, tracked: dict, batch: Batch, squares: dict[str, Tensor]) -> None:
+def _gradients(
+    model, tracked: dict, family: Family, target: Target, batch: Batch
+) -> tuple[Tensor, ...]:
     """Gradients are taken of stand-ins, so a model that others share is never changed."""
     stand_ins = {
         f"{name}.weight": module.weight.detach().requires_grad_(True)
         for name, module in tracked.items()
     }
     with torch.enable_grad():
-        out = torch.func.functional_call(model, stand_ins, (), batch.inputs)
-        loss = label_loss(logits_of(out, batch.attention_mask), batch.labels)
-        gradients = torch.autograd.grad(loss, list(stand_ins.values()))
-    for name, gradient in zip(squares, gradients, strict=True):
-        squares[name] += gradient.square()
+        outputs = family.forward(_with(model, stand_ins), batch)
+        loss = target.label_loss(outputs.answers, batch.labels)
+        return torch.autograd.grad(loss, list(stand_ins.values()))
+
+
+def _with(model, weights: dict[str, Tensor]) -> Callable[..., Any]:
+    """The model as it computes with some other weights."""
+    return lambda **inputs: torch.func.functional_call(model, weights, (), inputs)
 
 
 def ranking(
-    model: PreTrainedModel, quant: QuantRecipe, batches: list[Batch]
+    model: PreTrainedModel, family: Family, quant: QuantRecipe, batches: list[Batch]
 ) -> Generator[Preparing, None, list[MatrixError]]:
     """The error of every quantized matrix, in the order of the network. Activations stay float."""
     values = {
         f"{name}.weight": quantized.dequantize()
         for name, quantized in quantized_weights(build_student(model, quant)).items()
     }
-    exact = [_last_hidden(model, {}, batch) for batch in batches]
+    exact = [_last_hidden(model, family, {}, batch) for batch in batches]
     errors, so_far = [], {}
     for name, value in values.items():
         yield Preparing(text="Quantizing one by one", done=len(errors), total=len(values))
@@ -100,26 +107,30 @@ def ranking(
         errors.append(
             MatrixError(
                 name=name.removesuffix(".weight"),
-                isolated=_distance(model, {name: value}, batches, exact),
-                accumulated=_distance(model, so_far, batches, exact),
+                isolated=_distance(model, family, {name: value}, batches, exact),
+                accumulated=_distance(model, family, so_far, batches, exact),
             )
         )
     return errors
 
 
 @torch.no_grad()
-def _last_hidden(model, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
-    """Last hidden states of real tokens (tokens, hidden), with some weights replaced."""
-    options = batch.inputs | {"output_hidden_states": True}
-    out = torch.func.functional_call(model, replaced, (), options)
-    return out.hidden_states[-1][batch.attention_mask.bool()]
+def _last_hidden(model, family: Family, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
+    """Last hidden states of real units (units, hidden), with some weights replaced."""
+    outputs = family.forward(_with(model, replaced), batch, {"hidden"})
+    last = outputs.traces["hidden"][-1]
+    return last.value[last.mask[:, :, 0].bool()]
 
 
 def _distance(
-    model, replaced: dict[str, Tensor], batches: list[Batch], exact: list[Tensor]
+    model,
+    family: Family,
+    replaced: dict[str, Tensor],
+    batches: list[Batch],
+    exact: list[Tensor],
 ) -> float:
     noise = signal = 0.0
     for batch, reference in zip(batches, exact, strict=True):
-        noise += float((_last_hidden(model, replaced, batch) - reference).square().sum())
+        noise += float((_last_hidden(model, family, replaced, batch) - reference).square().sum())
         signal += float(reference.square().sum())
     return noise / signal

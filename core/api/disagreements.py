@@ -112,8 +112,8 @@ def _values(task: "Task", dev, saved: dict[str, np.ndarray]) -> _Answers:
 
 
 def _spans(task: "Task", dev, saved: dict[str, np.ndarray]) -> _Answers:
-    from core.tasks.answers import word_f1
-    from core.training.spans import Answers, best_threshold
+    from core.targets.answers import word_f1
+    from core.targets.span import Answers, best_threshold
 
     accepted = [tuple(answers) for answers in dev["answers"]]
     passages, said = list(dev["context"]), {}

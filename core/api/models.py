@@ -9,7 +9,9 @@ from core.experiment import Experiment, QuantRecipe
 from core.runs.store import Run
 
 if TYPE_CHECKING:
+    from core.models.family import Family
     from core.packed.contents import Contents
+    from core.targets.base import Target
     from core.tasks.base import Task
 
 
@@ -66,6 +68,20 @@ class OpenModel:
     size_bytes: int
     threshold: float
     engine: Any = None
+
+    @property
+    def family(self) -> "Family":
+        """The model's architecture."""
+        from core.families import find_family
+
+        return find_family()
+
+    @property
+    def target(self) -> "Target":
+        """What its task asks."""
+        from core.targets import find_target
+
+        return find_target(self.task.kind)
 
 
 def open_model(source: Source, lean: bool = False) -> OpenModel:

@@ -10,7 +10,7 @@ from core.api.models import OpenModel
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from core.training.batches import Batch, Encoded
+    from core.models.family import Batch, Encoded
 
 MAX_CHARACTERS = 20_000
 NO_ANSWER = "(no answer)"
@@ -77,26 +77,23 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
         wanted = " and ".join(opened.task.texts)
         raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s): {wanted}.")
     encoded = _encode(opened, [[check_text(text)] for text in texts])
-    batches = list(evaluation_batches(encoded, batch_size=1))
+    batches = list(evaluation_batches(opened.family, encoded, batch_size=1))
     _logits(opened, batches)  # the first pass of a new shape pays for its preparation
     began = time.perf_counter()
     logits = _logits(opened, batches)
     milliseconds = (time.perf_counter() - began) * 1000
     rows = [int(batch.examples[0]) for batch in batches]
     answered = _answered(opened, encoded, dict(zip(rows, logits, strict=True)))
-    tokens = sum(len(ids) for ids in encoded.input_ids)
+    tokens = int(encoded.units.sum())
     computed_by = TORCH if opened.engine is None else ENGINE
     return replace(answered, milliseconds=milliseconds, tokens=tokens, computed_by=computed_by)
 
 
 def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
-    from core.training.batches import encode, encode_spans
-
-    longest = opened.config.max_position_embeddings
-    if opened.task.kind == "span":
-        limit = min(opened.task.max_tokens, longest)
-        return encode_spans(opened.tokenizer, columns, [[]], [[]], limit)
-    return encode(opened.tokenizer, columns, np.zeros(1, dtype=np.int64), longest)
+    longest = opened.family.longest(opened.config)
+    return opened.target.encode_texts(
+        opened.family, opened.tokenizer, columns, opened.task, longest
+    )
 
 
 def _logits(opened: OpenModel, batches: "list[Batch]") -> list[np.ndarray]:
@@ -105,10 +102,10 @@ def _logits(opened: OpenModel, batches: "list[Batch]") -> list[np.ndarray]:
 
 
 def _of_batch(opened: OpenModel, batch: "Batch") -> np.ndarray:
-    from core.training.evaluate import batch_logits
+    from core.training.evaluate import answers_of
 
     if opened.engine is None:
-        return batch_logits(opened.model, batch)
+        return answers_of(opened.family, opened.model, batch)["logits"]
     logits = opened.engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
     # The engine gives start and end per token: (rows, tokens, 2); one row has no padding to mask.
     return logits.transpose(0, 2, 1) if opened.task.kind == "span" else logits
@@ -138,10 +135,9 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 
 def _best_spans(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:
-    from core.training.spans import spans_of_row
+    from core.targets.span import spans_of_row
 
-    windows = encoded.windows
-    assert windows is not None
+    windows = encoded.about
     tables = [spans_of_row(each, row, windows) for row, each in logits.items()]
     null = min(float(table[0, 3]) for table in tables)
     found: dict[tuple[int, int], float] = {}

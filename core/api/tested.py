@@ -45,7 +45,7 @@ class Tested:
         said = self._saved[f"test.{who}"]
         if self._task.kind != "span":
             return said
-        from core.training.spans import Answers
+        from core.targets.span import Answers
 
         passages = list(self._split("test")["context"])
         if len(passages) != len(said):
@@ -53,8 +53,8 @@ class Tested:
         return Answers(table=said).texts(passages, self._limit(who))
 
     def _limit(self, who: str) -> float:
-        from core.tasks.answers import word_f1
-        from core.training.spans import Answers, best_threshold
+        from core.targets.answers import word_f1
+        from core.targets.span import Answers, best_threshold
 
         if not self._task.may_have_no_answer:
             return np.inf

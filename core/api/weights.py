@@ -4,6 +4,7 @@ Slow answers are generators: they yield `Preparing` and give the answer as their
 """
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.analysis.sensitivity import FewRows, MatrixError
     from core.analysis.weights import WeightView
-    from core.training.batches import Encoded
+    from core.models.family import Encoded
 
 RANKING_SENTENCES = 64
 IMPORTANCE_SENTENCES = 256
@@ -103,7 +104,8 @@ def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, FewR
     from core.training.batches import evaluation_batches
 
     encoded = _sentences(opened, "train", IMPORTANCE_SENTENCES)
-    found = yield from importance(opened.model, list(evaluation_batches(encoded, 32)))
+    batches = list(evaluation_batches(opened.family, encoded, 32))
+    found = yield from importance(opened.model, opened.family, opened.target, batches)
     return {name: few_rows(values) for name, values in found.items()}
 
 
@@ -118,7 +120,8 @@ def rank_matrices(
     from core.training.batches import evaluation_batches
 
     encoded = _sentences(opened, "dev", RANKING_SENTENCES)
-    return (yield from ranking(opened.model, quant, list(evaluation_batches(encoded, 64))))
+    batches = list(evaluation_batches(opened.family, encoded, 64))
+    return (yield from ranking(opened.model, opened.family, quant, batches))
 
 
 def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparing, None, Score]:
@@ -127,19 +130,22 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
     Raises InputError when the task's text is not on this computer.
     """
     from core.models.student import build_student
-    from core.training.evaluate import scores_of, split_predictions, threshold_for
+    from core.training.evaluate import answers_of, scores_of, split_predictions
 
     encoded = _sentences(opened, "dev", SCORE_EXAMPLES)
     student = build_student(opened.model, quant)
-    said = yield from split_predictions(student, encoded, "Scoring without training")
-    return scores_of(opened.task, said, encoded, threshold_for(opened.task, said, encoded))[0]
+    task, family, target = opened.task, opened.family, opened.target
+    forward = partial(answers_of, family, student)
+    computing = split_predictions(forward, family, target, encoded, "Scoring without training")
+    predictions = yield from computing
+    threshold = target.threshold(task, predictions, encoded)
+    return scores_of(task, target, predictions, encoded, threshold)[0]
 
 
 def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
     from core.tasks.base import load
-    from core.training.batches import encode_split
 
     dataset = getattr(load(opened.task), split)
     chosen = dataset.select(range(min(count, len(dataset))))
-    limit = min(opened.task.max_tokens, opened.config.max_position_embeddings)
-    return encode_split(opened.tokenizer, chosen, opened.task, limit)
+    limit = min(opened.task.max_tokens, opened.family.longest(opened.config))
+    return opened.target.encode(opened.family, opened.tokenizer, chosen, opened.task, limit)

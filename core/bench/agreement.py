@@ -15,15 +15,17 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from core.errors import InputError
 from core.events import Preparing
 from core.export.scoring import encoded_for
+from core.families import find_family
+from core.models.family import Batch, Encoded
 from core.packed.contents import Contents, assemble
 from core.packed.engine import build_engine
 from core.tasks.base import find_task
-from core.training.batches import Batch, Encoded, collate, lengths
-from core.training.evaluate import batch_logits
+from core.training.evaluate import answers_of
 
 BATCH = 50
 ONE, LIKE, ANY = "one text", f"{BATCH} texts of like length", f"{BATCH} texts of any length"
@@ -56,13 +58,13 @@ def measure(
     def in_engine(batch: Batch) -> np.ndarray:
         return engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
 
-    ways = {"torch": partial(batch_logits, student), "engine": in_engine}
+    ways = {"torch": partial(_logits, student), "engine": in_engine}
     one, many, mixed = _orders(encoded)
     found: dict[tuple[str, str], np.ndarray] = {}
     for who, compute in ways.items():
         for how, batches in ((ONE, one), (LIKE, many), (ANY, mixed)):
             found[who, how] = yield from _all(compute, encoded, batches, f"{who}, {how}")
-    compute = partial(batch_logits, exact)
+    compute = partial(_logits, exact)
     found["torch in float64", ONE] = yield from _all(compute, encoded, one, f"float64, {ONE}")
     return [
         _compare(found, ("engine", ONE), ("torch", ONE)),
@@ -75,6 +77,10 @@ def measure(
     ]
 
 
+def _logits(model: nn.Module, batch: Batch) -> np.ndarray:
+    return answers_of(find_family(), model, batch)["logits"]
+
+
 def _encoded(contents: Contents, split: str) -> Encoded:
     task = find_task(contents.experiment.task)
     if task.kind != "classes":
@@ -85,7 +91,7 @@ def _encoded(contents: Contents, split: str) -> Encoded:
 def _orders(encoded: Encoded) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """Batches as lists of examples: single ones, by length, and as they come."""
     count = len(encoded)
-    sorted_by_length = np.argsort(lengths(encoded), kind="stable")
+    sorted_by_length = np.argsort(encoded.units, kind="stable")
     return (
         [np.array([i]) for i in range(count)],
         [sorted_by_length[i : i + BATCH] for i in range(0, count, BATCH)],
@@ -99,7 +105,7 @@ def _all(
     """Logits (examples, labels) in the order of the split."""
     gathered, done = [], 0
     for examples in batches:
-        gathered.append(compute(collate(encoded, examples)))
+        gathered.append(compute(find_family().collate(encoded, examples)))
         done += len(examples)
         if done % BATCH == 0:
             yield Preparing(text=text, done=done, total=len(encoded))

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from core.models.anatomy import is_attention, part_of
 from core.models.attention import NAME, AttentionQuantizers
-from core.training.batches import Batch
+from core.models.family import Batch
 
 CLIP, TOKENS, DROPOUT = 2.5, 64, 0.1
 
@@ -121,9 +121,8 @@ def released_student(teacher: PreTrainedModel) -> PreTrainedModel:
 
 def padded(batch: Batch) -> Batch:
     """The batch with every text padded (never cut) to 64 tokens."""
-    missing = max(0, TOKENS - batch.input_ids.shape[1])
     widened = {
-        name: F.pad(getattr(batch, name), (0, missing))
-        for name in ("input_ids", "token_type_ids", "attention_mask")
+        name: F.pad(value, (0, max(0, TOKENS - value.shape[1])))
+        for name, value in batch.inputs.items()
     }
-    return replace(batch, **widened)
+    return replace(batch, inputs=widened)

@@ -22,9 +22,10 @@ import numpy as np
 from core.bench.as_released import padded, released_student
 from core.experiment import DistillRecipe, Experiment, QuantRecipe
 from core.machine import peak_resident_bytes
-from core.training.batches import Batch, training_batches
+from core.models.family import Batch
+from core.training.batches import training_batches
 from core.training.optimizer import Optimizer
-from core.training.train import Pupils, prepare_pupils, training_step
+from core.training.train import DistillationPair, prepare_pair, training_step
 
 WARM_UP = 3
 MEMORY_STEPS = 30
@@ -99,28 +100,30 @@ def _arms(experiment: Experiment) -> tuple[dict[str, Callable], Iterator[Batch]]
         for method in METHODS
     }
     recipes[FLOOR] = replace(experiment, quant=UNQUANTIZED)
-    arms = {name: _stepper(recipe, _pupils(recipe)) for name, recipe in recipes.items()}
+    arms = {name: _stepper(recipe, _pair(recipe)) for name, recipe in recipes.items()}
     released = replace(
         experiment,
         distill=DistillRecipe(),
         train=replace(experiment.train, precision="fp32"),
         quant=UNQUANTIZED,
     )
-    pupils = _pupils(released)
-    pupils = replace(pupils, student=released_student(pupils.teacher))
-    take = _stepper(released, pupils)
+    pair = _pair(released)
+    pair = replace(pair, student=released_student(pair.teacher))
+    take = _stepper(released, pair)
     arms[RELEASED] = lambda batch, step: take(padded(batch), step)
     train = experiment.train
-    return arms, training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
+    return arms, training_batches(
+        pair.data.family, pair.data.train, train.batch_size, experiment.seed
+    )
 
 
-def _stepper(experiment: Experiment, pupils: Pupils) -> Callable:
-    optimizer = Optimizer(pupils.student, experiment.train)
-    return lambda batch, step: training_step(experiment, pupils, optimizer, batch, step)
+def _stepper(experiment: Experiment, pair: DistillationPair) -> Callable:
+    optimizer = Optimizer(pair.student, experiment.train)
+    return lambda batch, step: training_step(experiment, pair, optimizer, batch, step)
 
 
-def _pupils(experiment: Experiment) -> Pupils:
-    preparing = prepare_pupils(experiment)
+def _pair(experiment: Experiment) -> DistillationPair:
+    preparing = prepare_pair(experiment)
     try:
         while True:
             next(preparing)
@@ -138,10 +141,10 @@ def memory(experiment: Experiment) -> Memory:
 
 
 def _peak_bytes(experiment: Experiment) -> int:
-    pupils = _pupils(experiment)
-    take = _stepper(experiment, pupils)
+    pair = _pair(experiment)
+    take = _stepper(experiment, pair)
     train = experiment.train
-    batches = training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
+    batches = training_batches(pair.data.family, pair.data.train, train.batch_size, experiment.seed)
     for step in range(1, MEMORY_STEPS + 1):
         take(next(batches), step)
     return peak_resident_bytes()

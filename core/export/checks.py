@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from core.models.heads import logits_of
+from core.families import find_family
 from core.packed.container import read_container
 from core.packed.contents import Contents, assemble, round_contents
 from core.packed.file import contents_to_bytes, read
@@ -73,9 +73,10 @@ def examine(path: Path) -> list[Finding]:
 
 @torch.no_grad()
 def _logits(model: PreTrainedModel, contents: Contents) -> Tensor:
-    """What the model says to eight made-up texts."""
-    ids = _texts(contents)
-    return logits_of(model(ids), torch.ones_like(ids))
+    """What the model answers to eight made-up texts."""
+    family = find_family()
+    batch = family.made_up_batch(contents.config, TEXTS, TOKENS)
+    return family.forward(model, batch).answers["logits"].value
 
 
 def _tokenizer(contents: Contents) -> Finding:
@@ -85,10 +86,3 @@ def _tokenizer(contents: Contents) -> Finding:
         return "tokenizer", True, "not known" if not expected else "not on this computer"
     same = hashlib.sha256(path.read_bytes()).hexdigest() == expected
     return "tokenizer", same, "is that of the file" if same else "is another than the file's"
-
-
-def _texts(contents: Contents) -> torch.Tensor:
-    """Random words, (texts, tokens)."""
-    draw = torch.Generator().manual_seed(0)
-    tokens = min(TOKENS, contents.config.max_position_embeddings)
-    return torch.randint(1, contents.config.vocab_size, (TEXTS, tokens), generator=draw)

@@ -1,13 +1,17 @@
 """The score of a packed student, computed with the numbers that its file holds."""
 
+from functools import partial
+
 import torch
 
+from core.families import find_family
+from core.models.family import Encoded
 from core.models.teachers import teacher_tokenizer
 from core.packed.contents import Contents, assemble
 from core.results import Score
+from core.targets import find_target
 from core.tasks.base import find_task, load
-from core.training.batches import Encoded, encode_split
-from core.training.evaluate import scores_of, split_predictions
+from core.training.evaluate import answers_of, scores_of, split_predictions
 
 
 def score_contents(contents: Contents, threshold: float) -> Score:
@@ -18,18 +22,21 @@ def score_contents(contents: Contents, threshold: float) -> Score:
     task = find_task(contents.experiment.task)
     encoded = encoded_for(contents, "test")
     torch.set_num_threads(1)
-    computing = split_predictions(assemble(contents), encoded, "Scoring what is stored")
+    family, target = find_family(), find_target(task.kind)
+    forward = partial(answers_of, family, assemble(contents))
+    computing = split_predictions(forward, family, target, encoded, "Scoring what is stored")
     try:
         while True:
             next(computing)
     except StopIteration as end:
-        return scores_of(task, end.value, encoded, threshold)[0]
+        return scores_of(task, target, end.value, encoded, threshold)[0]
 
 
 def encoded_for(contents: Contents, split: str) -> Encoded:
     """A split of the student's task, tokenized as it was for its training."""
     experiment = contents.experiment
     task = find_task(experiment.task)
-    limit = min(experiment.train.max_tokens, contents.config.max_position_embeddings)
+    family, target = find_family(), find_target(task.kind)
+    limit = min(experiment.train.max_tokens, family.longest(contents.config))
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
-    return encode_split(tokenizer, getattr(load(task), split), task, limit)
+    return target.encode(family, tokenizer, getattr(load(task), split), task, limit)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.heads import head_class
 from core.models.anatomy import WORD_EMBEDDING
 from core.models.attention import NAME
 from core.models.backbones import BACKBONES, share_tokenizer
-from core.models.heads import head_class
 from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json, from_json

@@ -38,10 +38,11 @@ from core.errors import InputError
 from core.models.student import hand_over_second_moments, weight_quantizers
 from core.places import replacing
 from core.training.checkpoint_header import FILE, header
-from core.training.lessons import Lesson
 from core.training.optimizer import Optimizer
+from core.training.task_data import TaskData
 
 FORMAT = "2"
+PREDICTIONS = "said."  # the names of predictions in the file begin so
 OTHER_VERSION = "The checkpoint is of another version of this program."
 
 
@@ -59,6 +60,11 @@ class Checkpoint:
     origin: str
     threads: int
     tensors: dict[str, Tensor]
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        """The predictions that were kept with it, by name."""
+        kept = [name for name in self.tensors if name.startswith(PREDICTIONS)]
+        return {name.removeprefix(PREDICTIONS): self.tensors[name].numpy() for name in kept}
 
 
 def read(folder: Path, run_id: str) -> Checkpoint | None:
@@ -127,15 +133,22 @@ def _raw(tensor: Tensor) -> memoryview:
     return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
-def origin(lesson: Lesson, *models: nn.Module) -> str:
-    """A digest of the text that is read and of the weights a training begins with."""
-    digest = hashlib.sha256(lesson.train.labels.tobytes())
-    for rows in (lesson.train.input_ids, lesson.train.token_types):
+def origin(data: TaskData, model: nn.Module) -> str:
+    """A digest of the examples that are read and of the weights a training begins with."""
+    digest = hashlib.sha256()
+    for labels in data.train.labels.values():
+        digest.update(labels.tobytes())
+    for rows in data.train.inputs.values():
         digest.update(np.fromiter(chain.from_iterable(rows), dtype=np.int32).tobytes())
-    for model in models:
-        for parameter in model.parameters():
-            digest.update(_raw(parameter))
+    for parameter in model.parameters():
+        digest.update(_raw(parameter))
     return digest.hexdigest()
+
+
+def check_origin(checkpoint: Checkpoint, data: TaskData, model: nn.Module) -> None:
+    """Raise UnfitCheckpoint where a training that starts from these is another one."""
+    if checkpoint.origin != origin(data, model):
+        raise UnfitCheckpoint("Text or teacher have changed since the checkpoint was made.")
 
 
 def capture(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:

@@ -1,75 +1,65 @@
-"""Score a model on a split, a batch at a time, so that whoever waits can watch or stop."""
+"""Score a model on a split, a batch at a time, so that the person who waits can watch or stop."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from core.events import Preparing
-from core.models.heads import logits_of
+from core.metrics import score
+from core.models.family import Batch, Encoded, Family
 from core.results import Score
-from core.tasks.answers import word_f1
+from core.targets.base import Target
+from core.targets.registry import metric_of
 from core.tasks.base import Task
-from core.tasks.metrics import score
-from core.training.batches import Batch, Encoded, evaluation_batches
-from core.training.spans import Answers, best_of_windows, best_threshold, spans_of_row
+from core.training.batches import evaluation_batches
+from core.training.task_data import TaskData
 
-ALWAYS_ANSWER = 1e9  # a threshold that no gap between two scores reaches
+Answers = Mapping[str, np.ndarray]
 
 
 @torch.no_grad()
-def batch_logits(model, batch: Batch) -> np.ndarray:
-    """Logits of one batch, float32: (batch, classes), (batch, 1) or (batch, 2, tokens)."""
-    return logits_of(model(**batch.inputs), batch.attention_mask).float().numpy()
+def answers_of(family: Family, model: nn.Module, batch: Batch) -> Answers:
+    """The answers of a model to one batch, float32, by name."""
+    found = family.forward(model, batch).answers
+    return {name: trace.value.numpy() for name, trace in found.items()}
 
 
 def split_predictions(
-    model,
+    forward: Callable[[Batch], Answers],
+    family: Family,
+    target: Target,
     encoded: Encoded,
     text: str,
-    forward: Callable[..., np.ndarray] = batch_logits,
 ) -> Generator[Preparing, None, np.ndarray]:
-    """What the model says to every example, in the split's order, as the return value.
-
-    Logits (examples, classes) or (examples, 1); of a span task the table of `Answers`,
-    (questions, 4). Yields progress after every batch. The model is left in eval mode.
-    """
-    model.eval()
+    """The predictions for every example, in the split's order, as the return value; see
+    `Target.of_examples` for their shape. Yields progress after every batch."""
     gathered: list[tuple[np.ndarray, np.ndarray]] = []
     done = 0
-    for batch in evaluation_batches(encoded):
+    for batch in evaluation_batches(family, encoded):
         rows = batch.examples.numpy()
-        gathered.append((rows, _per_row(forward(model, batch), rows, encoded)))
+        gathered.append((rows, target.of_rows(forward(batch), rows, encoded)))
         done += len(rows)
         yield Preparing(text=text, done=done, total=len(encoded))
     order = np.argsort(np.concatenate([rows for rows, _ in gathered]))
-    said = np.concatenate([part for _, part in gathered])[order]
-    return said if encoded.windows is None else best_of_windows(said, encoded.windows).table
+    table = np.concatenate([part for _, part in gathered])[order]
+    return target.of_examples(table, encoded)
 
 
-def _per_row(logits: np.ndarray, rows: np.ndarray, encoded: Encoded) -> np.ndarray:
-    if encoded.windows is None:
-        return logits
-    pairs = zip(logits, rows, strict=True)
-    return np.stack([spans_of_row(each, int(row), encoded.windows)[0] for each, row in pairs])
-
-
-def threshold_for(task: Task, predictions: np.ndarray, encoded: Encoded) -> float:
-    """The threshold for "no answer" that is best on these (dev) predictions; where every
-    question has an answer, one that never refuses."""
-    if encoded.windows is None or not task.may_have_no_answer:
-        return ALWAYS_ANSWER
-    windows = encoded.windows
-    return best_threshold(Answers(table=predictions), windows.contexts, windows.accepted, word_f1)
+def predictions_of(
+    model: nn.Module, data: TaskData, encoded: Encoded, text: str
+) -> Generator[Preparing, None, np.ndarray]:
+    """`split_predictions` of a torch model, which is left in eval mode."""
+    model.eval()
+    forward = partial(answers_of, data.family, model)
+    return (yield from split_predictions(forward, data.family, data.target, encoded, text))
 
 
 def scores_of(
-    task: Task, predictions: np.ndarray, encoded: Encoded, threshold: float
+    task: Task, target: Target, predictions: np.ndarray, encoded: Encoded, threshold: float
 ) -> tuple[Score, ...]:
     """All metrics of the task, the one that is compared first."""
-    if encoded.windows is None:
-        pair = predictions, encoded.labels
-    else:
-        texts = Answers(table=predictions).texts(encoded.windows.contexts, threshold)
-        pair = texts, encoded.windows.accepted
-    return tuple(score(metric, *pair) for metric in task.metrics)
+    judged = target.judged(predictions, encoded, threshold)
+    return tuple(score(metric_of(name), *judged) for name in task.metrics)

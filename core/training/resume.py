@@ -1,12 +1,12 @@
-"""Going on from a checkpoint, and keeping one up to date.
+"""Resuming from a checkpoint, and keeping one up to date.
 
     def train(experiment, folder):
-        yield from going_on(lambda keeper: ..., folder, experiment.run_id)
+        yield from resume_or_start(lambda resumed: ..., folder, experiment.run_id)
 
 Writing takes at most 2 % of the training time: the next checkpoint is due when what all of them
 took, and what the next will take, fits into that share. A run that is asked to stop writes one
-more, so that Resume loses nothing. One that cannot be gone on from (damaged, or of another text,
-teacher or version) is thrown away, the run begins again, and says so.
+more, so that Resume loses nothing. A checkpoint that does not fit (damaged, or of another text,
+teacher or version) is deleted, the run begins again, and says so.
 """
 
 import time
@@ -24,6 +24,7 @@ from core.events import Event, Preparing, Resumed
 from core.training.checkpoint_header import FILE
 from core.training.checkpoints import (
     OTHER_VERSION,
+    PREDICTIONS,
     Checkpoint,
     UnfitCheckpoint,
     capture,
@@ -32,28 +33,27 @@ from core.training.checkpoints import (
     restore,
     write,
 )
-from core.training.lessons import Lesson
 from core.training.optimizer import Optimizer
+from core.training.task_data import TaskData
 
 SHARE = 0.02  # of the training time
-SAID = "said."
 BYTES_A_SECOND = 400e6  # assumed before the first checkpoint is timed: a slow disk
 
 
-def going_on(
-    training: Callable[["Keeper"], Generator[Event]], folder: Path | None, run_id: str
+def resume_or_start(
+    training: Callable[[Checkpoint | None], Generator[Event]], folder: Path | None, run_id: str
 ) -> Generator[Event]:
-    """The events of a training that goes on from the folder's checkpoint, if it has one."""
+    """The events of a training that resumes from the folder's checkpoint, if it has one."""
     try:
-        keeper = Keeper(folder, run_id, read(folder, run_id) if folder is not None else None)
-        if keeper.resume is not None:
-            yield Resumed(step=keeper.resume.step, text=_of_threads(keeper.resume.threads))
-        yield from training(keeper)
+        resumed = read(folder, run_id) if folder is not None else None
+        if resumed is not None:
+            yield Resumed(step=resumed.step, text=_of_threads(resumed.threads))
+        yield from training(resumed)
     except UnfitCheckpoint as error:
         assert folder is not None
         (folder / FILE).unlink(missing_ok=True)
         yield Resumed(step=0, text=f"{error} So the run begins again.")
-        yield from training(Keeper(folder, run_id, None))
+        yield from training(None)
 
 
 def _of_threads(before: int) -> str:
@@ -75,85 +75,71 @@ class Stateful(Protocol):
         ...
 
     def restore(self, state: Mapping[str, Tensor], /) -> None:
-        """Go on from there."""
+        """Continue from there."""
         ...
 
 
-class Keeper:
-    """Keeps the one checkpoint of a run up to date, and knows where the run goes on from.
+class Checkpointer:
+    """Keeps the one checkpoint of a run up to date; without a folder none is kept.
 
-    Without a folder nothing is kept. `seconds` is what earlier attempts trained.
+    inputs       the data and the models that the training starts from: a checkpoint of others does
+                 not fit
+    learning     the model that learns, and its optimizer
+    others       what else carries state from step to step, by name
+    predictions  kept with every checkpoint, so that they need not be computed again
+    resumed      the checkpoint to resume from: everything above is brought to where it stood, and
+                 its tensors are then released
+
+    Raises UnfitCheckpoint where `resumed` does not fit.
     """
 
-    def __init__(self, folder: Path | None, run_id: str, resume: Checkpoint | None) -> None:
-        self.folder, self.run_id, self.resume = folder, run_id, resume
-        self.seconds = resume.seconds if resume else 0.0
-        self._origin = ""
-        self._said: dict[str, Tensor] = {}
-        self._learning: tuple[nn.Module, Optimizer]
-        self._others: dict[str, Stateful] = {}
+    def __init__(
+        self,
+        folder: Path | None,
+        run_id: str,
+        *,
+        inputs: tuple[TaskData, nn.Module],
+        learning: tuple[nn.Module, Optimizer],
+        others: Mapping[str, Stateful] | None = None,
+        predictions: Mapping[str, np.ndarray] | None = None,
+        resumed: Checkpoint | None = None,
+    ) -> None:
+        self._folder, self._run_id = folder, run_id
+        self._learning, self._others = learning, dict(others or {})
+        found = {} if folder is None else predictions or {}
+        self._predictions = {PREDICTIONS + name: torch.tensor(found[name]) for name in found}
+        self._earlier_seconds, self._origin = 0.0, ""
+        if resumed is not None:
+            self._earlier_seconds, self._origin = resumed.seconds, resumed.origin
+            restore(resumed.tensors, *learning)
+            for name, other in self._others.items():
+                _restore(other, name, resumed.tensors)
+            resumed.tensors.clear()
+        elif folder is not None:
+            self._origin = origin(*inputs)
         self._began = time.perf_counter()
         self._spent = self._last = 0.0  # seconds that all checkpoints took, and the last one
 
-    def begin(self, lesson: Lesson, *models: nn.Module) -> None:
-        """Say what the training starts from; raises UnfitCheckpoint when that has changed."""
-        if self.folder is None:
-            return
-        self._origin = origin(lesson, *models)
-        if self.resume is not None and self.resume.origin != self._origin:
-            raise UnfitCheckpoint("Text or teacher have changed since the checkpoint was made.")
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return self.resume is not None
-
-    def recalled(self) -> dict[str, np.ndarray]:
-        """What was given to `remember` when the checkpoint was made."""
-        kept = self.resume.tensors if self.resume else {}
-        return {n.removeprefix(SAID): kept[n].numpy() for n in kept if n.startswith(SAID)}
-
-    def remember(self, said: Mapping[str, np.ndarray]) -> None:
-        """Keep these predictions with every checkpoint."""
-        self._said = {SAID + name: torch.tensor(array) for name, array in said.items()}
-
-    @property
-    def step(self) -> int:
-        """The step to go on after; 0 without a checkpoint."""
-        return self.resume.step if self.resume else 0
-
-    def restore(self, model: nn.Module, optimizer: Optimizer, **others: Stateful) -> int:
-        """Bring the training to the checkpoint, if there is one; returns the steps done. From now
-        on model, optimizer and `others` are what is kept."""
-        done, resume = self.step, self.resume
-        self._learning, self._others, self.resume = (model, optimizer), others, None
-        if resume is not None:
-            restore(resume.tensors, model, optimizer)
-            for name, other in others.items():
-                _restore(other, name, resume.tensors)
-        self._began = time.perf_counter()
-        return done
-
-    def tell(self, events: list[Event], step: int) -> Generator[Event]:
-        """Yield what a step has to tell, and write a checkpoint if it is time. If the training is
-        closed after the last of them because somebody asked it to stop, write one too. One that
-        cannot be written is told of, and the training goes on without."""
+    def after_step(self, events: list[Event], step: int) -> Generator[Event]:
+        """Yield the step's events, then write a checkpoint if one is due. Also writes one when the
+        generator is closed by a stop request. A failed write is reported as an event; training
+        continues."""
         yield from events[:-1]
         try:
             yield events[-1]
         except GeneratorExit:
-            if self.folder is not None and (self.folder / "STOP").exists():
+            if self._folder is not None and (self._folder / "STOP").exists():
                 with suppress(InputError):
-                    self._keep(step)
+                    self._write(step)
             raise
         if self._is_due():
             try:
-                self._keep(step)
+                self._write(step)
             except InputError as error:
                 yield Preparing(text=f"Going on without a new checkpoint: {error}")
 
     def _is_due(self) -> bool:
-        if self.folder is None:
+        if self._folder is None:
             return False
         if not self._last:
             self._last = sum(t.nbytes for t in self._state().values()) / BYTES_A_SECOND
@@ -161,24 +147,24 @@ class Keeper:
 
     def _state(self) -> dict[str, Tensor]:
         """All that the next step depends on; the tensors are those in use."""
-        found = capture(*self._learning) | self._said
+        found = capture(*self._learning) | self._predictions
         for name, other in self._others.items():
             found |= {f"{name}.{key}": tensor for key, tensor in other.state().items()}
         return found
 
-    def _keep(self, step: int) -> None:
-        assert self.folder is not None
+    def _write(self, step: int) -> None:
+        assert self._folder is not None
         began = time.perf_counter()
         checkpoint = Checkpoint(
-            run_id=self.run_id,
+            run_id=self._run_id,
             step=step,
-            seconds=self.seconds + began - self._began,
+            seconds=self._earlier_seconds + began - self._began,
             origin=self._origin,
             threads=torch.get_num_threads(),
             tensors=self._state(),
         )
         try:
-            write(self.folder, checkpoint)
+            write(self._folder, checkpoint)
         finally:
             self._last = time.perf_counter() - began
             self._spent += self._last

@@ -19,10 +19,11 @@ from transformers import PreTrainedModel
 from core.errors import InputError
 from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
+from core.families import find_family
 from core.machine import check_precision, describe
 from core.models.anatomy import leave_attention_whole
 from core.models.backbones import prepare_backbone
-from core.models.heads import logits_of
+from core.models.family import Batch, Encoded
 from core.models.loading import (
     Loaded,
     check_words,
@@ -33,12 +34,12 @@ from core.models.loading import (
 from core.models.teachers import save_teacher, shared_embedding_of
 from core.results import Measured, Score, TeacherCard
 from core.tasks.base import Task, find_task, prepare
-from core.training.batches import Batch, training_batches
-from core.training.distill import label_loss
-from core.training.evaluate import scores_of, split_predictions, threshold_for
-from core.training.lessons import Lesson, tokenize
+from core.training.batches import training_batches
+from core.training.checkpoints import Checkpoint, check_origin
+from core.training.evaluate import predictions_of, scores_of
 from core.training.optimizer import Optimizer, descend
-from core.training.resume import Keeper, going_on
+from core.training.resume import Checkpointer, resume_or_start
+from core.training.task_data import TaskData, encode_task
 
 
 def teach(
@@ -46,13 +47,17 @@ def teach(
 ) -> Generator[Event]:
     """Make the teacher and save it (under `root`, default: local); the last event is `Taught`.
 
-    With `folder`, checkpoints are kept there, from which the training goes on (see `resume`).
+    With `folder`, checkpoints are kept there, from which the training resumes (see `resume`).
     Raises InputError for whatever a person can mend (no data, no model, diverged, disk full).
     """
-    yield from going_on(lambda keeper: _teach(teaching, root, keeper), folder, teaching.run_id)
+    yield from resume_or_start(
+        lambda resumed: _teach(teaching, root, folder, resumed), folder, teaching.run_id
+    )
 
 
-def _teach(teaching: Teaching, root: Path | None, keeper: Keeper) -> Generator[Event]:
+def _teach(
+    teaching: Teaching, root: Path | None, folder: Path | None, resumed: Checkpoint | None
+) -> Generator[Event]:
     check_precision(teaching.train.precision)
     task = find_task(teaching.task)
     yield from prepare(task)
@@ -63,17 +68,20 @@ def _teach(teaching: Teaching, root: Path | None, keeper: Keeper) -> Generator[E
     check_words(model, tokenizer, teaching.model)
     if not teaching.fine_tune:
         _check_fine_tuned(loaded, teaching, task)
-    lesson = yield from tokenize(task, model, tokenizer, teaching.train, teaching.seed)
-    keeper.begin(lesson, model)
-    began = time.perf_counter() - keeper.seconds
+    data = yield from encode_task(
+        task, find_family(), model, tokenizer, teaching.train, teaching.seed
+    )
+    began = time.perf_counter() - (resumed.seconds if resumed else 0.0)
+    if resumed is not None:
+        check_origin(resumed, data, model)
     if teaching.fine_tune:
         _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
         leave_attention_whole(model)
-        yield from _steps(model, lesson, teaching, keeper)
+        yield from _steps(model, data, teaching, folder, resumed)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began
-    scores, threshold = yield from _final_scores(model, lesson)
-    card = _card(teaching, loaded, lesson, scores, threshold, seconds)
+    scores, threshold = yield from _final_scores(model, data)
+    card = _card(teaching, loaded, data, scores, threshold, seconds)
     save_teacher(model, card, root)
     yield Evaluated(step=teaching.train.steps, split="dev", score=card.dev)
     yield Taught(teacher=card)
@@ -91,7 +99,7 @@ def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
 def _card(
     teaching: Teaching,
     loaded: Loaded,
-    lesson: Lesson,
+    data: TaskData,
     scores: tuple[Measured, ...],
     threshold: float,
     seconds: float,
@@ -100,7 +108,7 @@ def _card(
     return TeacherCard(
         task=teaching.task,
         model=teaching.model,
-        labels=lesson.task.labels,
+        labels=data.task.labels,
         train=teaching.train,
         seed=teaching.seed,
         dev=first["dev"],
@@ -112,7 +120,7 @@ def _card(
         fine_tuned=teaching.fine_tune,
         scores=scores,
         threshold=threshold,
-        data_revision=lesson.revision,
+        data_revision=data.revision,
         model_revision=loaded.revision,
     )
 
@@ -125,25 +133,47 @@ def _freeze_embedding(model: PreTrainedModel, frozen: bool) -> None:
 
 
 def _steps(
-    model: PreTrainedModel, lesson: Lesson, teaching: Teaching, keeper: Keeper
+    model: PreTrainedModel,
+    data: TaskData,
+    teaching: Teaching,
+    folder: Path | None,
+    resumed: Checkpoint | None,
 ) -> Iterator[Event]:
-    """The training loop; the last dev score is left to the caller, who rounds the weights first."""
+    """The training loop: data, step, checkpoint, dev score. The last dev score is left to the
+    caller, who rounds the weights first."""
     recipe = teaching.train
     optimizer = Optimizer(model, recipe)
-    done = keeper.restore(model, optimizer)
-    batches = training_batches(lesson.train, recipe.batch_size, teaching.seed, skip=done)
-    for step in range(done, recipe.steps + 1):
-        if step > done:
-            yield from keeper.tell([_step(model, optimizer, next(batches), step, teaching)], step)
-        if step % recipe.evaluate_every == 0 and 0 < step < recipe.steps:
-            said = yield from split_predictions(model, lesson.dev, "Scoring the teacher on dev")
-            threshold = threshold_for(lesson.task, said, lesson.dev)
-            scores = scores_of(lesson.task, said, lesson.dev, threshold)
-            yield Evaluated(step=step, split="dev", score=scores[0])
+    done = resumed.step if resumed else 0
+    checkpointer = Checkpointer(
+        folder,
+        teaching.run_id,
+        inputs=(data, model),
+        learning=(model, optimizer),
+        resumed=resumed,
+    )
+    if done and _is_due(done, teaching):  # its score was lost with the process
+        yield from _dev_score(done, model, data)
+    batches = training_batches(data.family, data.train, recipe.batch_size, teaching.seed, skip=done)
+    for step in range(done + 1, recipe.steps + 1):
+        event = _step(model, data, optimizer, next(batches), step, teaching)
+        yield from checkpointer.after_step([event], step)
+        if _is_due(step, teaching):
+            yield from _dev_score(step, model, data)
+
+
+def _is_due(step: int, teaching: Teaching) -> bool:
+    """Whether a dev score follows this step."""
+    return step % teaching.train.evaluate_every == 0 and step < teaching.train.steps
+
+
+def _dev_score(step: int, model: PreTrainedModel, data: TaskData) -> Iterator[Event]:
+    scores, _ = yield from _scored(model, data, data.dev, "dev", None)
+    yield Evaluated(step=step, split="dev", score=scores[0])
 
 
 def _step(
     model: PreTrainedModel,
+    data: TaskData,
     optimizer: Optimizer,
     batch: Batch,
     step: int,
@@ -153,35 +183,41 @@ def _step(
     model.train()
     low = teaching.train.precision == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        logits = logits_of(model(**batch.inputs), batch.attention_mask)
-    loss = label_loss(logits.float(), batch.labels)
+        outputs = data.family.forward(model, batch)
+    loss = data.target.label_loss(outputs.answers, batch.labels)
     rate = descend(optimizer, loss, step, teaching.train)
     return StepDone(
         step=step,
         total_steps=teaching.train.steps,
         loss=float(loss.detach()),
-        hidden=0.0,
-        attention=0.0,
-        logits=0.0,
         labels=float(loss.detach()),
         learning_rate=rate,
-        tokens=int(batch.attention_mask.sum()),
+        tokens=int(batch.units.sum()),
         seconds=time.perf_counter() - began,
     )
 
 
 def _final_scores(
-    model: PreTrainedModel, lesson: Lesson
+    model: PreTrainedModel, data: TaskData
 ) -> Generator[Preparing, None, tuple[tuple[Measured, ...], float]]:
     """Every metric on dev and the tests; and the threshold, chosen on dev."""
-    threshold, measured = 0.0, []
-    for split, encoded in (("dev", lesson.dev), ("test", lesson.test), *lesson.more):
-        said = yield from split_predictions(model, encoded, f"Scoring the teacher on {split}")
-        if split == "dev":
-            threshold = threshold_for(lesson.task, said, encoded)
-        scores: tuple[Score, ...] = scores_of(lesson.task, said, encoded, threshold)
+    threshold, measured = None, []
+    for split, encoded in (("dev", data.dev), ("test", data.test), *data.more):
+        scores, threshold = yield from _scored(model, data, encoded, split, threshold)
         measured += [Measured(who="teacher", split=split, score=each) for each in scores]
+    assert threshold is not None
     return tuple(measured), threshold
+
+
+def _scored(
+    model: PreTrainedModel, data: TaskData, encoded: Encoded, split: str, threshold: float | None
+) -> Generator[Preparing, None, tuple[tuple[Score, ...], float]]:
+    """All scores on a split, and the threshold: the given one, else the best on this split."""
+    text = f"Scoring the teacher on {split}"
+    predictions = yield from predictions_of(model, data, encoded, text)
+    if threshold is None:
+        threshold = data.target.threshold(data.task, predictions, encoded)
+    return scores_of(data.task, data.target, predictions, encoded, threshold), threshold
 
 
 @torch.no_grad()

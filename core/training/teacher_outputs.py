@@ -1,14 +1,14 @@
-"""What the teacher says to each example, kept where the same examples are read again and again.
+"""The teacher's outputs, cached where the same examples are read again and again.
 
 The teacher never changes, and its forward is a fifth of a step. With fifty texts of one's own and
 300 steps each text is read two hundred times, so the teacher reads them all once, before the first
-step, in an order that depends on nothing but the text: a training that goes on after a break finds
-the same numbers, bit for bit. Large sets are not kept (hidden states and scores of one sentence are
-150 KB): they would be read hardly twice, and fill the memory.
+step, in an order that depends on nothing but the text: a training that resumes after a break finds
+the same numbers, bit for bit. Large sets are not cached (hidden states and scores of one sentence
+are 150 KB): they would be read hardly twice, and fill the memory.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,102 +16,115 @@ from torch.nn import functional as F
 
 from core.events import Preparing
 from core.experiment import Experiment
-from core.models.heads import NOT_A_TOKEN
-from core.training.batches import Batch, Encoded, evaluation_batches, lengths
-from core.training.distill import Outputs, run_with_outputs
+from core.models.family import Batch, Encoded, Family, Outputs, Trace
+from core.training.batches import evaluation_batches
+from core.training.distill import traces_of
 
-READINGS = 3  # so often each example must be read, on the average, before keeping is worth it
+READINGS = 3  # how often each example must be read, on average, before caching is worth it
 MOST_BYTES = 256 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Said:
-    """The outputs for one example of `tokens` real tokens: logits (classes,) or (2, tokens), hidden
-    states (L+1, tokens, hidden), scores (L, heads, tokens, tokens), attention outputs
-    (L or 0, tokens, hidden)."""
-
-    logits: Tensor
-    hidden: Tensor
-    scores: Tensor
-    attended: Tensor
+_Row = Outputs  # of one example: traces of batch size 1, cut to its real units
 
 
-class KeptOutputs:
+class CachedOutputs:
     """A teacher's outputs for all rows of a split, in their order."""
 
-    def __init__(self, rows: Sequence[Said]) -> None:
+    def __init__(self, rows: Sequence[_Row]) -> None:
         self._rows = rows
 
     def of(self, batch: Batch) -> Outputs:
-        """What `run_with_outputs` gives, but for rounding and for padding, which no loss sees."""
-        tokens = batch.attention_mask.shape[1]
+        """What the family's `forward` gives, but for rounding and for padding, which no loss
+        sees."""
         rows = [self._rows[row] for row in batch.examples.tolist()]
-        missing = [tokens - row.hidden.shape[1] for row in rows]
-        pairs = list(zip(rows, missing, strict=True))
+        first = rows[0]
         return Outputs(
-            logits=torch.stack([_padded_logits(row.logits, more) for row, more in pairs]),
-            hidden=_layers([F.pad(row.hidden, (0, 0, 0, more)) for row, more in pairs]),
-            scores=_layers([F.pad(row.scores, (0, more, 0, more)) for row, more in pairs]),
-            attended=_layers([F.pad(row.attended, (0, 0, 0, more)) for row, more in pairs]),
+            answers={name: _joined([row.answers[name] for row in rows]) for name in first.answers},
+            traces={
+                name: tuple(map(_joined, zip(*(row.traces[name] for row in rows), strict=True)))
+                for name in first.traces
+            },
         )
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all that is kept."""
-        parts = (part for r in self._rows for part in (r.logits, r.hidden, r.scores, r.attended))
-        return sum(part.nbytes for part in parts)
+        """Bytes of everything that is cached."""
+        return sum(trace.value.nbytes for row in self._rows for trace in _all_traces(row))
 
 
-def are_worth_keeping(experiment: Experiment, config, train: Encoded) -> bool:
+def _all_traces(row: _Row) -> list[Trace]:
+    return [*row.answers.values(), *(trace for every in row.traces.values() for trace in every)]
+
+
+def are_worth_caching(experiment: Experiment, family: Family, config, train: Encoded) -> bool:
     """Whether these steps read each example often enough, and all outputs fit. Only experiment and
     text decide, never the machine: the same experiment gives the same student everywhere."""
     read = experiment.train.steps * experiment.train.batch_size
-    return read >= READINGS * len(train) and kept_bytes(experiment, config, train) <= MOST_BYTES
+    if read < READINGS * len(train):
+        return False
+    return cached_bytes(experiment, family, config, train) <= MOST_BYTES
 
 
-def kept_bytes(experiment: Experiment, config, train: Encoded) -> int:
-    """What keeping would take, without the logits."""
-    layers, width = config.num_hidden_layers, config.hidden_size
-    states = layers + 1 + (layers if experiment.distill.attention_outputs else 0)
-    tokens = lengths(train).astype(float)
-    scores = layers * config.num_attention_heads * tokens**2
-    return int(4 * (states * width * tokens + scores).sum())
+def cached_bytes(experiment: Experiment, family: Family, config, train: Encoded) -> int:
+    """What caching would take, without the answers."""
+    return family.trace_bytes(config, train.units, traces_of(family, experiment.distill))
 
 
-def keep_outputs(
-    experiment: Experiment, teacher, train: Encoded
-) -> Generator[Preparing, None, KeptOutputs | None]:
+def cache_outputs(
+    experiment: Experiment, family: Family, teacher, train: Encoded
+) -> Generator[Preparing, None, CachedOutputs | None]:
     """Have the teacher read every row once, in the precision of the training; None where that is
-    not worth it. What is kept is the generator's return value."""
-    if not are_worth_keeping(experiment, teacher.config, train):
+    not worth it. The cache is the generator's return value."""
+    if not are_worth_caching(experiment, family, teacher.config, train):
         return None
-    rows: dict[int, Said] = {}
+    wanted = traces_of(family, experiment.distill)
+    rows: dict[int, _Row] = {}
     low = experiment.train.precision == "bf16"
-    for batch in evaluation_batches(train):
+    for batch in evaluation_batches(family, train):
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=low):
-            outputs = run_with_outputs(teacher, batch.inputs, experiment.distill)
+            outputs = family.forward(teacher, batch, wanted)
         for place, row in enumerate(batch.examples.tolist()):
-            rows[row] = _one(outputs, place, int(batch.attention_mask[place].sum()))
+            rows[row] = _one(outputs, place)
         yield Preparing(text="The teacher reads the examples", done=len(rows), total=len(train))
-    return KeptOutputs([rows[row] for row in range(len(train))])
+    return CachedOutputs([rows[row] for row in range(len(train))])
 
 
-def _one(outputs: Outputs, place: int, tokens: int) -> Said:
-    logits = outputs.logits[place]
-    states = [state[place, :tokens] for state in outputs.hidden]
-    attended = [output[place, :tokens] for output in outputs.attended]
-    return Said(
-        logits=(logits[:, :tokens] if logits.dim() == 2 else logits).clone(),
-        hidden=torch.stack(states),
-        scores=torch.stack([score[place, :, :tokens, :tokens] for score in outputs.scores]),
-        attended=torch.stack(attended) if attended else states[0].new_empty(0, *states[0].shape),
+def _one(outputs: Outputs, place: int) -> _Row:
+    kept: dict[int, Trace] = {}  # one trace may stand under two names
+
+    def cut(trace: Trace) -> Trace:
+        if id(trace) not in kept:
+            kept[id(trace)] = _cut(trace, place)
+        return kept[id(trace)]
+
+    return Outputs(
+        answers={name: cut(trace) for name, trace in outputs.answers.items()},
+        traces={name: tuple(map(cut, every)) for name, every in outputs.traces.items()},
     )
 
 
-def _padded_logits(logits: Tensor, more: int) -> Tensor:
-    return F.pad(logits, (0, more), value=NOT_A_TOKEN) if logits.dim() == 2 else logits
+def _cut(trace: Trace, place: int) -> Trace:
+    value = trace.value[place : place + 1]
+    lengths = tuple(each[place : place + 1] for each in trace.lengths)
+    for axis, length in zip(trace.axes, lengths, strict=True):
+        value = value.narrow(axis, 0, int(length))
+    return replace(trace, value=value.clone(), lengths=lengths)
 
 
-def _layers(rows: list[Tensor]) -> tuple[Tensor, ...]:
-    """For each layer what all rows have; rows (layers, ...) -> layers x (rows, ...)."""
-    return torch.stack(rows, dim=1).unbind(0)
+def _joined(rows: Sequence[Trace]) -> Trace:
+    """Traces of single examples, padded to the longest of them, as one of the batch."""
+    first = rows[0]
+    lengths = tuple(torch.cat(each) for each in zip(*(row.lengths for row in rows), strict=True))
+    longest = {axis: int(each.max()) for axis, each in zip(first.axes, lengths, strict=True)}
+    return replace(
+        first,
+        value=torch.cat([_padded(row, longest) for row in rows]),
+        lengths=lengths,
+    )
+
+
+def _padded(row: Trace, longest: Mapping[int, int]) -> Tensor:
+    missing = [0] * (2 * row.value.dim())
+    for axis, length in longest.items():
+        missing[2 * (row.value.dim() - 1 - axis) + 1] = length - row.value.shape[axis]
+    return F.pad(row.value, missing, value=row.padding)

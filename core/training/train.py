@@ -12,17 +12,20 @@ way, test once at the end; nothing is selected on either.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
+from core.families import find_family
 from core.machine import check_precision, describe
 from core.models.ahead import quantize_ahead
+from core.models.family import Batch
 from core.models.student import (
     build_student,
     enter_stage,
@@ -36,92 +39,231 @@ from core.results import Result
 from core.tasks.base import find_task, prepare
 from core.teacher_folders import load_card
 from core.training.averaging import Averaging
-from core.training.batches import Batch, training_batches
-from core.training.checkpoints import OTHER_VERSION, UnfitCheckpoint
-from core.training.distill import Losses, losses, run_with_outputs
+from core.training.batches import training_batches
+from core.training.checkpoints import OTHER_VERSION, Checkpoint, UnfitCheckpoint, check_origin
+from core.training.distill import losses, total, traces_of
 from core.training.layer_reports import layer_reports
-from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
-from core.training.resume import Keeper, going_on
-from core.training.score_book import ScoreBook
+from core.training.resume import Checkpointer, resume_or_start
+from core.training.scores import Scores
 from core.training.student_files import write_student
-from core.training.teacher_outputs import KeptOutputs, keep_outputs
+from core.training.task_data import TaskData, encode_task
+from core.training.teacher_outputs import CachedOutputs, cache_outputs
 from core.training.watching import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pupils:
-    """The two models of a distillation, and the text that they read."""
+class DistillationPair:
+    """The two models of a distillation and the data that they read; `cached` are the teacher's
+    outputs, where caching them is worth it."""
 
     teacher: PreTrainedModel
     student: PreTrainedModel
-    lesson: Lesson
-    said: KeptOutputs | None = None  # by the teacher, where that is kept
+    data: TaskData
+    cached: CachedOutputs | None = None
 
 
 def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
-    before `Finished`; and on the way checkpoints, from which the training goes on (see `resume`).
+    before `Finished`; and on the way checkpoints, from which the training resumes (see `resume`).
     Raises InputError for whatever a person can mend (no data, no teacher, diverged, disk full).
     """
-    yield from going_on(
-        lambda keeper: _train(experiment, folder, keeper), folder, experiment.run_id
+    yield from resume_or_start(
+        lambda resumed: _train(experiment, folder, resumed), folder, experiment.run_id
     )
 
 
-def _train(experiment: Experiment, folder: Path | None, keeper: Keeper) -> Generator[Event]:
-    began = time.perf_counter() - keeper.seconds
-    pupils = yield from prepare_pupils(experiment)
-    keeper.begin(pupils.lesson, pupils.teacher)
-    book = ScoreBook(pupils.lesson)
-    yield from _first_scores(experiment, pupils, book, keeper)
-    train_began = time.perf_counter() - keeper.seconds
-    yield from _steps(experiment, pupils, book, keeper)
-    train_seconds = time.perf_counter() - train_began
-    yield from book.tests("student", pupils.student)
+def _train(
+    experiment: Experiment, folder: Path | None, resumed: Checkpoint | None
+) -> Generator[Event]:
+    began = time.perf_counter()
+    earlier = resumed.seconds if resumed else 0.0
+    pair = yield from prepare_pair(experiment)
+    scores = Scores(pair.data)
+    if resumed is None:
+        yield from _first_scores(experiment, pair, scores)
+    else:
+        check_origin(resumed, pair.data, pair.teacher)
+        _recall_first_scores(scores, resumed)
+    train_began = time.perf_counter()
+    yield from _steps(experiment, pair, scores, folder, resumed)
+    train_seconds = earlier + time.perf_counter() - train_began
+    yield from scores.tests("student", pair.student)
     origin = origin_of(experiment.task, experiment.model)
-    packed = to_bytes(pupils.student, experiment, origin=origin)
+    packed = to_bytes(pair.student, experiment, origin=origin)
     if folder is not None:
-        write_student(folder, pupils.student, packed, book.arrays())
-    seconds = (train_seconds, time.perf_counter() - began)
-    yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
+        write_student(folder, pair.student, packed, scores.arrays())
+    seconds = (train_seconds, earlier + time.perf_counter() - began)
+    yield Finished(result=_result(experiment, pair, scores, len(packed), seconds))
+
+
+def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, DistillationPair]:
+    """Load teacher, student and data; they are the generator's return value."""
+    check_precision(experiment.train.precision)
+    task, family = find_task(experiment.task), find_family()
+    yield Preparing(text="Loading the teacher")
+    teacher = load_teacher(experiment.task, experiment.model)
+    torch.manual_seed(experiment.seed)
+    student = build_student(teacher, experiment.quant)
+    set_dropout(student, experiment.train.dropout)
+    yield from prepare(task)
+    tokenizer = teacher_tokenizer(experiment.task, experiment.model)
+    data = yield from encode_task(
+        task, family, teacher, tokenizer, experiment.train, experiment.seed
+    )
+    return DistillationPair(teacher=teacher, student=student, data=data)
 
 
 def _first_scores(
-    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
+    experiment: Experiment, pair: DistillationPair, scores: Scores
 ) -> Iterator[Event]:
-    """What teacher and untrained student say; recalled where the training goes on."""
-    if keeper.goes_on:
-        try:
-            book.recall(keeper.recalled())
-        except KeyError as error:
-            raise UnfitCheckpoint(OTHER_VERSION) from error
-    else:
-        for who in ("teacher", "untrained"):
-            model = pupils.teacher if who == "teacher" else pupils.student
-            yield from book.all_splits(who, model)
-        yield Started(
-            run_id=experiment.run_id,
-            total_steps=experiment.train.steps,
-            train_examples=len(pupils.lesson.train),
-            teacher_dev=book.first("teacher", "dev"),
-            untrained_dev=book.first("untrained", "dev"),
-        )
-    keeper.remember(book.said())
+    """Score the teacher, and the student before its first step."""
+    yield from scores.all_splits("teacher", pair.teacher)
+    yield from scores.all_splits("untrained", pair.student)
+    yield Started(
+        run_id=experiment.run_id,
+        total_steps=experiment.train.steps,
+        train_examples=len(pair.data.train),
+        teacher_dev=scores.first("teacher", "dev"),
+        untrained_dev=scores.first("untrained", "dev"),
+    )
+
+
+def _recall_first_scores(scores: Scores, resumed: Checkpoint) -> None:
+    try:
+        scores.recall(resumed.predictions())
+    except KeyError as error:
+        raise UnfitCheckpoint(OTHER_VERSION) from error
+
+
+def _steps(
+    experiment: Experiment,
+    pair: DistillationPair,
+    scores: Scores,
+    folder: Path | None,
+    resumed: Checkpoint | None,
+) -> Iterator[Event]:
+    """The training loop: data, step, checkpoint, dev score. The last step is followed by one."""
+    recipe, student, data = experiment.train, pair.student, pair.data
+    cached = yield from cache_outputs(experiment, data.family, pair.teacher, data.train)
+    pair = replace(pair, cached=cached)
+    optimizer = Optimizer(student, recipe)
+    averaging = Averaging(student, recipe.averaging, recipe.steps)
+    watch = Watch(student=student, steps=recipe.steps)
+    done = resumed.step if resumed else 0
+    enter_stage(student, experiment.quant, bits_at(max(1, done), experiment))
+    checkpointer = Checkpointer(
+        folder,
+        experiment.run_id,
+        inputs=(data, pair.teacher),
+        learning=(student, optimizer),
+        others={"averaging": averaging, "watch": watch},
+        predictions=scores.predictions(),
+        resumed=resumed,
+    )
+    if done and _is_due(done, experiment):  # its score was lost with the process
+        yield from _dev_score(done, pair, scores, optimizer)
+    batches = training_batches(
+        data.family, data.train, recipe.batch_size, experiment.seed, skip=done
+    )
+    for step in range(done + 1, recipe.steps + 1):
+        enter_stage(student, experiment.quant, bits_at(step, experiment))
+        watched = watch.expect(step)
+        events: list[Event] = [training_step(experiment, pair, optimizer, next(batches), step)]
+        if watched:
+            events.append(watch.look(step))
+        _average(averaging, optimizer, step, recipe.steps)
+        yield from checkpointer.after_step(events, step)
+        if _is_due(step, experiment):
+            yield from _dev_score(step, pair, scores, optimizer)
+
+
+def _is_due(step: int, experiment: Experiment) -> bool:
+    """Whether a dev score follows this step."""
+    recipe = experiment.train
+    return step % recipe.evaluate_every == 0 or step == recipe.steps
+
+
+def _dev_score(
+    step: int, pair: DistillationPair, scores: Scores, optimizer: Optimizer
+) -> Iterator[Event]:
+    optimizer.finish()
+    yield from scores.split("student", pair.student, "dev")
+    yield Evaluated(step=step, split="dev", score=scores.first("student", "dev"))
+
+
+def _average(averaging: Averaging, optimizer: Optimizer, step: int, steps: int) -> None:
+    """Collect the weights of this step, and put their mean in place after the last one."""
+    if averaging.wants(step):
+        optimizer.finish()
+        averaging.take()
+    if step == steps:
+        optimizer.finish()
+        averaging.settle()
+
+
+def bits_at(step: int, experiment: Experiment) -> int:
+    """Bit width for `step` (1-based): the stage's, or 2 in the last stage (`enter_stage` raises it
+    to the matrix's own)."""
+    stages = (*experiment.quant.stages, 2)
+    return stages[(step - 1) * len(stages) // experiment.train.steps]
+
+
+def training_step(
+    experiment: Experiment,
+    pair: DistillationPair,
+    optimizer: Optimizer,
+    batch: Batch,
+    step: int,
+) -> StepDone:
+    """One step of algorithm 1 on one batch; `step` counts from 1."""
+    began = time.perf_counter()
+    pair.student.train()
+    terms = batch_losses(experiment, pair, batch)
+    loss = total(terms, experiment.distill)
+    rate = descend(optimizer, loss, step, experiment.train)
+    hand_over_second_moments(pair.student, optimizer.second_moments())
+    return StepDone(
+        step=step,
+        total_steps=experiment.train.steps,
+        loss=float(loss.detach()),
+        learning_rate=rate,
+        tokens=int(batch.units.sum()),
+        seconds=time.perf_counter() - began,
+        **{name: float(term.detach()) for name, term in terms.items()},
+    )
+
+
+def batch_losses(
+    experiment: Experiment, pair: DistillationPair, batch: Batch
+) -> Mapping[str, Tensor]:
+    """The losses of one batch by name; forward in bfloat16 where the recipe says so."""
+    family, recipe = pair.data.family, experiment.distill
+    wanted = traces_of(family, recipe)
+    low = experiment.train.precision == "bf16"
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        with torch.no_grad():
+            if pair.cached is None:
+                teacher = family.forward(pair.teacher, batch, wanted)
+            else:
+                teacher = pair.cached.of(batch)
+        quantize_ahead(pair.student)
+        student = family.forward(pair.student, batch, wanted)
+    return losses(student, teacher, batch.labels, recipe, family, pair.data.target)
 
 
 def _result(
     experiment: Experiment,
-    pupils: Pupils,
-    book: ScoreBook,
+    pair: DistillationPair,
+    scores: Scores,
     size_bytes_packed: int,
     seconds: tuple[float, float],
 ) -> Result:
     """The result; `seconds` of the training loop and of everything."""
-    student, teacher = book.first("student", "test"), book.first("teacher", "test")
-    untrained = book.first("untrained", "test")
+    student, teacher = scores.first("student", "test"), scores.first("teacher", "test")
+    untrained = scores.first("untrained", "test")
     return Result(
         run_id=experiment.run_id,
         task=experiment.task,
@@ -134,117 +276,17 @@ def _result(
         untrained_score=untrained.value,
         untrained_standard_error=untrained.standard_error,
         test_examples=student.examples,
-        dev_score=book.first("student", "dev").value,
-        teacher_dev_score=book.first("teacher", "dev").value,
-        size_bytes_float32=4 * sum(p.numel() for p in pupils.teacher.parameters()),
+        dev_score=scores.first("student", "dev").value,
+        teacher_dev_score=scores.first("teacher", "dev").value,
+        size_bytes_float32=4 * sum(p.numel() for p in pair.teacher.parameters()),
         size_bytes_packed=size_bytes_packed,
         steps=experiment.train.steps,
         train_seconds=seconds[0],
         total_seconds=seconds[1],
         machine=describe(torch.get_num_threads()),
-        layers=layer_reports(pupils.student),
-        scores=book.measured(),
-        threshold=book.threshold("student"),
-        data_revision=pupils.lesson.revision,
+        layers=layer_reports(pair.student),
+        scores=scores.measured(),
+        threshold=scores.threshold("student"),
+        data_revision=pair.data.revision,
         model_revision=load_card(experiment.task, experiment.model).model_revision,
     )
-
-
-def prepare_pupils(experiment: Experiment) -> Generator[Preparing, None, Pupils]:
-    """Load teacher, student and text; they are the generator's return value."""
-    check_precision(experiment.train.precision)
-    task = find_task(experiment.task)
-    yield Preparing(text="Loading the teacher")
-    teacher = load_teacher(experiment.task, experiment.model)
-    torch.manual_seed(experiment.seed)
-    student = build_student(teacher, experiment.quant)
-    set_dropout(student, experiment.train.dropout)
-    yield from prepare(task)
-    tokenizer = teacher_tokenizer(experiment.task, experiment.model)
-    lesson = yield from tokenize(task, teacher, tokenizer, experiment.train, experiment.seed)
-    return Pupils(teacher=teacher, student=student, lesson=lesson)
-
-
-def _steps(
-    experiment: Experiment, pupils: Pupils, book: ScoreBook, keeper: Keeper
-) -> Iterator[Event]:
-    """The training loop; the last step is followed by a dev score."""
-    recipe = experiment.train
-    said = yield from keep_outputs(experiment, pupils.teacher, pupils.lesson.train)
-    pupils = replace(pupils, said=said)
-    optimizer = Optimizer(pupils.student, recipe)
-    averaging = Averaging(pupils.student, recipe.averaging, recipe.steps)
-    watch = Watch(student=pupils.student, steps=recipe.steps)
-    enter_stage(pupils.student, experiment.quant, bits_at(max(1, keeper.step), experiment))
-    done = keeper.restore(pupils.student, optimizer, averaging=averaging, watch=watch)
-    batches = training_batches(pupils.lesson.train, recipe.batch_size, experiment.seed, skip=done)
-    for step in range(done, recipe.steps + 1):
-        if step > done:
-            enter_stage(pupils.student, experiment.quant, bits_at(step, experiment))
-            watched = watch.expect(step)
-            told: list[Event] = [
-                training_step(experiment, pupils, optimizer, next(batches), step),
-                *([watch.look(step)] if watched else []),
-            ]
-            if averaging.wants(step):
-                optimizer.finish()
-                averaging.take()
-            if step == recipe.steps:
-                optimizer.finish()
-                averaging.settle()
-            yield from keeper.tell(told, step)
-        if step and (step % recipe.evaluate_every == 0 or step == recipe.steps):
-            optimizer.finish()
-            yield from book.split("student", pupils.student, "dev")
-            yield Evaluated(step=step, split="dev", score=book.first("student", "dev"))
-
-
-def bits_at(step: int, experiment: Experiment) -> int:
-    """The bits of the stage that `step` (from 1) falls into; 2 in the last: what a matrix has."""
-    stages = (*experiment.quant.stages, 2)
-    return stages[(step - 1) * len(stages) // experiment.train.steps]
-
-
-def training_step(
-    experiment: Experiment,
-    pupils: Pupils,
-    optimizer: Optimizer,
-    batch: Batch,
-    step: int,
-) -> StepDone:
-    """One step of algorithm 1 on one batch; `step` counts from 1."""
-    began = time.perf_counter()
-    pupils.student.train()
-    parts = batch_losses(experiment, pupils, batch)
-    loss = parts.total(experiment.distill)
-    rate = descend(optimizer, loss, step, experiment.train)
-    hand_over_second_moments(pupils.student, optimizer.second_moments())
-    return StepDone(
-        step=step,
-        total_steps=experiment.train.steps,
-        loss=float(loss.detach()),
-        hidden=float(parts.hidden.detach()),
-        attention=float(parts.attention.detach()),
-        logits=float(parts.logits.detach()),
-        labels=float(parts.labels.detach()),
-        attention_maps=float(parts.attention_maps.detach()),
-        attention_outputs=float(parts.attention_outputs.detach()),
-        learning_rate=rate,
-        tokens=int(batch.attention_mask.sum()),
-        seconds=time.perf_counter() - began,
-    )
-
-
-def batch_losses(experiment: Experiment, pupils: Pupils, batch: Batch) -> Losses:
-    """The losses of one batch; forward in bfloat16 where the recipe says so."""
-    low = experiment.train.precision == "bf16"
-    with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        with torch.no_grad():
-            teacher = (
-                run_with_outputs(pupils.teacher, batch.inputs, experiment.distill)
-                if pupils.said is None
-                else pupils.said.of(batch)
-            )
-        quantize_ahead(pupils.student)
-        student = run_with_outputs(pupils.student, batch.inputs, experiment.distill)
-    return losses(student, teacher, batch.attention_mask, batch.labels, experiment.distill)

@@ -14,7 +14,7 @@ from core.models.student import build_student
 from core.training.batches import training_batches
 from core.training.train import train
 from tests.conftest import tiny_model, with_train
-from tests.core.test_watching import pupils_of
+from tests.core.test_watching import pair_of
 
 
 def test_the_released_student_is_a_ternary_one(monkeypatch):
@@ -43,7 +43,7 @@ def test_the_released_gradient_stops_where_something_was_clipped(lab):
 
 
 def test_padding_to_64_tokens_changes_no_text(lab):
-    batch = next(training_batches(pupils_of(lab.experiment).lesson.train, 5, 0))
+    batch = next(training_batches(BERT, pair_of(lab.experiment).data.train, 5, 0))
     rows = len(batch.labels)
     wide = padded(batch)
     tokens = batch.input_ids.shape[1]

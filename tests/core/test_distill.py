@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.experiment import DistillRecipe
-from core.models.heads import NOT_A_TOKEN
+from core.families.bert.heads import NOT_A_TOKEN
 from core.training.distill import (
     Losses,
     Outputs,

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from core.api.models import source_of_teacher
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
+from core.families.bert.heads import HEADS, NOT_A_TOKEN, head_class, logits_of, output_names
 from core.models.anatomy import part_of
-from core.models.heads import HEADS, NOT_A_TOKEN, head_class, logits_of, output_names
 from core.models.student import build_student, weight_quantizers
 from core.models.teachers import (
     list_teachers,

@@ -12,7 +12,7 @@ from core import api
 from core.errors import InputError
 from core.events import StepDone, Taught
 from core.experiment import Teaching, TrainRecipe
-from core.models.heads import HEADS
+from core.families.bert.heads import HEADS
 from core.models.loading import (
     files_of,
     has_trained_head,

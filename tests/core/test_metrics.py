@@ -5,14 +5,14 @@ import warnings
 
 import numpy as np
 import pytest
+from core.tasks.metrics import METRICS, STATISTICS, correct, score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from core.errors import InputError
-from core.tasks.answers import exact_match, normalized, word_f1
-from core.tasks.metrics import METRICS, STATISTICS, correct, score
+from core.targets.answers import exact_match, normalized, word_f1
 
 classes = st.integers(1, 4).flatmap(
     lambda count: st.lists(

@@ -16,12 +16,12 @@ from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe, TrainRecipe
 from core.models.teachers import load_teacher, save_teacher
 from core.runs.store import Run
-from core.tasks.answers import word_f1
+from core.targets.answers import word_f1
+from core.targets.span import Answers
 from core.tasks.base import Task, find_task, folder, load
 from core.tasks.splits import save_splits
 from core.training.batches import encode_split
 from core.training.evaluate import split_predictions
-from core.training.spans import Answers
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model, tiny_tokenizer
 from tests.core.hub_files import SQUAD_V2, glue_rows, squad_rows
 

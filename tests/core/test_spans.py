@@ -9,10 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.tasks.answers import word_f1
-from core.training import spans
-from core.training.batches import Encoded, collate, encode_spans, evaluation_batches
-from core.training.spans import (
+from core.targets.answers import word_f1
+from core.targets.span import (
     Answers,
     Windows,
     best_of_windows,
@@ -21,6 +19,8 @@ from core.training.spans import (
     positions,
     spans_of_row,
 )
+from core.training import spans
+from core.training.batches import Encoded, collate, encode_spans, evaluation_batches
 from tests.conftest import BAD, GOOD, WORDS, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()

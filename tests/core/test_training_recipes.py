@@ -15,7 +15,7 @@ from core.training.averaging import Averaging
 from core.training.optimizer import Optimizer, learning_rate_at
 from core.training.train import bits_at, train
 from tests.conftest import with_quant, with_train
-from tests.core.test_watching import pupils_of
+from tests.core.test_watching import pair_of
 
 
 def test_new_options_leave_the_names_of_old_runs_alone():
@@ -41,14 +41,14 @@ def test_schedules_after_the_warm_up():
 
 
 def test_clipping_bounds_all_gradients_together_those_of_rows_too(lab):
-    pupils = pupils_of(lab.experiment)
-    optimizer = Optimizer(pupils.student, TrainRecipe(clip=0.5))
+    pair = pair_of(lab.experiment)
+    optimizer = Optimizer(pair.student, TrainRecipe(clip=0.5))
     (table,) = optimizer.tables.values()
     rows = table.read(torch.tensor([3, 5]))
     rows.grad = torch.full_like(rows, 2.0)
-    weight = next(p for p in pupils.student.parameters() if p.requires_grad)
+    weight = next(p for p in pair.student.parameters() if p.requires_grad)
     weight.grad = torch.full_like(weight, 1.0)
-    for p in pupils.student.parameters():
+    for p in pair.student.parameters():
         if p.requires_grad and p.grad is None:
             p.grad = torch.zeros_like(p)
     norm = math.sqrt(4.0 * rows.numel() + weight.numel())
@@ -97,8 +97,8 @@ def test_a_staged_training_quantizes_with_more_bits_first(lab, method):
     assert first.threshold is None
     assert last.threshold is not None
     assert first.zeros < 0.1 < last.zeros
-    pupils = pupils_of(experiment)
-    assert {q.bits for _, _, q in weight_quantizers(pupils.student)} == {2, 4}
+    pair = pair_of(experiment)
+    assert {q.bits for _, _, q in weight_quantizers(pair.student)} == {2, 4}
 
 
 def test_a_stage_that_the_rule_does_not_know_is_refused(lab):
@@ -109,8 +109,8 @@ def test_a_stage_that_the_rule_does_not_know_is_refused(lab):
 
 
 def test_dropout_disturbs_the_student_in_training_only(lab):
-    calm = pupils_of(with_train(lab.experiment, dropout=0.0))
-    noisy = pupils_of(with_train(lab.experiment, dropout=0.5))
+    calm = pair_of(with_train(lab.experiment, dropout=0.0))
+    noisy = pair_of(with_train(lab.experiment, dropout=0.5))
     ids = torch.tensor([[2, 7, 9, 3]])
     with torch.no_grad():
         assert torch.equal(calm.student(ids).logits, noisy.student(ids).logits)
@@ -129,7 +129,7 @@ def test_losses_on_maps_and_outputs_are_learned(lab):
 
 
 def texts_learned_from(experiment):
-    return {tuple(ids) for ids in pupils_of(experiment).lesson.train.input_ids}
+    return {tuple(ids) for ids in pair_of(experiment).data.train.inputs["input_ids"]}
 
 
 def test_a_training_may_have_fewer_examples(lab):
@@ -140,11 +140,11 @@ def test_a_training_may_have_fewer_examples(lab):
     assert drawn < everything
     assert texts_learned_from(replace(few, seed=1)) not in (drawn, everything)
     assert texts_learned_from(with_train(few, examples=10**6)) == everything
-    assert len(pupils_of(with_train(few, steps=1, batch_size=4)).lesson.train) == 4
+    assert len(pair_of(with_train(few, steps=1, batch_size=4)).data.train) == 4
 
 
 def test_copies_are_made_of_the_examples_there_are(lab):
     few = with_train(lab.experiment, steps=1000, examples=10)
     copied = with_train(few, augment=True, augment_copies=2)
-    assert len(pupils_of(copied).lesson.train) == 30
+    assert len(pair_of(copied).data.train) == 30
     assert texts_learned_from(few) <= texts_learned_from(copied)

@@ -7,13 +7,13 @@ from core.events import StepDone, WeightsSeen
 from core.models.student import weight_quantizers
 from core.training.batches import training_batches
 from core.training.optimizer import Optimizer
-from core.training.train import prepare_pupils, train, training_step
+from core.training.train import prepare_pair, train, training_step
 from core.training.watching import BINS, LOOKS, Watch
 from tests.conftest import with_quant, with_train
 
 
-def pupils_of(experiment):
-    preparing = prepare_pupils(experiment)
+def pair_of(experiment):
+    preparing = prepare_pair(experiment)
     while True:
         try:
             next(preparing)
@@ -30,18 +30,18 @@ def test_a_look_against_quantizing_before_and_after_the_step(lab, method, granul
         weight_granularity=granularity,
         embedding_granularity=granularity,
     )
-    pupils = pupils_of(experiment)
-    optimizer = Optimizer(pupils.student, experiment.train)
-    batches = training_batches(pupils.lesson.train, 8, 0)
-    watch = Watch(student=pupils.student, steps=20)
+    pair = pair_of(experiment)
+    optimizer = Optimizer(pair.student, experiment.train)
+    batches = training_batches(pair.data.train, 8, 0)
+    watch = Watch(student=pair.student, steps=20)
     for step in range(1, 10):
         assert not watch.expect(step)
-        training_step(experiment, pupils, optimizer, next(batches), step)
-    matrices = [each for each in weight_quantizers(pupils.student) if "word" not in each[0]]
+        training_step(experiment, pair, optimizer, next(batches), step)
+    matrices = [each for each in weight_quantizers(pair.student) if "word" not in each[0]]
     before = {name: quantizer.peek(weight).codes for name, weight, quantizer in matrices}
     assert watch.expect(10)
-    training_step(experiment, pupils, optimizer, next(batches), 10)
-    after = {n: q.peek(w) for n, w, q in weight_quantizers(pupils.student)}
+    training_step(experiment, pair, optimizer, next(batches), 10)
+    after = {n: q.peek(w) for n, w, q in weight_quantizers(pair.student)}
     weights = {name: weight for name, weight, _ in matrices}
     seen = {state.name: state for state in watch.look(10).matrices}
     assert set(seen) == set(after)
@@ -69,6 +69,6 @@ def test_looking_changes_nothing(lab, method, monkeypatch):
 
 
 def test_a_long_training_is_looked_at_as_often_as_is_said(lab):
-    student = pupils_of(lab.experiment).student
+    student = pair_of(lab.experiment).student
     watch = Watch(student=student, steps=2000)
     assert sum(watch.expect(step) for step in range(1, 2001)) == LOOKS

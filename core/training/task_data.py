@@ -1,4 +1,4 @@
-"""Text made ready for a training: tokenized splits, and no more of train than will be read."""
+"""A task made ready for a training: encoded splits, and no more of train than will be read."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -8,19 +8,24 @@ import numpy as np
 
 from core.events import Preparing
 from core.experiment import TrainRecipe
+from core.models.family import Encoded, Family
+from core.targets.base import Target
+from core.targets.registry import find_target
 from core.tasks.base import Task, load
 from core.training.augment import augmented, draw_rows
-from core.training.batches import Encoded, encode_split
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """A task's splits as tokens; `more` pairs the names of further test splits with them."""
+class TaskData:
+    """A task's splits, encoded for a family; `more` pairs the names of further test splits with
+    them."""
 
     task: Task
+    target: Target
+    family: Family
     train: Encoded
     dev: Encoded
     test: Encoded
@@ -28,10 +33,10 @@ class Lesson:
     more: tuple[tuple[str, Encoded], ...] = field(default=())
 
 
-def tokenize(
-    task: Task, model: Any, tokenizer: Any, recipe: TrainRecipe, seed: int
-) -> Generator[Preparing, None, Lesson]:
-    """Load and tokenize a prepared task for `model`; the lesson is the generator's return value.
+def encode_task(
+    task: Task, family: Family, model: Any, tokenizer: Any, recipe: TrainRecipe, seed: int
+) -> Generator[Preparing, None, TaskData]:
+    """Load and encode a prepared task for `model`; the data is the generator's return value.
 
     Texts are cut to the recipe's tokens and to what the model can read. Where the recipe limits
     the examples, or all steps together read fewer than there are, a random part of them, drawn
@@ -39,10 +44,11 @@ def tokenize(
     copies.
     """
     yield Preparing(text="Tokenizing")
-    splits, limit = load(task), min(recipe.max_tokens, model.config.max_position_embeddings)
+    splits, limit = load(task), min(recipe.max_tokens, family.longest(model.config))
+    target = find_target(task.kind)
 
     def encoded(dataset: "Dataset") -> Encoded:
-        return encode_split(tokenizer, dataset, task, limit)
+        return target.encode(family, tokenizer, dataset, task, limit)
 
     needed = recipe.steps * recipe.batch_size
     train = _part(splits.train, recipe.examples or len(splits.train), seed)
@@ -51,8 +57,10 @@ def tokenize(
         train = yield from augmented(train, task, recipe, drawn, model, tokenizer, seed)
     else:
         train = _part(train, needed, seed)
-    return Lesson(
+    return TaskData(
         task=task,
+        target=target,
+        family=family,
         train=encoded(train),
         dev=encoded(splits.dev),
         test=encoded(splits.test),

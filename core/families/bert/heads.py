@@ -11,8 +11,6 @@ Losses and metrics see only these logits; a weight file tells by its names which
 from collections.abc import Iterable
 from typing import Any
 
-import torch
-from torch import Tensor
 from transformers import BertForQuestionAnswering, BertForSequenceClassification
 
 from core.errors import InputError
@@ -40,11 +38,3 @@ def head_class(names: Iterable[str]) -> Any:
         if name in HEAD_WEIGHTS:
             return HEAD_WEIGHTS[name]
     raise InputError(f"There is no head among the weights ({' or '.join(HEAD_WEIGHTS)}).")
-
-
-def logits_of(output: Any, mask: Tensor) -> Tensor:
-    """The logits of a model's output; mask (batch, tokens) is 1 on real tokens."""
-    if "start_logits" not in output:
-        return output.logits
-    logits = torch.stack([output.start_logits, output.end_logits], dim=1)
-    return logits.masked_fill(mask[:, None] == 0, NOT_A_TOKEN)

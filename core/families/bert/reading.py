@@ -1,0 +1,107 @@
+"""Text to BERT's numbers: word pieces, the two texts of a pair told apart by their types.
+
+A pair whose second text (a passage) is longer than the model can read is cut into windows that
+overlap, each of them
+
+    [CLS] first [SEP] part of the second [SEP]
+
+so that one window starts 128 tokens after the other (Devlin et al. 2019; PAPER 3: stride 128).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.models.family import Batch, Encoded, Windows
+from core.models.loading import tokenized
+
+IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"
+STRIDE = 128
+FIRST_TOKENS = 64  # of the first text in a window
+
+
+def encode(tokenizer: Any, columns: Sequence[list[str]], limit: int) -> Encoded:
+    """Tokenize one column of texts, or two (pairs), cut to `limit` tokens; no labels."""
+    tokens = tokenized(
+        tokenizer,
+        *columns,
+        truncation=True,
+        max_length=limit,
+        padding=False,
+        return_token_type_ids=True,
+    )
+    return _encoded(tokens[IDS], tokens[TYPES])
+
+
+def _encoded(
+    ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], about: Any = None
+) -> Encoded:
+    units = np.array([len(row) for row in ids], dtype=np.int64)
+    return Encoded(inputs={IDS: ids, TYPES: types}, units=units, about=about)
+
+
+def windows(tokenizer: Any, first: list[str], second: list[str], limit: int) -> Encoded:
+    """Pairs as windows of at most `limit` tokens; `about` says what each row is a window of."""
+    asked = tokenized(tokenizer, first, add_special_tokens=False)[IDS]
+    read = tokenized(tokenizer, list(second), add_special_tokens=False, return_offsets_mapping=True)
+    start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
+    ids, types, example, begins, offsets = [], [], [], [], []
+    for number, (question, passage) in enumerate(zip(asked, read[IDS], strict=True)):
+        head = [*start, *question[: min(FIRST_TOKENS, limit // 2)], *end]
+        room = max(1, limit - len(head) - len(end))
+        places = np.asarray(read["offset_mapping"][number], dtype=np.int64).reshape(-1, 2)
+        for begin in _starts(len(passage), room):
+            part = passage[begin : begin + room]
+            ids.append([*head, *part, *end])
+            types.append([0] * len(head) + [1] * (len(part) + 1))
+            example.append(number)
+            begins.append(len(head))
+            offsets.append(places[begin : begin + room])
+    about = Windows(
+        example=np.array(example),
+        first=np.array(begins),
+        offsets=offsets,
+        contexts=second,
+        accepted=[()] * len(second),
+    )
+    return _encoded(ids, types, about)
+
+
+def _starts(tokens: int, room: int) -> list[int]:
+    """Where windows of `room` tokens begin; the last one reaches the end of the passage."""
+    step = min(STRIDE, max(1, room // 2))
+    return [0, *range(step, max(0, tokens - room) + step, step)] if tokens > room else [0]
+
+
+def made_up_batch(config: Any, rows: int, tokens: int) -> Batch:
+    """Random words, always the same ones: `rows` texts of `tokens` each, or as many as the model
+    reads."""
+    draw = torch.Generator().manual_seed(0)
+    tokens = min(tokens, config.max_position_embeddings)
+    ids = torch.randint(1, config.vocab_size, (rows, tokens), generator=draw)
+    return Batch(
+        inputs={IDS: ids, TYPES: torch.zeros_like(ids), MASK: torch.ones_like(ids)},
+        units=torch.full((rows,), tokens),
+        labels={},
+        examples=torch.arange(rows),
+    )
+
+
+def collate(encoded: Encoded, rows: np.ndarray) -> Batch:
+    """The batch of these rows, padded with token 0 to the longest of them."""
+    longest = int(encoded.units[rows].max())
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    for place, row in enumerate(rows):
+        tokens = encoded.inputs[IDS][row]
+        ids[place, : len(tokens)] = torch.tensor(tokens)
+        types[place, : len(tokens)] = torch.tensor(encoded.inputs[TYPES][row])
+        mask[place, : len(tokens)] = 1
+    return Batch(
+        inputs={IDS: ids, TYPES: types, MASK: mask},
+        units=torch.from_numpy(encoded.units[rows]),
+        labels={name: torch.from_numpy(every[rows]) for name, every in encoded.labels.items()},
+        examples=torch.from_numpy(np.asarray(rows)),
+    )

@@ -1,0 +1,101 @@
+"""A number: logits (examples, 1) are the prediction itself, labels numbers (examples,)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.metrics import Metric
+from core.targets.base import LOGITS, Target, logits_of_rows, never_refuse, rows_are_examples
+from core.targets.classes import encode_texts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.models.family import Encoded, Head, Reader, Trace
+
+LABEL = "value"
+
+
+def pearson(predictions: np.ndarray, references: np.ndarray) -> float:
+    """Correlation of values (column 0 of predictions)."""
+    return _correlation(predictions[:, 0].astype(np.float64), references.astype(np.float64))
+
+
+def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
+    """Correlation of ranks; equal values share their mean rank."""
+    return _correlation(_ranks(predictions[:, 0]), _ranks(references))
+
+
+def _correlation(left: np.ndarray, right: np.ndarray) -> float:
+    left, right = left - left.mean(), right - right.mean()
+    spread = np.sqrt((left @ left) * (right @ right))
+    return float(left @ right / spread) if spread else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[places]
+
+
+def head(labels: tuple[str, ...]) -> "Head":
+    """One output."""
+    from core.models.family import Head
+
+    return Head(outputs=("value",))
+
+
+def encode(reader: "Reader", processor: Any, dataset: Any, task: Any, limit: int) -> "Encoded":
+    """A row for each example; labels are the column "label"."""
+    columns = [list(dataset[column]) for column in task.texts]
+    labels = np.asarray(list(dataset["label"]), dtype=np.float32)
+    return replace(reader.encode(processor, columns, limit), labels={LABEL: labels})
+
+
+def label_loss(answers: "Mapping[str, Trace]", labels: "Mapping[str, Tensor]") -> "Tensor":
+    """Squared error."""
+    from torch.nn import functional as F
+
+    return F.mse_loss(answers[LOGITS].value[:, 0], labels[LABEL])
+
+
+def teacher_loss(
+    student: "Mapping[str, Trace]", teacher: "Mapping[str, Trace]", temperature: float
+) -> "Tensor":
+    """Squared difference; a value has no temperature."""
+    from torch.nn import functional as F
+
+    return F.mse_loss(student[LOGITS].value, teacher[LOGITS].value)
+
+
+def judged(predictions: np.ndarray, encoded: "Encoded", threshold: float) -> tuple[Any, Any]:
+    """Predicted and true values."""
+    return predictions, encoded.labels[LABEL]
+
+
+def kept_labels(encoded: "Encoded") -> np.ndarray:
+    """The true values."""
+    return encoded.labels[LABEL]
+
+
+TARGET = Target(
+    name="value",
+    words="a number",
+    metrics=(
+        Metric(name="pearson", title="Pearson correlation", unit="x 100", of_all=pearson),
+        Metric(name="spearman", title="rank correlation (Spearman)", unit="x 100", of_all=spearman),
+    ),
+    pipeline_tag="text-classification",
+    head=head,
+    encode=encode,
+    encode_texts=encode_texts,
+    label_loss=label_loss,
+    teacher_loss=teacher_loss,
+    of_rows=logits_of_rows,
+    of_examples=rows_are_examples,
+    threshold=never_refuse,
+    judged=judged,
+    kept_labels=kept_labels,
+)
