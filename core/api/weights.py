@@ -136,7 +136,7 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
 
 
 def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
-    from core.tasks.base import load
+    from core.tasks.prepare import load
     from core.training.batches import encode_split
 
     dataset = getattr(load(opened.task), split)

@@ -21,7 +21,7 @@ from core.events import Preparing
 from core.export.scoring import encoded_for
 from core.packed.contents import Contents, assemble
 from core.packed.engine import build_engine
-from core.tasks.base import find_task
+from core.tasks.registry import find_task
 from core.training.batches import Batch, Encoded, collate, lengths
 from core.training.evaluate import batch_logits
 

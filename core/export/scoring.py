@@ -5,7 +5,8 @@ import torch
 from core.models.teachers import teacher_tokenizer
 from core.packed.contents import Contents, assemble
 from core.results import Score
-from core.tasks.base import find_task, load
+from core.tasks.prepare import load
+from core.tasks.registry import find_task
 from core.training.batches import Encoded, encode_split
 from core.training.evaluate import scores_of, split_predictions
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.models.loading import tokenized
-from core.tasks.base import Task
+from core.tasks.task import Task
 from core.training.spans import Windows, encode_windows, positions
 
 WINDOW_BATCHES = 50

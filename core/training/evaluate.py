@@ -9,8 +9,8 @@ from core.events import Preparing
 from core.models.heads import logits_of
 from core.results import Score
 from core.tasks.answers import word_f1
-from core.tasks.base import Task
 from core.tasks.metrics import score
+from core.tasks.task import Task
 from core.training.batches import Batch, Encoded, evaluation_batches
 from core.training.spans import Answers, best_of_windows, best_threshold, spans_of_row
 

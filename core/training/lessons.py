@@ -8,7 +8,8 @@ import numpy as np
 
 from core.events import Preparing
 from core.experiment import TrainRecipe
-from core.tasks.base import Task, load
+from core.tasks.prepare import load
+from core.tasks.task import Task
 from core.training.augment import augmented, draw_rows
 from core.training.batches import Encoded, encode_split
 

@@ -32,7 +32,9 @@ from core.models.loading import (
 )
 from core.models.teachers import save_teacher, shared_embedding_of
 from core.results import Measured, Score, TeacherCard
-from core.tasks.base import Task, find_task, prepare
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
+from core.tasks.task import Task
 from core.training.batches import Batch, training_batches
 from core.training.distill import label_loss
 from core.training.evaluate import scores_of, split_predictions, threshold_for

@@ -23,17 +23,13 @@ from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
 from core.machine import check_precision, describe
 from core.models.ahead import quantize_ahead
-from core.models.student import (
-    build_student,
-    enter_stage,
-    hand_over_second_moments,
-    set_dropout,
-)
+from core.models.student import build_student, enter_stage, hand_over_second_moments, set_dropout
 from core.models.teachers import load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
 from core.results import Result
-from core.tasks.base import find_task, prepare
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
 from core.teacher_folders import load_card
 from core.training.averaging import Averaging
 from core.training.batches import Batch, training_batches

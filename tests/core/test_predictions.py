@@ -17,8 +17,10 @@ from core.experiment import Experiment, QuantRecipe, TrainRecipe
 from core.models.teachers import load_teacher, save_teacher
 from core.runs.store import Run
 from core.tasks.answers import word_f1
-from core.tasks.base import Task, find_task, folder, load
+from core.tasks.prepare import folder, load
+from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
+from core.tasks.task import Task
 from core.training.batches import encode_split
 from core.training.evaluate import split_predictions
 from core.training.spans import Answers
