@@ -29,7 +29,8 @@ from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner
 from core.runs.store import Run, read_folder, run_folder
-from core.tasks.base import find_task, folder
+from core.tasks.prepare import folder
+from core.tasks.registry import find_task
 from core.tasks.sources import Row
 from core.tasks.splits import save_splits
 

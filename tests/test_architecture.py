@@ -6,6 +6,7 @@ The order of the rooms is read from the docstring of `core/__init__.py`.
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def test_a_room_imports_only_from_rooms_above_it(path):
         if parts[0] == "core":
             assert order.index(parts[1]) <= here, f"{name_of(path)} imports {name}"
         assert parts[0] not in ("pages", "app", "tests"), f"{name_of(path)} imports {name}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_files() -> dict[str, set[str]]:
+    """For each file of core the files that it imports, at its top or inside functions."""
+    modules = {module_of(path): path for path in CORE}
+    graph = {}
+    for module, path in modules.items():
+        names = imports(path)  # "core.tables.limits" is a file, "core.errors.shown" is in one
+        owners = {name if name in modules else name.rpartition(".")[0] for name in names}
+        graph[module] = owners & modules.keys()
+    return graph
+
+
+def test_no_file_imports_itself_through_others():
+    graph = imported_files()
+    assert graph["core.tasks.registry"] >= {"core.errors", "core.tasks.own_data"}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 @each(CORE)

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from core.analysis.weights import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
-from core.models.family import Batch, Family
+from core.family import Batch, Family
 from core.models.student import build_student, quantized_weights
 from core.quantizers.importance import FLOOR
 from core.targets.base import Target

@@ -9,10 +9,10 @@ from core.events import Preparing
 from core.experiment import TrainRecipe
 
 if TYPE_CHECKING:
-    from core.tables.reading import Table
-    from core.tasks.base import Task
+    from core.tables.table import Table
     from core.tasks.checking import Checked
     from core.tasks.plans import Plan
+    from core.tasks.task import Task
 
 SHOWN_EXAMPLES, SHOWN_COPIES = 5, 3
 Copies = list[tuple[str, tuple[str, ...]]]
@@ -23,7 +23,8 @@ def examples(task: str, count: int = SHOWN_EXAMPLES) -> list[dict[str, str]]:
 
     Raises InputError when the task's text is not on this computer.
     """
-    from core.tasks.base import find_task, load
+    from core.tasks.prepare import load
+    from core.tasks.registry import find_task
 
     found = find_task(task)
     dev = load(found).dev
@@ -49,7 +50,8 @@ def augmented_examples(
     cannot be used.
     """
     from core.models.teachers import load_teacher, teacher_tokenizer
-    from core.tasks.base import find_task, load
+    from core.tasks.prepare import load
+    from core.tasks.registry import find_task
     from core.training.augment import augmented
 
     found = find_task(task)
@@ -83,42 +85,42 @@ def read_files(paths: "Sequence[Path]") -> "Table":
 
 def guess_plan(table: "Table", title: str) -> "Plan":
     """What its columns probably mean. Raises InputError when no label or text can be found."""
-    from core.tasks.own_data import guess
+    from core.tasks.guessing import guess
 
     return guess(table, title)
 
 
 def label_kind(table: "Table", column: str) -> str:
     """Whether a column looks like "classes" or like a "value"."""
-    from core.tasks import own_data
+    from core.tasks import guessing
 
-    return own_data.label_kind(table, column)
+    return guessing.label_kind(table, column)
 
 
 def length_of(table: "Table", texts: tuple[str, ...]) -> int:
     """The usual length in tokens that holds nearly all texts of these columns."""
-    from core.tasks import own_data
+    from core.tasks import guessing
 
-    return own_data.length_of(table, texts)
+    return guessing.length_of(table, texts)
 
 
 def class_names(table: "Table", column: str) -> tuple[str, ...]:
     """The different labels of a column, in order."""
-    from core.tasks import own_data
+    from core.tasks import checking
 
-    return own_data.class_names(table, column)
+    return checking.class_names(table, column)
 
 
 def check_rows(table: "Table", plan: "Plan") -> "Checked":
     """Which rows fit the plan, and which do not. Raises InputError when the plan does not fit."""
-    from core.tasks.own_data import check
+    from core.tasks.checking import check
 
     return check(table, plan)
 
 
 def bad_rows(checked: "Checked") -> tuple[str, ...]:
     """The first twenty rows that do not fit, in words, and how many more there are."""
-    from core.tasks.own_data import told
+    from core.tasks.checking import told
 
     return told(checked.bad)
 

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.runs.store import Run
 
 if TYPE_CHECKING:
-    from core.tasks.base import Task
+    from core.tasks.task import Task
 
 WHO = ("teacher", "untrained", "student")
 LARGEST = 50
@@ -59,7 +59,8 @@ def disagreements(run: Run) -> list[Disagreement]:
 
     Raises InputError when the run has no predictions or the text is not on this computer.
     """
-    from core.tasks.base import find_task, load
+    from core.tasks.prepare import load
+    from core.tasks.registry import find_task
 
     assert run.experiment is not None
     task = find_task(run.experiment.task)

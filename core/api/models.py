@@ -9,10 +9,10 @@ from core.experiment import Experiment, QuantRecipe
 from core.runs.store import Run
 
 if TYPE_CHECKING:
-    from core.models.family import Family
+    from core.family import Family
     from core.packed.contents import Contents
     from core.targets.base import Target
-    from core.tasks.base import Task
+    from core.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
     import torch
 
     from core.models.teachers import teacher_tokenizer
-    from core.tasks.base import find_task
+    from core.tasks.registry import find_task
 
     torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))

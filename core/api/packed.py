@@ -133,7 +133,8 @@ def _student(run: Run, kind: ExportKind) -> "Student":
     """A run's student with all that its card needs; scored as stored where the text is here."""
     from core.export.files import Student
     from core.packed.origin import origin_of
-    from core.tasks.base import find_task, is_prepared
+    from core.tasks.prepare import is_prepared
+    from core.tasks.registry import find_task
 
     if run.experiment is None or run.state != "finished":
         raise InputError(f"Run {run.run_id} is {run.state}; only a finished run can be exported.")

@@ -10,7 +10,7 @@ from core.api.models import OpenModel
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from core.models.family import Batch, Encoded
+    from core.family import Batch, Encoded
 
 MAX_CHARACTERS = 20_000
 NO_ANSWER = "(no answer)"

@@ -13,14 +13,14 @@ from core.runs.store import Run
 
 if TYPE_CHECKING:
     from core.quantizers.registry import Rule
-    from core.tasks.base import Task
+    from core.tasks.task import Task
 
 
 def tasks() -> "dict[str, Task]":
     """All tasks by name."""
-    from core.tasks import base
+    from core.tasks import registry
 
-    return base.tasks()
+    return registry.tasks()
 
 
 def rules() -> "dict[str, Rule]":
@@ -108,7 +108,8 @@ def default_experiment(task: str = "") -> Experiment:
 def default_teaching(task: str, model: str, fine_tune: bool = True) -> Teaching:
     """Fine-tuning with the task's lengths and batch; three epochs where its text is here, but
     at least 800 and at most 3,000 steps."""
-    from core.tasks.base import find_task, is_prepared, load
+    from core.tasks.prepare import is_prepared, load
+    from core.tasks.registry import find_task
 
     usual = Teaching(task=task, model=model, fine_tune=fine_tune)
     train = _suited(usual.train, task)
@@ -121,7 +122,7 @@ def default_teaching(task: str, model: str, fine_tune: bool = True) -> Teaching:
 def has_trained_head(task: str, model: str) -> bool:
     """Whether a folder holds a checkpoint that could be the task's teacher as it is."""
     from core.models.loading import has_trained_head
-    from core.tasks.base import find_task
+    from core.tasks.registry import find_task
 
     found = find_task(task)
     return has_trained_head(model, found.kind, found.labels)
@@ -130,7 +131,7 @@ def has_trained_head(task: str, model: str) -> bool:
 def _suited(recipe: TrainRecipe, name: str) -> TrainRecipe:
     """The recipe with the lengths, batch and copies of the task."""
     from core.machine import fastest_precision
-    from core.tasks.base import find_task
+    from core.tasks.registry import find_task
 
     task = find_task(name)
     return replace(
@@ -145,7 +146,7 @@ def _suited(recipe: TrainRecipe, name: str) -> TrainRecipe:
 def check(experiment: Experiment) -> None:
     """Raise InputError when the experiment names a task, teacher, method or bits that are not."""
     from core.quantizers.registry import check as check_rule
-    from core.tasks.base import find_task
+    from core.tasks.registry import find_task
     from core.teacher_folders import load_card
 
     task = find_task(experiment.task)
@@ -172,7 +173,7 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
 def _submit_teaching(teaching: Teaching, again: bool) -> Run:
     """Start making a teacher, or return the run that does or did. One whose teacher was replaced
     or deleted since is made again. Raises InputError for an unknown task."""
-    from core.tasks.base import find_task
+    from core.tasks.registry import find_task
 
     find_task(teaching.task)
     known = store.find_run(teaching.run_id)
@@ -187,15 +188,16 @@ def stop(run_id: str) -> None:
 
 def is_prepared(task: str) -> bool:
     """Whether the text of a task is on this computer."""
-    from core.tasks.base import find_task
-    from core.tasks.base import is_prepared as prepared
+    from core.tasks.prepare import is_prepared as prepared
+    from core.tasks.registry import find_task
 
     return prepared(find_task(task))
 
 
 def prefetch(task: str, model: str = "") -> Generator[Preparing]:
     """Bring the text of a task, and the files of a model, to this computer."""
-    from core.tasks.base import find_task, prepare
+    from core.tasks.prepare import prepare
+    from core.tasks.registry import find_task
 
     yield from prepare(find_task(task))
     if model:

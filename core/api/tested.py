@@ -14,7 +14,7 @@ class Tested:
     are spans and the passages are not on this computer."""
 
     def __init__(self, run: Run) -> None:
-        from core.tasks.base import find_task
+        from core.tasks.registry import find_task
 
         assert run.result is not None
         self.metric, self.task_name = run.result.metric, run.result.task
@@ -65,6 +65,6 @@ class Tested:
         )
 
     def _split(self, name: str) -> Any:
-        from core.tasks.base import load
+        from core.tasks.prepare import load
 
         return getattr(load(self._task), name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.analysis.sensitivity import FewRows, MatrixError
     from core.analysis.weights import WeightView
-    from core.models.family import Encoded
+    from core.family import Encoded
 
 RANKING_SENTENCES = 64
 IMPORTANCE_SENTENCES = 256
@@ -143,7 +143,7 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
 
 
 def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
-    from core.tasks.base import load
+    from core.tasks.prepare import load
 
     dataset = getattr(load(opened.task), split)
     chosen = dataset.select(range(min(count, len(dataset))))

@@ -21,10 +21,10 @@ from core.errors import InputError
 from core.events import Preparing
 from core.export.scoring import encoded_for
 from core.families import find_family
-from core.models.family import Batch, Encoded
+from core.family import Batch, Encoded
 from core.packed.contents import Contents, assemble
 from core.packed.engine import build_engine
-from core.tasks.base import find_task
+from core.tasks.registry import find_task
 from core.training.evaluate import answers_of
 
 BATCH = 50

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from core.family import Batch
 from core.models.anatomy import is_attention, part_of
 from core.models.attention import NAME, AttentionQuantizers
-from core.models.family import Batch
 
 CLIP, TOKENS, DROPOUT = 2.5, 64, 0.1
 

@@ -21,11 +21,12 @@ import numpy as np
 
 from core.bench.as_released import padded, released_student
 from core.experiment import DistillRecipe, Experiment, QuantRecipe
+from core.family import Batch
 from core.machine import peak_resident_bytes
-from core.models.family import Batch
 from core.training.batches import training_batches
 from core.training.optimizer import Optimizer
-from core.training.train import DistillationPair, prepare_pair, training_step
+from core.training.pair import DistillationPair, prepare_pair
+from core.training.train import training_step
 
 WARM_UP = 3
 MEMORY_STEPS = 30

@@ -13,7 +13,7 @@ from core.packed.choices import FLOAT32
 from core.packed.contents import Contents
 from core.records import to_plain
 from core.results import Result, Score
-from core.tasks.base import Task
+from core.tasks.task import Task
 
 MIB = 2**20
 PIPELINES = {

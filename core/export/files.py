@@ -25,7 +25,7 @@ from core.packed.origin import tokenizer_file
 from core.places import replacing
 from core.records import to_plain
 from core.results import Result, Score
-from core.tasks.base import Task
+from core.tasks.task import Task
 
 # Not `model.safetensors`: transformers passes over a `quant_method` that it does not know with a
 # warning and would give a model of random weights. Without that name it refuses.

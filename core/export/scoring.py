@@ -5,12 +5,13 @@ from functools import partial
 import torch
 
 from core.families import find_family
-from core.models.family import Encoded
+from core.family import Encoded
 from core.models.teachers import teacher_tokenizer
 from core.packed.contents import Contents, assemble
 from core.results import Score
 from core.targets import find_target
-from core.tasks.base import find_task, load
+from core.tasks.prepare import load
+from core.tasks.registry import find_task
 from core.training.evaluate import answers_of, scores_of, split_predictions
 
 

@@ -1,4 +1,4 @@
-"""Architectures, one module each; see `core.models.family.Family` for what a module has."""
+"""Architectures, one module each; see `core.family.Family` for what a module has."""
 
 from core.families.registry import find_family
 

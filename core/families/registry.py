@@ -6,7 +6,7 @@ from functools import cache
 from typing import cast
 
 from core.errors import one_of
-from core.models.family import Family
+from core.family import Family
 
 USUAL = "bert"
 

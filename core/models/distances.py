@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.models.family import Trace
+from core.family import Trace
 
 LOWEST = -1e9  # a score that leaves no probability
 

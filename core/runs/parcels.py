@@ -26,8 +26,8 @@ from core.experiment import Experiment, Teaching
 from core.places import local, replacing, shipped
 from core.runs.locks import is_held
 from core.runs.record import CHECKPOINT_FILE, lines_until
-from core.tasks.base import find_task
-from core.tasks.base import folder as text_of
+from core.tasks.prepare import folder as text_of
+from core.tasks.registry import find_task
 from core.teacher_folders import load_card, teacher_folder
 from core.training.checkpoint_header import step_kept
 

@@ -29,7 +29,8 @@ from core.runs.limits import MEMORY, limits
 from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
 from core.runs.store import mark_begun, read_order, stop_asked
-from core.tasks.base import find_task, prepare
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LISTEN_SECONDS = 0.1

@@ -1,1 +1,4 @@
-"""Files of people as tables: CSV, TSV, JSON lines, Parquet, SQuAD's JSON. Start at `reading`."""
+"""Files of people as tables: CSV, TSV, JSON Lines, Parquet, SQuAD's JSON.
+
+Start at `reading`, which hands a file to the reader of its format; a `table` is what comes out.
+"""

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.tables.limits import check_cells, check_columns, check_rows, check_size
-from core.tables.reading import Table
+from core.tables.table import Table
 from core.tables.values import Row
 
 BATCH_ROWS = 10_000

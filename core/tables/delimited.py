@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import InputError, shown
 from core.tables.limits import check_columns, check_rows, decoded
-from core.tables.reading import BadRow, Table
+from core.tables.table import BadRow, Table
 from core.tables.values import Row
 
 DELIMITERS = (",", ";", "\t", "|")

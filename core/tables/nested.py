@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.tables.limits import check_cells, check_columns, check_rows, decoded
-from core.tables.reading import BadRow, Table
+from core.tables.table import BadRow, Table
 from core.tables.values import Row, described
 
 SEPARATORS = b",[{"

@@ -8,82 +8,32 @@ file useless (not text, no header, too large) raises InputError.
 """
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
 from core.errors import InputError, shown
+from core.tables import columnar, delimited, nested
 from core.tables.limits import COMPRESSED, check_rows, check_size, listed, unpacked
-from core.tables.values import Row
+from core.tables.table import Table
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """A row that cannot be used: where it is, in the words of its file, and why."""
-
-    line: int
-    reason: str
-    unit: str = "line"
-    file: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.unit} {self.line}: {self.reason}"
-        return f"{self.file}, {place}" if self.file else place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table:
-    """The rows of a file, or of several with the same columns.
-
-    rows     a value for each column: text from CSV and TSV; text, number, truth value, list,
-             object or None from JSON; text, number, truth value or None from Parquet
-    lines    for each row the line of its file where it starts (`unit` says what is counted)
-    broken   the rows that could not be read
-    digest   SHA-256 of the file, unpacked
-    files    (name, number of rows) of each file when there are several
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    rows: list[Row]
-    lines: list[int]
-    broken: tuple[BadRow, ...] = ()
-    unit: str = "line"
-    digest: str = ""
-    files: tuple[tuple[str, int], ...] = ()
-
-    def bad_row(self, index: int, reason: str) -> BadRow:
-        """Why row number `index` cannot be used, as a BadRow that names its place."""
-        file = ""
-        if self.files:
-            ends = list(accumulate(count for _, count in self.files))
-            file = self.files[bisect_right(ends, index)][0]
-        return BadRow(line=self.lines[index], reason=reason, unit=self.unit, file=file)
-
-
-def _readers() -> dict[str, Callable[[str, bytes], Table]]:
-    from core.tables import columnar, delimited, nested  # they import this file
-
-    return {
-        ".csv": delimited.read_csv,
-        ".tsv": delimited.read_tsv,
-        ".jsonl": nested.read_json_lines,
-        ".json": nested.read_json,
-        ".parquet": columnar.read_parquet,
-    }
+READERS: dict[str, Callable[[str, bytes], Table]] = {
+    ".csv": delimited.read_csv,
+    ".tsv": delimited.read_tsv,
+    ".jsonl": nested.read_json_lines,
+    ".json": nested.read_json,
+    ".parquet": columnar.read_parquet,
+}
 
 
 def file_kind(filename: str) -> str:
     """The extension that says how to read the file, ".csv" for "A.CSV.gz"; InputError otherwise."""
     extension = Path(filename.lower().removesuffix(COMPRESSED)).suffix
-    known = _readers()
-    if extension not in known:
+    if extension not in READERS:
         raise InputError(
             f"{shown(filename)} has a format that cannot be read here. Save the data as one of: "
-            f"{', '.join(known)}; each may be compressed as {COMPRESSED}."
+            f"{', '.join(READERS)}; each may be compressed as {COMPRESSED}."
         )
     return extension
 
@@ -112,7 +62,7 @@ def read_files(paths: Sequence[Path]) -> Table:
 
 def _parsed(filename: str, data: bytes) -> Table:
     name = Path(filename).name
-    reader = _readers()[file_kind(filename)]
+    reader = READERS[file_kind(filename)]
     if not data.strip():
         raise InputError(f"{name} is empty.")
     table = reader(name, data)

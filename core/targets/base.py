@@ -17,7 +17,7 @@ from core.metrics import Metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.models.family import Encoded, Head, Reader, Trace
+    from core.family import Encoded, Head, Reader, Trace
 
 ALWAYS_ANSWER = 1e9  # a threshold that no gap between two scores reaches
 LOGITS = "logits"

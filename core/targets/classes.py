@@ -18,7 +18,7 @@ from core.targets.base import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.models.family import Encoded, Head, Reader, Trace
+    from core.family import Encoded, Head, Reader, Trace
 
 LABEL = "class"
 
@@ -59,7 +59,7 @@ def matthews(predictions: np.ndarray, references: np.ndarray) -> float:
 
 def head(labels: tuple[str, ...]) -> "Head":
     """An output for each class."""
-    from core.models.family import Head
+    from core.family import Head
 
     return Head(outputs=labels)
 

@@ -20,7 +20,7 @@ from core.targets.base import ALWAYS_ANSWER, LOGITS, Target, soft_cross_entropy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.models.family import Encoded, Head, Reader, Trace, Windows
+    from core.family import Encoded, Head, Reader, Trace, Windows
 
 LABEL = "span"
 ANSWER_TOKENS = 30
@@ -129,7 +129,7 @@ def word_f1s(predictions: Sequence[str], references: Sequence[tuple[str, ...]]) 
 
 def head(labels: tuple[str, ...]) -> "Head":
     """Start and end, for each token."""
-    from core.models.family import Head
+    from core.family import Head
 
     return Head(outputs=("start", "end"), per_unit=True)
 

@@ -13,7 +13,7 @@ from core.targets.classes import encode_texts
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.models.family import Encoded, Head, Reader, Trace
+    from core.family import Encoded, Head, Reader, Trace
 
 LABEL = "value"
 
@@ -42,7 +42,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 def head(labels: tuple[str, ...]) -> "Head":
     """One output."""
-    from core.models.family import Head
+    from core.family import Head
 
     return Head(outputs=("value",))
 

@@ -1,1 +1,1 @@
-"""Tasks: what is learned, from which text. One family a file; start reading at `base`."""
+"""Tasks: what is learned, from which text. One family a file; start reading at `task`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import InputError, shown
 from core.tables.limits import MAX_NAME, check_characters
-from core.tables.reading import BadRow, Table
+from core.tables.table import BadRow, Table
 from core.tables.values import as_text, described, number
 from core.tasks.plans import ANSWERS, MAX_CLASSES, STARTS, Plan, check_plan
 from core.tasks.sources import Row

@@ -13,8 +13,8 @@ Repeated texts are left out everywhere, so nothing is in train and test at once.
 
 from core.errors import InputError
 from core.tasks.archives import Archive, member
-from core.tasks.base import Task, register
 from core.tasks.sources import FromArchive, Row
+from core.tasks.task import Task
 
 VADER = Archive(
     requirement="vaderSentiment==3.3.2",
@@ -52,21 +52,19 @@ def parse_movie_sentiment() -> dict[str, list[Row]]:
     return {"train": rows}
 
 
-register(
-    Task(
-        name="movie-sentiment",
-        title="Movie sentiment",
-        description="Is a sentence from a film review positive or negative?",
-        labels=("negative", "positive"),
-        metrics=("accuracy",),
-        source=FromArchive(archive=VADER, parse=parse_movie_sentiment),
-        citation="Hutto and Gilbert, VADER, ICWSM 2014 (10,605 rated Rotten Tomatoes sentences)",
-        examples=(
-            ("A quiet film that stays with you for days.",),
-            ("Two hours of noise, and not one joke that lands.",),
-            ("It could have been good, and that is the saddest thing about it.",),
-        ),
-    )
+MOVIE_SENTIMENT = Task(
+    name="movie-sentiment",
+    title="Movie sentiment",
+    description="Is a sentence from a film review positive or negative?",
+    labels=("negative", "positive"),
+    metrics=("accuracy",),
+    source=FromArchive(archive=VADER, parse=parse_movie_sentiment),
+    citation="Hutto and Gilbert, VADER, ICWSM 2014 (10,605 rated Rotten Tomatoes sentences)",
+    examples=(
+        ("A quiet film that stays with you for days.",),
+        ("Two hours of noise, and not one joke that lands.",),
+        ("It could have been good, and that is the saddest thing about it.",),
+    ),
 )
 
 
@@ -76,23 +74,21 @@ def parse_sentiment_strength() -> dict[str, list[Row]]:
     return {"train": [{"text": text, "label": rating} for text, rating in rows.items()]}
 
 
-register(
-    Task(
-        name="sentiment-strength",
-        title="Sentiment strength",
-        description="How positive is a text, from -4 (terrible) to +4 (wonderful)?",
-        kind="value",
-        metrics=("pearson", "spearman"),
-        source=FromArchive(archive=VADER, parse=parse_sentiment_strength),
-        citation="Hutto and Gilbert, VADER, ICWSM 2014 (13,098 rated tweets, Amazon reviews and "
-        "New York Times editorials)",
-        copies=30,
-        examples=(
-            ("The battery died after two days, and nobody answers the phone.",),
-            ("Best purchase I have made this year!",),
-            ("The committee will meet again on Thursday.",),
-        ),
-    )
+SENTIMENT_STRENGTH = Task(
+    name="sentiment-strength",
+    title="Sentiment strength",
+    description="How positive is a text, from -4 (terrible) to +4 (wonderful)?",
+    kind="value",
+    metrics=("pearson", "spearman"),
+    source=FromArchive(archive=VADER, parse=parse_sentiment_strength),
+    citation="Hutto and Gilbert, VADER, ICWSM 2014 (13,098 rated tweets, Amazon reviews and "
+    "New York Times editorials)",
+    copies=30,
+    examples=(
+        ("The battery died after two days, and nobody answers the phone.",),
+        ("Best purchase I have made this year!",),
+        ("The committee will meet again on Thursday.",),
+    ),
 )
 
 ORANGE = Archive(
@@ -142,20 +138,20 @@ def _articles(split: str) -> list[Row]:
     return rows
 
 
-register(
-    Task(
-        name="news-topic",
-        title="News topic",
-        description="Which of eight topics is a news agency's report about?",
-        labels=TOPIC_TITLES,
-        metrics=("accuracy", "macro-f1"),
-        source=FromArchive(archive=ORANGE, parse=parse_news_topic),
-        citation="Reuters-21578 R8 (7,612 reports of 1987, standard split), lower-cased",
-        max_tokens=128,
-        examples=(
-            ("the company said fourth quarter net profit rose to five mln dlrs from four mln",),
-            ("opec ministers meet in vienna to set a new output ceiling of mln barrels a day",),
-            ("the central bank lent money to the market and left its discount rate unchanged",),
-        ),
-    )
+NEWS_TOPIC = Task(
+    name="news-topic",
+    title="News topic",
+    description="Which of eight topics is a news agency's report about?",
+    labels=TOPIC_TITLES,
+    metrics=("accuracy", "macro-f1"),
+    source=FromArchive(archive=ORANGE, parse=parse_news_topic),
+    citation="Reuters-21578 R8 (7,612 reports of 1987, standard split), lower-cased",
+    max_tokens=128,
+    examples=(
+        ("the company said fourth quarter net profit rose to five mln dlrs from four mln",),
+        ("opec ministers meet in vienna to set a new output ceiling of mln barrels a day",),
+        ("the central bank lent money to the market and left its discount rate unchanged",),
+    ),
 )
+
+TASKS = (MOVIE_SENTIMENT, SENTIMENT_STRENGTH, NEWS_TOPIC)

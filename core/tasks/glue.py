@@ -6,8 +6,8 @@ Lengths and batch are the paper's (PAPER 3): 64 tokens for single sentences, 128
 
 from typing import TYPE_CHECKING
 
-from core.tasks.base import Task, register
 from core.tasks.hub import FromHub
+from core.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +37,7 @@ def _glue(
 SINGLE = ("sentence",)
 TWO_SENTENCES = ("sentence1", "sentence2")
 
-register(
+TASKS = (
     Task(
         name="cola",
         title="CoLA",
@@ -50,9 +50,7 @@ register(
         batch_size=16,
         copies=30,
         examples=(("The book was read by me.",), ("The book was by me read.",)),
-    )
-)
-register(
+    ),
     Task(
         name="sst2",
         title="SST-2",
@@ -64,9 +62,7 @@ register(
         citation=CITATION,
         copies=20,
         examples=(("warm , funny and wise",), ("a long , joyless evening",)),
-    )
-)
-register(
+    ),
     Task(
         name="mrpc",
         title="MRPC",
@@ -81,9 +77,7 @@ register(
         examples=(
             ("Shares rose 3 percent on Monday.", "On Monday the stock gained three percent."),
         ),
-    )
-)
-register(
+    ),
     Task(
         name="stsb",
         title="STS-B",
@@ -96,9 +90,7 @@ register(
         max_tokens=128,
         copies=30,
         examples=(("A girl plays the flute.", "Somebody is making music."),),
-    )
-)
-register(
+    ),
     Task(
         name="qqp",
         title="QQP",
@@ -111,9 +103,7 @@ register(
         max_tokens=128,
         copies=10,
         examples=(("How do I learn to swim?", "What is the best way to learn swimming?"),),
-    )
-)
-register(
+    ),
     Task(
         name="mnli",
         title="MNLI",
@@ -136,9 +126,7 @@ register(
         max_tokens=128,
         copies=10,
         examples=(("The museum is closed on Mondays.", "One can visit the museum every day."),),
-    )
-)
-register(
+    ),
     Task(
         name="qnli",
         title="QNLI",
@@ -151,9 +139,7 @@ register(
         max_tokens=128,
         copies=20,
         examples=(("When was the bridge built?", "The bridge was opened to traffic in 1932."),),
-    )
-)
-register(
+    ),
     Task(
         name="rte",
         title="RTE",
@@ -166,5 +152,5 @@ register(
         max_tokens=128,
         copies=30,
         examples=(("Anna sold her boat to Carl.", "Carl owns a boat."),),
-    )
+    ),
 )

@@ -13,7 +13,7 @@ from itertools import pairwise, permutations
 from core.errors import InputError, shown
 from core.tables.limits import MAX_NAME
 from core.tables.nested import SQUAD_COLUMNS
-from core.tables.reading import Table
+from core.tables.table import Table
 from core.tables.values import as_text, number
 from core.tasks.checking import class_names
 from core.tasks.plans import Plan

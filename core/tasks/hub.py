@@ -18,6 +18,8 @@ from core.errors import InputError
 from core.events import Preparing
 from core.hub import snapshot
 from core.places import cache
+from core.tasks import embedded
+from core.tasks.own_data import own_tasks
 from core.tasks.sources import Reading
 
 if TYPE_CHECKING:
@@ -83,7 +85,5 @@ class FromHub:
 
 
 def _instead() -> str:
-    from core.tasks.base import tasks
-
-    names = [task.name for task in tasks().values() if not task.source.needs_hub]
+    names = [task.name for task in (*embedded.TASKS, *own_tasks())]
     return f"Without the hub these tasks work: {', '.join(names)}."

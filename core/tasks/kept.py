@@ -18,10 +18,10 @@ from core import places
 from core.errors import InputError
 from core.events import Preparing
 from core.records import canonical_json, from_json
-from core.tasks.base import Task
 from core.tasks.plans import Plan
 from core.tasks.sources import Reading
 from core.tasks.splits import save_splits
+from core.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset

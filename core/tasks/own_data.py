@@ -1,7 +1,7 @@
 """Own data: a person's file as a task like any other. Nothing leaves the machine.
 
 The way of a file: `tables` reads it, `guess` proposes what its columns mean, the form corrects
-that `Plan`, `check` says which rows fit, and `save` keeps those rows. From there `base.prepare`
+that `Plan`, `check` says which rows fit, and `save` keeps those rows. From there `prepare`
 cuts them as it does with every task. The name ends in a hash of plan and rows: the same name is
 the same data, for ever, so that a run which names it means what it meant.
 """
@@ -16,33 +16,15 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError
 from core.records import canonical_json
-from core.tasks.base import Task, cut
-from core.tasks.checking import Checked, apart, check, class_names, told
-from core.tasks.guessing import guess, label_kind, length_of
-from core.tasks.kept import FromFile, Kept, all_kept, find_kept, keep, remove
+from core.tasks.checking import Checked, apart
+from core.tasks.kept import Kept, all_kept, find_kept, keep, remove
 from core.tasks.plans import ANSWERS, STARTS, Plan
+from core.tasks.prepare import cut
 from core.tasks.sources import Row
+from core.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-__all__ = [
-    "Checked",
-    "FromFile",
-    "Kept",
-    "Plan",
-    "apart",
-    "check",
-    "class_names",
-    "delete",
-    "find_kept",
-    "guess",
-    "label_kind",
-    "length_of",
-    "own_tasks",
-    "save",
-    "told",
-]
 
 EXAMPLES = 3
 SLUG_LENGTH = 40

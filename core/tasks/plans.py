@@ -7,9 +7,9 @@ from core.errors import InputError, one_of, shown, within
 from core.records import settle
 from core.tables.limits import MAX_NAME, listed
 from core.tables.nested import SQUAD_COLUMNS
-from core.tables.reading import Table
+from core.tables.table import Table
 from core.tables.values import is_whole_text
-from core.tasks.base import KINDS
+from core.tasks.task import KINDS
 
 MAX_CLASSES = 100
 ANSWERS, STARTS = SQUAD_COLUMNS[2:]

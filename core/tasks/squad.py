@@ -5,8 +5,8 @@ Length 384, batch 16, as in the paper. Scores are on the validation split; dev i
 
 from typing import TYPE_CHECKING
 
-from core.tasks.base import Task, register
 from core.tasks.hub import FromHub
+from core.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +37,7 @@ def _squad(repository: str, config: str, size_bytes: int) -> FromHub:
     )
 
 
-register(
+TASKS = (
     Task(
         name="squad",
         title="SQuAD v1.1",
@@ -51,9 +51,7 @@ register(
         batch_size=16,
         copies=0,
         examples=(("How large is the Amazon basin?", PASSAGE),),
-    )
-)
-register(
+    ),
     Task(
         name="squad-v2",
         title="SQuAD v2.0",
@@ -71,5 +69,5 @@ register(
             ("How large is the Amazon basin?", PASSAGE),
             ("Who discovered the basin?", PASSAGE),
         ),
-    )
+    ),
 )

@@ -17,7 +17,7 @@ from datasets import Dataset
 
 from core.events import Preparing
 from core.experiment import TrainRecipe
-from core.tasks.base import Task
+from core.tasks.task import Task
 from core.training.candidates import masked, neighbours
 
 # Words that hold a sentence together; replacing them breaks it more than it changes it.

@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from core.models.family import Batch, Encoded, Family
+from core.family import Batch, Encoded, Family
 
 WINDOW_BATCHES = 50
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from core.experiment import DistillRecipe
-from core.models.family import Family, Outputs
+from core.family import Family, Outputs
 from core.targets.base import Target
 
 

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from core.events import Preparing
+from core.family import Batch, Encoded, Family
 from core.metrics import score
-from core.models.family import Batch, Encoded, Family
 from core.results import Score
 from core.targets.base import Target
 from core.targets.registry import metric_of
-from core.tasks.base import Task
+from core.tasks.task import Task
 from core.training.batches import evaluation_batches
 from core.training.task_data import TaskData
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from core.events import Preparing
-from core.models.family import Encoded
+from core.family import Encoded
 from core.results import Measured, Score
 from core.training.evaluate import predictions_of, scores_of
 from core.training.task_data import TaskData

@@ -8,10 +8,11 @@ import numpy as np
 
 from core.events import Preparing
 from core.experiment import TrainRecipe
-from core.models.family import Encoded, Family
+from core.family import Encoded, Family
 from core.targets.base import Target
 from core.targets.registry import find_target
-from core.tasks.base import Task, load
+from core.tasks.prepare import load
+from core.tasks.task import Task
 from core.training.augment import augmented, draw_rows
 
 if TYPE_CHECKING:

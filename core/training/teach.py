@@ -20,10 +20,10 @@ from core.errors import InputError
 from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
 from core.families import find_family
+from core.family import Batch, Encoded
 from core.machine import check_precision, describe
 from core.models.anatomy import leave_attention_whole
 from core.models.backbones import prepare_backbone
-from core.models.family import Batch, Encoded
 from core.models.loading import (
     Loaded,
     check_words,
@@ -33,7 +33,9 @@ from core.models.loading import (
 )
 from core.models.teachers import save_teacher, shared_embedding_of
 from core.results import Measured, Score, TeacherCard
-from core.tasks.base import Task, find_task, prepare
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
+from core.tasks.task import Task
 from core.training.batches import training_batches
 from core.training.checkpoints import Checkpoint, check_origin
 from core.training.evaluate import predictions_of, scores_of

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from core.events import Preparing
 from core.experiment import Experiment
-from core.models.family import Batch, Encoded, Family, Outputs, Trace
+from core.family import Batch, Encoded, Family, Outputs, Trace
 from core.training.batches import evaluation_batches
 from core.training.distill import traces_of
 

@@ -13,30 +13,24 @@ way, test once at the end; nothing is selected on either.
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
-from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
+from core.events import Evaluated, Event, Finished, Started, StepDone
 from core.experiment import Experiment
-from core.families import find_family
-from core.machine import check_precision, describe
+from core.family import Batch
+from core.machine import describe
 from core.models.ahead import quantize_ahead
-from core.models.family import Batch
 from core.models.student import (
-    build_student,
     enter_stage,
     hand_over_second_moments,
-    set_dropout,
 )
-from core.models.teachers import load_teacher, teacher_tokenizer
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
 from core.results import Result
-from core.tasks.base import find_task, prepare
 from core.teacher_folders import load_card
 from core.training.averaging import Averaging
 from core.training.batches import training_batches
@@ -44,23 +38,12 @@ from core.training.checkpoints import OTHER_VERSION, Checkpoint, UnfitCheckpoint
 from core.training.distill import losses, total, traces_of
 from core.training.layer_reports import layer_reports
 from core.training.optimizer import Optimizer, descend
+from core.training.pair import DistillationPair, prepare_pair
 from core.training.resume import Checkpointer, resume_or_start
 from core.training.scores import Scores
 from core.training.student_files import write_student
-from core.training.task_data import TaskData, encode_task
-from core.training.teacher_outputs import CachedOutputs, cache_outputs
+from core.training.teacher_outputs import cache_outputs
 from core.training.watching import Watch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DistillationPair:
-    """The two models of a distillation and the data that they read; `cached` are the teacher's
-    outputs, where caching them is worth it."""
-
-    teacher: PreTrainedModel
-    student: PreTrainedModel
-    data: TaskData
-    cached: CachedOutputs | None = None
 
 
 def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
@@ -97,23 +80,6 @@ def _train(
         write_student(folder, pair.student, packed, scores.arrays())
     seconds = (train_seconds, earlier + time.perf_counter() - began)
     yield Finished(result=_result(experiment, pair, scores, len(packed), seconds))
-
-
-def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, DistillationPair]:
-    """Load teacher, student and data; they are the generator's return value."""
-    check_precision(experiment.train.precision)
-    task, family = find_task(experiment.task), find_family()
-    yield Preparing(text="Loading the teacher")
-    teacher = load_teacher(experiment.task, experiment.model)
-    torch.manual_seed(experiment.seed)
-    student = build_student(teacher, experiment.quant)
-    set_dropout(student, experiment.train.dropout)
-    yield from prepare(task)
-    tokenizer = teacher_tokenizer(experiment.task, experiment.model)
-    data = yield from encode_task(
-        task, family, teacher, tokenizer, experiment.train, experiment.seed
-    )
-    return DistillationPair(teacher=teacher, student=student, data=data)
 
 
 def _first_scores(

@@ -13,7 +13,7 @@ from pages.ui import address, loaded
 from pages.ui.words import WHO, size
 
 if TYPE_CHECKING:
-    from core.tasks.base import Task
+    from core.tasks.task import Task
 
 MAX_LABELS = 20
 

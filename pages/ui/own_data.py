@@ -12,7 +12,7 @@ from pages.ui import loaded, state
 from pages.ui.words import KINDS, plain
 
 if TYPE_CHECKING:
-    from core.tables.reading import Table
+    from core.tables.table import Table
     from core.tasks.checking import Checked
     from core.tasks.plans import Plan
 

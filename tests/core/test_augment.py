@@ -12,7 +12,7 @@ from core import api
 from core.errors import InputError
 from core.events import Finished
 from core.experiment import TrainRecipe
-from core.tasks.base import find_task
+from core.tasks.registry import find_task
 from core.training.augment import KEPT, Words, augmented, draw_rows
 from core.training.candidates import masked, neighbours, whole_words
 from core.training.train import train

@@ -22,7 +22,7 @@ from core.packed import file
 from core.packed.contents import assemble, round_contents
 from core.places import CACHED_MODELS
 from core.records import from_plain
-from core.tasks.base import find_task
+from core.tasks.registry import find_task
 from tests.conftest import compute, with_quant
 
 EXACT = "engine, one text; torch in float64, one text"

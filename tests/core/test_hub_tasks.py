@@ -23,7 +23,8 @@ from core.models.loading import files_of, load_model
 from core.records import canonical_json, from_json
 from core.results import Result, TeacherCard
 from core.runs.runner import PROJECT
-from core.tasks.base import find_task, folder, is_prepared, load, prepare, tasks
+from core.tasks.prepare import folder, is_prepared, load, prepare
+from core.tasks.registry import find_task, tasks
 from core.teacher_folders import load_card
 from core.training.teach import teach
 from core.training.train import train
@@ -252,7 +253,8 @@ import time
 import huggingface_hub  # to import it is not the hub's fault
 from core.errors import InputError
 from core.hub import snapshot
-from core.tasks.base import find_task, prepare
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
 task = find_task("rte")
 began = time.monotonic()
 try:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from core.__main__ import main
-from core.tasks.base import find_task, load, prepare
+from core.tasks.prepare import load, prepare
+from core.tasks.registry import find_task
 from tests.conftest import made_up_rows
 
 

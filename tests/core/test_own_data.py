@@ -18,22 +18,17 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.records import canonical_json, from_json
 from core.tables import limits
-from core.tables.reading import BadRow, Table, read_files, read_table
-from core.tasks import base, own_data
-from core.tasks.checking import MAX_TEXT
+from core.tables.reading import read_files, read_table
+from core.tables.table import BadRow, Table
+from core.tasks import own_data
+from core.tasks.checking import MAX_TEXT, Checked, apart, check, class_names, told
+from core.tasks.guessing import guess
 from core.tasks.kept import TABLES, find_kept, home, keep
-from core.tasks.own_data import (
-    Checked,
-    Plan,
-    apart,
-    check,
-    class_names,
-    delete,
-    guess,
-    own_tasks,
-    save,
-    told,
-)
+from core.tasks.own_data import delete, own_tasks, save
+from core.tasks.plans import Plan
+from core.tasks.prepare import is_prepared, load, prepare
+from core.tasks.registry import find_task
+from core.tasks.task import Task
 
 PASSAGE = "The Amazon rainforest covers most of the Amazon basin."
 
@@ -700,9 +695,9 @@ def all_rows(splits) -> list[dict]:
     return [row for part in (splits.train, splits.dev, splits.test) for row in part]
 
 
-def kept_splits(task: base.Task):
-    assert list(base.prepare(task))
-    return base.load(task)
+def kept_splits(task: Task):
+    assert list(prepare(task))
+    return load(task)
 
 
 def test_a_file_becomes_a_task(own_home):
@@ -716,8 +711,8 @@ def test_a_file_becomes_a_task(own_home):
         ("accuracy", "f1"),
     )
     assert (task.source.size_bytes, task.source.needs_hub) == (0, False)
-    assert base.find_task(task.name) == task
-    assert not base.is_prepared(task)
+    assert find_task(task.name) == task
+    assert not is_prepared(task)
     splits = kept_splits(task)
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [64, 8, 8]
     assert splits.revision == task.source.identity[:12]
@@ -820,7 +815,7 @@ def test_a_cache_that_was_cleared_is_filled_again(own_home):
     first = kept_splits(task).train["text"][:]
     for path in sorted((own_home / "cache").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    assert not base.is_prepared(task)
+    assert not is_prepared(task)
     assert kept_splits(task).train["text"][:] == first
 
 
@@ -850,7 +845,7 @@ def test_rows_that_are_gone_end_in_a_sentence(own_home):
     task = save(SENTIMENT, check(table_of(reviews(60)), SENTIMENT))
     (home() / task.name / TABLES / "train" / "state.json").unlink()
     with pytest.raises(InputError, match="Delete this data and give the file again"):
-        list(base.prepare(task))
+        list(prepare(task))
 
 
 def test_a_disk_that_refuses_ends_in_a_sentence(own_home):

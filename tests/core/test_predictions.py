@@ -18,8 +18,10 @@ from core.models.teachers import load_teacher, save_teacher
 from core.runs.store import Run
 from core.targets.answers import word_f1
 from core.targets.span import Answers
-from core.tasks.base import Task, find_task, folder, load
+from core.tasks.prepare import folder, load
+from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
+from core.tasks.task import Task
 from core.training.batches import encode_split
 from core.training.evaluate import split_predictions
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model, tiny_tokenizer

@@ -18,8 +18,10 @@ from datasets import Dataset
 from core.errors import InputError
 from core.tasks import embedded, splits
 from core.tasks.archives import Archive, fetch, member, verify
-from core.tasks.base import FEWEST_ROWS, Task, cut, find_task, folder, is_prepared, load, prepare
+from core.tasks.prepare import FEWEST_ROWS, cut, folder, is_prepared, load, prepare
+from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
+from core.tasks.task import Task
 from tests.conftest import made_up_rows
 
 SPLITS = ("train", "dev", "test")

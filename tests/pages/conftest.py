@@ -27,7 +27,7 @@ from core import api
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.runs import runner, store
 from core.runs.store import Run
-from core.tasks.base import Task
+from core.tasks.task import Task
 from pages.ui import quick, tidy
 from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 

@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from core import api
 from core.errors import InputError
 from core.events import Preparing
-from core.tasks import own_data
-from core.tasks.base import Task
+from core.tasks.kept import find_kept
+from core.tasks.plans import Plan
+from core.tasks.task import Task
 from tests.pages.conftest import (
     button,
     csv_of,
@@ -57,12 +58,12 @@ def bad_rows(app: AppTest) -> list[str]:
     return table["row"].tolist()
 
 
-def plan_of(app: AppTest) -> own_data.Plan:
+def plan_of(app: AppTest) -> Plan:
     """Press the button, and look at what was kept."""
     press(app, KEEP)
     assert "is now a task" in texts_of(app), errors_of(app)
     (task,) = own_tasks()
-    kept = own_data.find_kept(task.name)
+    kept = find_kept(task.name)
     assert kept
     return kept.plan
 

@@ -262,7 +262,8 @@ def other_spans(run: Run) -> None:
     """Both find that some passages have no answer. Of the others the student finds the answer of
     the first one only, and the teacher all but this."""
     assert run.experiment
-    from core.tasks.base import find_task, load
+    from core.tasks.prepare import load
+    from core.tasks.registry import find_task
 
     dev = load(find_task(run.experiment.task)).dev
     teacher, student = [], []

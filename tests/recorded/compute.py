@@ -93,7 +93,8 @@ def _losses() -> dict[str, list[dict[str, str]]]:
 
 def _trainings(root: Path, patch: Any) -> Iterator[tuple[str, list[dict[str, str]]]]:
     from core.experiment import DistillRecipe, Experiment, QuantRecipe, Teaching, TrainRecipe
-    from core.tasks.base import find_task, prepare
+    from core.tasks.prepare import prepare
+    from core.tasks.registry import find_task
     from core.training.teach import teach
     from core.training.train import train
     from tests.conftest import move_to, save_tiny_model, tiny_model

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from core.families.bert.reading import MASK
+from core.family import Batch, Distance, Outputs, Trace
 from core.models.attention import recorded_attention
 from core.models.distances import divergence, squared
-from core.models.family import Batch, Distance, Outputs, Trace
 
 DISTANCES: Mapping[str, Distance] = {
     "hidden": squared,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.models.family import Batch, Encoded, Windows
+from core.family import Batch, Encoded, Windows
 from core.models.loading import tokenized
 
 IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"

@@ -1,4 +1,4 @@
-"""Where an architecture and a question meet: types only.
+"""Where an architecture and a question meet: types only, read without waiting for torch.
 
 A *family* (core/families) goes from examples to named outputs: it knows tokens or frames, layers
 and the names of weights. A *target* (core/targets) goes from named outputs to a score: it knows
@@ -90,10 +90,10 @@ class Batch:
     examples  (batch,) the numbers of the rows in their split
     """
 
-    inputs: Mapping[str, Tensor]
-    units: Tensor
-    labels: Mapping[str, Tensor]
-    examples: Tensor
+    inputs: "Mapping[str, Tensor]"
+    units: "Tensor"
+    labels: "Mapping[str, Tensor]"
+    examples: "Tensor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,14 +106,15 @@ class Trace:
     padding   what stands where there is no unit
     """
 
-    value: Tensor
+    value: "Tensor"
     axes: tuple[int, ...] = ()
-    lengths: tuple[Tensor, ...] = ()
+    lengths: "tuple[Tensor, ...]" = ()
     padding: float = 0.0
 
     @property
-    def mask(self) -> Tensor:
+    def mask(self) -> "Tensor":
         """float32, 1 where a unit is real; broadcasts against `value`."""
+
         dims = self.value.dim()
         mask = torch.ones((1,) * dims)
         for axis, lengths in zip(self.axes, self.lengths, strict=True):

@@ -1,9 +1,7 @@
-"""A task: text with something to learn from it, cut once into train, dev and test.
+"""From a task to its splits: bring the data here, cut it once into train, dev and test, keep it.
 
-A task is one `Task` value registered by its file; the files of this folder are found by walking
-it, and a person's own data joins them. `prepare` brings the data into the cache and says how far
-it is; `load` reads it from there. Training learns on train, every choice is made on dev, and test
-is only ever reported.
+`prepare` brings the data into the cache and says how far it is; `load` reads it from there.
+Training learns on train, every choice is made on dev, and test is only ever reported.
 
 The cut does not depend on a random generator of some library's version: examples are ordered by
 the SHA-256 of their text, so they fall the same way on every machine, for ever. Where the source
@@ -12,96 +10,20 @@ one is test, and only dev is cut from train.
 """
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import InputError, how_to_fetch, one_of
+from core.errors import InputError, how_to_fetch
 from core.events import Preparing
 from core.places import cache
-from core.tasks.sources import Source
 from core.tasks.splits import Splits, load_splits, save_splits
+from core.tasks.task import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-KINDS = ("classes", "value", "span")
 FEWEST_ROWS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is learned and where its text comes from.
-
-    kind      "classes" (column "label" is a class number), "value" ("label" is a number), or
-              "span" (columns "answers" and "starts" hold the accepted answers of a question and
-              where each begins in its passage; both empty when the passage has no answer)
-    texts     the one or two text columns; question and passage for a span
-    metrics   the first is the one that scores are compared by
-    dev_examples, test_examples   at most, and never more than a tenth of what is cut
-    more_tests                    further test splits of the source, reported beside test
-    max_tokens, batch_size, copies   lengths, batch and augmentation of the paper (PAPER 3)
-    examples                      texts for people to try, one per column
-    """
-
-    name: str
-    title: str
-    description: str
-    source: Source
-    metrics: tuple[str, ...]
-    kind: str = "classes"
-    labels: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ("text",)
-    citation: str = ""
-    dev_examples: int = 1000
-    test_examples: int = 1000
-    more_tests: tuple[str, ...] = ()
-    max_tokens: int = 64
-    batch_size: int = 32
-    copies: int = 20
-    may_have_no_answer: bool = False
-    examples: tuple[tuple[str, ...], ...] = field(default=())
-
-    @property
-    def metric(self) -> str:
-        """The metric that scores are compared by."""
-        return self.metrics[0]
-
-
-_registry: dict[str, Task] = {}
-
-
-def register(task: Task) -> Task:
-    """Make a task known; returns it."""
-    one_of("Kind of task", task.kind, KINDS)
-    _registry[task.name] = task
-    return task
-
-
-@once
-def _walk() -> None:
-    package = importlib.import_module("core.tasks")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"core.tasks.{module.name}")
-
-
-def tasks() -> dict[str, Task]:
-    """All tasks by name: those of this folder's files, then the person's own."""
-    _walk()
-    from core.tasks.own_data import own_tasks
-
-    return _registry | {task.name: task for task in own_tasks()}
-
-
-def find_task(name: str) -> Task:
-    """The task of that name; raises InputError naming the known ones."""
-    known = tasks()
-    one_of("Task", name, known)
-    return known[name]
 
 
 def folder(task: Task) -> Path:
