@@ -26,7 +26,7 @@ from core.machine import peak_resident_bytes
 from core.training.batches import training_batches
 from core.training.optimizer import Optimizer
 from core.training.pair import DistillationPair, prepare_pair
-from core.training.train import training_step
+from core.training.step import training_step
 
 WARM_UP = 3
 MEMORY_STEPS = 30

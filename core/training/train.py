@@ -12,21 +12,17 @@ way, test once at the end; nothing is selected on either.
 """
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from core.events import Evaluated, Event, Finished, Started, StepDone
+from core.events import Evaluated, Event, Finished, Started
 from core.experiment import Experiment
-from core.family import Batch
 from core.machine import describe
-from core.models.ahead import quantize_ahead
 from core.models.student import (
     enter_stage,
-    hand_over_second_moments,
 )
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
@@ -35,12 +31,12 @@ from core.teacher_folders import load_card
 from core.training.averaging import Averaging
 from core.training.batches import training_batches
 from core.training.checkpoints import OTHER_VERSION, Checkpoint, UnfitCheckpoint, check_origin
-from core.training.distill import losses, total, traces_of
 from core.training.layer_reports import layer_reports
-from core.training.optimizer import Optimizer, descend
+from core.training.optimizer import Optimizer
 from core.training.pair import DistillationPair, prepare_pair
 from core.training.resume import Checkpointer, resume_or_start
 from core.training.scores import Scores
+from core.training.step import training_step
 from core.training.student_files import write_student
 from core.training.teacher_outputs import cache_outputs
 from core.training.watching import Watch
@@ -175,49 +171,6 @@ def bits_at(step: int, experiment: Experiment) -> int:
     to the matrix's own)."""
     stages = (*experiment.quant.stages, 2)
     return stages[(step - 1) * len(stages) // experiment.train.steps]
-
-
-def training_step(
-    experiment: Experiment,
-    pair: DistillationPair,
-    optimizer: Optimizer,
-    batch: Batch,
-    step: int,
-) -> StepDone:
-    """One step of algorithm 1 on one batch; `step` counts from 1."""
-    began = time.perf_counter()
-    pair.student.train()
-    terms = batch_losses(experiment, pair, batch)
-    loss = total(terms, experiment.distill)
-    rate = descend(optimizer, loss, step, experiment.train)
-    hand_over_second_moments(pair.student, optimizer.second_moments())
-    return StepDone(
-        step=step,
-        total_steps=experiment.train.steps,
-        loss=float(loss.detach()),
-        learning_rate=rate,
-        tokens=int(batch.units.sum()),
-        seconds=time.perf_counter() - began,
-        **{name: float(term.detach()) for name, term in terms.items()},
-    )
-
-
-def batch_losses(
-    experiment: Experiment, pair: DistillationPair, batch: Batch
-) -> Mapping[str, Tensor]:
-    """The losses of one batch by name; forward in bfloat16 where the recipe says so."""
-    family, recipe = pair.data.family, experiment.distill
-    wanted = traces_of(family, recipe)
-    low = experiment.train.precision == "bf16"
-    with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        with torch.no_grad():
-            if pair.cached is None:
-                teacher = family.forward(pair.teacher, batch, wanted)
-            else:
-                teacher = pair.cached.of(batch)
-        quantize_ahead(pair.student)
-        student = family.forward(pair.student, batch, wanted)
-    return losses(student, teacher, batch.labels, recipe, family, pair.data.target)
 
 
 def _result(

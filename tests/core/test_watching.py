@@ -8,7 +8,8 @@ from core.models.student import weight_quantizers
 from core.training.batches import training_batches
 from core.training.optimizer import Optimizer
 from core.training.pair import prepare_pair
-from core.training.train import train, training_step
+from core.training.step import training_step
+from core.training.train import train
 from core.training.watching import BINS, LOOKS, Watch
 from tests.conftest import with_quant, with_train
 
