@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from core.analysis.paired import Comparison, compare
 from core.analysis.published import FLOAT_MODEL, Published, published
 from core.analysis.seeds import SeedDifference, difference_over_seeds
@@ -19,6 +17,7 @@ from core.errors import InputError
 from core.runs.grid_results import CaseResult, case_results
 from core.runs.grids import Grid, grid_files, read_grid
 from core.runs.store import Run
+from core.tasks.registry import tasks
 
 __all__ = [
     "FLOAT_MODEL",
@@ -66,16 +65,21 @@ def agreement(run: Run, who: str = "student") -> float | None:
     """How far a model answers as its teacher does on test: the share of equal answers, or for
     numbers their correlation. None where the run kept no predictions."""
     file = run.folder / "predictions.safetensors"
+    task = tasks().get(run.result.task) if run.result else None
+    if task is None:
+        return None
     try:
-        return _agreement(file, file.stat().st_mtime_ns, who)
+        return _agreement(file, file.stat().st_mtime_ns, who, task.kind)
     except OSError:
         return None
 
 
 @functools.lru_cache(maxsize=4000)
-def _agreement(file: Path, changed_ns: int, who: str) -> float | None:
+def _agreement(file: Path, changed_ns: int, who: str, target: str) -> float | None:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
+
+    from core.targets import find_target
 
     try:
         found = load_file(file)
@@ -84,12 +88,7 @@ def _agreement(file: Path, changed_ns: int, who: str) -> float | None:
         return None
     if teacher.shape != other.shape or teacher.ndim != 2 or not len(teacher):
         return None
-    if "test.labels" not in found:  # spans: the same start and end
-        return float((teacher[:, :2] == other[:, :2]).all(axis=1).mean())
-    if teacher.shape[1] == 1:
-        spread = teacher.std() * other.std()
-        return float(np.corrcoef(teacher[:, 0], other[:, 0])[0, 1]) if spread else 0.0
-    return float((teacher.argmax(axis=1) == other.argmax(axis=1)).mean())
+    return find_target(target).agreement(teacher, other)
 
 
 def grids() -> tuple[list[Grid], list[str]]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from core.api.models import OpenModel
 from core.errors import InputError
+from core.targets.base import NO_ANSWER
 
 if TYPE_CHECKING:
     from core.family import Batch, Encoded
 
 MAX_CHARACTERS = 20_000
-NO_ANSWER = "(no answer)"
 SHOWN_SPANS = 5
 TORCH, ENGINE = "torch, float32", "ONNX Runtime, integers"
 

@@ -14,22 +14,17 @@ class Tested:
     are spans and the passages are not on this computer."""
 
     def __init__(self, run: Run) -> None:
+        from core.targets import find_target
         from core.tasks.registry import find_task
 
         assert run.result is not None
         self.metric, self.task_name = run.result.metric, run.result.task
         self._task = find_task(run.result.task)
+        self._target = find_target(self._task.kind)
         if not (run.folder / "predictions.safetensors").exists():
             raise InputError(f"Run {run.run_id} ships without its answers, so it has no pairs.")
         self._saved = predictions(run)
-        if self._task.kind != "span" and "test.labels" not in self._saved:
-            raise InputError(f"Run {run.run_id} kept no test labels, so it has no pairs.")
-        self.references = self._references()
-
-    def _references(self) -> Any:
-        if self._task.kind != "span":
-            return self._saved["test.labels"]
-        return [tuple(answers) for answers in self._split("test")["answers"]]
+        self.references = self._target.kept_truth(self._saved, "test", self._load)
 
     def matches(self, other: "Tested") -> bool:
         """Whether both were tested on the same examples."""
@@ -40,31 +35,10 @@ class Tested:
         return np.array_equal(self.references, other.references)
 
     def answers(self, who: str) -> Any:
-        """Logits or numbers of "teacher", "untrained" or "student"; of spans the texts, each
-        model with the threshold for "no answer" that is best on dev."""
-        said = self._saved[f"test.{who}"]
-        if self._task.kind != "span":
-            return said
-        from core.targets.span import Answers
+        """What "teacher", "untrained" or "student" answered, in the form that metrics take."""
+        return self._target.kept_answers(self._task, self._saved, "test", who, self._load)
 
-        passages = list(self._split("test")["context"])
-        if len(passages) != len(said):
-            raise InputError("The test examples of this computer are not those of the run.")
-        return Answers(table=said).texts(passages, self._limit(who))
-
-    def _limit(self, who: str) -> float:
-        from core.targets.answers import word_f1
-        from core.targets.span import Answers, best_threshold
-
-        if not self._task.may_have_no_answer:
-            return np.inf
-        dev = self._split("dev")
-        accepted = [tuple(answers) for answers in dev["answers"]]
-        return best_threshold(
-            Answers(table=self._saved[f"dev.{who}"]), list(dev["context"]), accepted, word_f1
-        )
-
-    def _split(self, name: str) -> Any:
+    def _load(self, split: str) -> Any:
         from core.tasks.prepare import load
 
-        return getattr(load(self._task), name)
+        return getattr(load(self._task), split)

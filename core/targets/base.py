@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.errors import InputError
 from core.metrics import Metric
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
     from core.family import Encoded, Head, Reader, Trace
 
+Saved = Mapping[str, np.ndarray]  # "dev.student", "test.teacher", "test.labels" ...
+Load = Callable[[str], Any]  # the name of a split -> its examples
 ALWAYS_ANSWER = 1e9  # a threshold that no gap between two scores reaches
 LOGITS = "logits"
+NO_ANSWER = "(no answer)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,10 @@ class Target:
     threshold     (task, dev predictions, encoded) -> the student's own for "no answer"
     judged        (predictions, encoded, threshold) -> (predictions, references) for metrics
     kept_labels   encoded -> what is saved beside predictions as the truth; None: it is text
+    kept_truth    (saved arrays, split, load) -> references for metrics
+    kept_answers  (task, saved arrays, split, who, load) -> predictions for metrics
+    in_words      (task, dataset, saved arrays of dev by who) -> each answer in words
+    agreement     (teacher's predictions, another's) -> how far it answers as the teacher
     """
 
     name: str
@@ -58,7 +66,35 @@ class Target:
     threshold: "Callable[[Any, np.ndarray, Encoded], float]"
     judged: "Callable[[np.ndarray, Encoded, float], tuple[Any, Any]]"
     kept_labels: "Callable[[Encoded], np.ndarray | None]"
+    kept_truth: "Callable[[Saved, str, Load], Any]"
+    kept_answers: "Callable[[Any, Saved, str, str, Load], Any]"
+    in_words: "Callable[[Any, Any, Saved], InWords]"
+    agreement: Callable[[np.ndarray, np.ndarray], float]
     group: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InWords:
+    """Per example: the truth and each model's answer in words, and how good each answer is (more
+    is better, whatever the metric). `numbers` are the answers themselves where they lie more or
+    less apart; else two answers are the same or not."""
+
+    truth: list[str]
+    said: dict[str, list[str]]
+    goodness: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray] | None = None
+
+
+def labels_of(saved: Saved, split: str, load: Load) -> np.ndarray:
+    """`kept_truth` where labels are numbers. Raises InputError where the run kept none."""
+    if f"{split}.labels" not in saved:
+        raise InputError("The run kept no test labels, so it has no pairs.")
+    return saved[f"{split}.labels"]
+
+
+def logits_as_kept(task: Any, saved: Saved, split: str, who: str, load: Load) -> np.ndarray:
+    """`kept_answers` where metrics take the predictions as they are."""
+    return saved[f"{split}.{who}"]
 
 
 def logits_of_rows(

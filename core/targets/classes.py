@@ -8,7 +8,11 @@ import numpy as np
 from core.metrics import Metric
 from core.targets.base import (
     LOGITS,
+    InWords,
+    Saved,
     Target,
+    labels_of,
+    logits_as_kept,
     logits_of_rows,
     never_refuse,
     rows_are_examples,
@@ -104,6 +108,19 @@ def kept_labels(encoded: "Encoded") -> np.ndarray:
     return encoded.labels[LABEL]
 
 
+def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
+    """Names of classes; an answer is right or wrong."""
+    truth = [task.labels[label] for label in dataset["label"]]
+    said = {who: [task.labels[i] for i in found.argmax(axis=1)] for who, found in saved.items()}
+    goodness = {who: np.array(said[who]) == np.array(truth) for who in said}
+    return InWords(truth=truth, said=said, goodness=goodness)
+
+
+def agreement(teacher: np.ndarray, other: np.ndarray) -> float:
+    """The share of equal classes."""
+    return float((teacher.argmax(axis=1) == other.argmax(axis=1)).mean())
+
+
 TARGET = Target(
     name="classes",
     words="classes",
@@ -124,4 +141,8 @@ TARGET = Target(
     threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
+    kept_truth=labels_of,
+    kept_answers=logits_as_kept,
+    in_words=in_words,
+    agreement=agreement,
 )

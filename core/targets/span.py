@@ -1,120 +1,43 @@
 """An answer in a passage: windows in, answers out.
 
 A passage may be longer than the model can read, so it is cut into windows that overlap (see
-`Reader.windows`); each window is a row for the model. In training its labels are the tokens where
-the answer starts and ends, or token 0 when this window does not hold it. In prediction each window
-proposes its best span, the best of all windows is the answer, and token 0 as start and end stands
-for none. Logits (rows, 2, tokens) of starts and ends; predictions (questions, 4), see `Answers`.
+`Reader.windows` and `core.targets.windows`); each window is a row for the model. Logits
+(rows, 2, tokens) of starts and ends; predictions (questions, 4), see `Answers`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.errors import InputError
 from core.metrics import Metric
 from core.targets.answers import exact_match, word_f1
-from core.targets.base import ALWAYS_ANSWER, LOGITS, Target, soft_cross_entropy
+from core.targets.base import (
+    ALWAYS_ANSWER,
+    LOGITS,
+    NO_ANSWER,
+    InWords,
+    Load,
+    Saved,
+    Target,
+    soft_cross_entropy,
+)
+from core.targets.windows import (
+    Answers,
+    best_of_windows,
+    best_threshold,
+    positions,
+    spans_of_row,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.family import Encoded, Head, Reader, Trace, Windows
+    from core.family import Encoded, Head, Reader, Trace
 
 LABEL = "span"
-ANSWER_TOKENS = 30
-BEST = 20  # starts and ends that are tried with each other in a window
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answers:
-    """One answer per question: start, end (characters of the passage; end not included), score
-    (start logit plus end logit) and null, the smallest score of "no answer" in any window. All
-    are columns of `table` (questions, 4)."""
-
-    table: np.ndarray
-
-    def texts(self, contexts: Sequence[str], threshold: float) -> list[str]:
-        """The answers as text; "" where null exceeds score by more than `threshold`."""
-        return [
-            "" if null - score > threshold else context[int(start) : int(end)]
-            for (start, end, score, null), context in zip(self.table, contexts, strict=True)
-        ]
-
-
-def positions(windows: "Windows", answers: Sequence, starts: Sequence) -> np.ndarray:
-    """(rows, 2): first and last token of the first accepted answer in each row, or 0, 0."""
-    found = np.zeros((len(windows.example), 2), dtype=np.int64)
-    for row, number in enumerate(windows.example):
-        if not answers[number] or not answers[number][0].strip():
-            continue
-        answer, begin = answers[number][0], starts[number][0]
-        begin += len(answer) - len(answer.lstrip())  # blanks around an answer are in no token
-        end = begin + len(answer.strip())
-        places = windows.offsets[row]
-        inside = np.flatnonzero((places[:, 0] < end) & (places[:, 1] > begin))
-        whole = len(inside) and places[inside[0], 0] <= begin and places[inside[-1], 1] >= end
-        if whole:
-            found[row] = windows.first[row] + inside[[0, -1]]
-    return found
-
-
-def spans_of_row(logits: np.ndarray, row: int, windows: "Windows") -> np.ndarray:
-    """Candidate answers of one window, best first: (candidates, 4) as in `Answers`.
-
-    logits (2, tokens) of start and end; spans of at most 30 tokens, inside the passage.
-    """
-    places, first = windows.offsets[row], windows.first[row]
-    null = float(logits[0, 0] + logits[1, 0])
-    start, end = logits[:, first : first + len(places)]
-    starts, ends = np.argsort(-start)[:BEST], np.argsort(-end)[:BEST]
-    pairs = [
-        (places[s, 0], places[e, 1], start[s] + end[e], null)
-        for s in starts
-        for e in ends
-        if s <= e < s + ANSWER_TOKENS
-    ]
-    if not pairs:  # no end within reach of a start: the best single token
-        best = int(np.argmax(start + end)) if len(places) else 0
-        where = places[best] if len(places) else (0, 0)
-        pairs = [(*where, start[best] + end[best] if len(places) else null, null)]
-    table = np.asarray(pairs, dtype=np.float64)
-    return table[np.argsort(-table[:, 2], kind="stable")]
-
-
-def best_of_windows(rows: np.ndarray, windows: "Windows") -> Answers:
-    """The answer of each question from the best span of each row, (rows, 4)."""
-    table = np.zeros((len(windows.contexts), 4))
-    for number in range(len(windows.contexts)):
-        mine = rows[windows.example == number]
-        table[number] = mine[np.argmax(mine[:, 2])]
-        table[number, 3] = mine[:, 3].min()
-    return Answers(table=table)
-
-
-def best_threshold(
-    answers: Answers,
-    contexts: Sequence[str],
-    accepted: Sequence[tuple[str, ...]],
-    goodness: Callable[[str, tuple[str, ...]], float],
-) -> float:
-    """The threshold for "no answer" that gives the best mean of `goodness(text, accepted)`.
-
-    Chosen on dev, used on test; tried are all values that change an answer.
-    """
-    said = answers.texts(contexts, np.inf)
-    given = np.array([goodness(*pair) for pair in zip(said, accepted, strict=True)])
-    silent = np.array([goodness("", each) for each in accepted])
-    gap = answers.table[:, 3] - answers.table[:, 2]
-    order = np.argsort(gap, kind="stable")
-    # With the threshold at gap[order[k]] the questions order[: k + 1] are answered, others not.
-    totals = silent.sum() + np.cumsum((given - silent)[order])
-    # Questions with one gap are answered together, so only the last of them is a choice.
-    totals[:-1][np.diff(gap[order]) == 0] = -np.inf
-    if silent.sum() >= totals.max():
-        return float(gap.min() - 1.0)
-    return float(gap[order[int(np.argmax(totals))]])
 
 
 def exact_matches(predictions: Sequence[str], references: Sequence[tuple[str, ...]]) -> np.ndarray:
@@ -212,6 +135,49 @@ def kept_labels(encoded: "Encoded") -> None:
     return
 
 
+def kept_truth(saved: Saved, split: str, load: Load) -> list[tuple[str, ...]]:
+    """The accepted answers of each question."""
+    return [tuple(answers) for answers in load(split)["answers"]]
+
+
+def kept_answers(task: Any, saved: Saved, split: str, who: str, load: Load) -> list[str]:
+    """The answers as text, each model with the threshold for "no answer" that is best on dev.
+    Raises InputError when the passages here are not those of the run."""
+    found, passages = saved[f"{split}.{who}"], list(load(split)["context"])
+    if len(passages) != len(found):
+        raise InputError("The test examples of this computer are not those of the run.")
+    limit = _limit(task, saved[f"dev.{who}"], load("dev")) if task.may_have_no_answer else np.inf
+    return Answers(table=found).texts(passages, limit)
+
+
+def _limit(task: Any, found: np.ndarray, dev: Any) -> float:
+    """The threshold for "no answer" that is best for these predictions of dev."""
+    if not task.may_have_no_answer:
+        return np.inf
+    accepted = [tuple(answers) for answers in dev["answers"]]
+    return best_threshold(Answers(table=found), list(dev["context"]), accepted, word_f1)
+
+
+def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
+    """Answers as text; the more words they share with an accepted one, the better."""
+    accepted = [tuple(answers) for answers in dataset["answers"]]
+    passages = list(dataset["context"])
+    texts = {
+        who: Answers(table=found).texts(passages, _limit(task, found, dataset))
+        for who, found in saved.items()
+    }
+    return InWords(
+        truth=[" | ".join(dict.fromkeys(each)) or NO_ANSWER for each in accepted],
+        said={who: [text or NO_ANSWER for text in found] for who, found in texts.items()},
+        goodness={who: word_f1s(found, accepted) for who, found in texts.items()},
+    )
+
+
+def agreement(teacher: np.ndarray, other: np.ndarray) -> float:
+    """The share of answers with the same start and end."""
+    return float((teacher[:, :2] == other[:, :2]).all(axis=1).mean())
+
+
 TARGET = Target(
     name="span",
     words="an answer in a passage",
@@ -235,5 +201,9 @@ TARGET = Target(
     threshold=threshold,
     judged=judged,
     kept_labels=kept_labels,
+    kept_truth=kept_truth,
+    kept_answers=kept_answers,
+    in_words=in_words,
+    agreement=agreement,
     group=-1,
 )

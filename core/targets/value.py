@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.metrics import Metric
-from core.targets.base import LOGITS, Target, logits_of_rows, never_refuse, rows_are_examples
+from core.targets.base import (
+    LOGITS,
+    InWords,
+    Saved,
+    Target,
+    labels_of,
+    logits_as_kept,
+    logits_of_rows,
+    never_refuse,
+    rows_are_examples,
+)
 from core.targets.classes import encode_texts
 
 if TYPE_CHECKING:
@@ -80,6 +90,22 @@ def kept_labels(encoded: "Encoded") -> np.ndarray:
     return encoded.labels[LABEL]
 
 
+def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
+    """Numbers with two decimals; the nearer to the truth, the better."""
+    truth = np.array(dataset["label"], dtype=float)
+    return InWords(
+        truth=[f"{value:.2f}" for value in truth],
+        said={who: [f"{value:.2f}" for value in found[:, 0]] for who, found in saved.items()},
+        goodness={who: -np.abs(found[:, 0] - truth) for who, found in saved.items()},
+        numbers={who: found[:, 0].astype(np.float64) for who, found in saved.items()},
+    )
+
+
+def agreement(teacher: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of the numbers."""
+    return pearson(teacher, other[:, 0])
+
+
 TARGET = Target(
     name="value",
     words="a number",
@@ -98,4 +124,8 @@ TARGET = Target(
     threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
+    kept_truth=labels_of,
+    kept_answers=logits_as_kept,
+    in_words=in_words,
+    agreement=agreement,
 )
