@@ -59,6 +59,7 @@ class StepDone:
     labels: float = 0.0
     attention_maps: float = 0.0
     attention_outputs: float = 0.0
+    margins: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

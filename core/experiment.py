@@ -20,8 +20,24 @@ GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
-LOSSES = ("hidden", "attention", "attention_maps", "attention_outputs", "logits", "labels")
-SUMMED = ("hidden", "attention", "logits", "labels", "attention_maps", "attention_outputs")
+LOSSES = (
+    "hidden",
+    "attention",
+    "attention_maps",
+    "attention_outputs",
+    "logits",
+    "margins",
+    "labels",
+)
+SUMMED = (
+    "hidden",
+    "attention",
+    "logits",
+    "labels",
+    "attention_maps",
+    "attention_outputs",
+    "margins",
+)
 SCHEDULES = ("linear", "cosine", "constant")
 LATER = {LATER_FIELD: True}
 
@@ -76,7 +92,8 @@ class DistillRecipe:
     """Weights of the losses (PAPER 3: hidden + attention + logits, no labels).
 
     `attention_maps` compares the attention probabilities (KL divergence) and `attention_outputs`
-    what attention gives to the next layer (MSE), beside or in place of the scores.
+    what attention gives to the next layer (MSE), beside or in place of the scores. `margins` is for
+    rankings: by how much the teacher prefers one candidate to another (Margin-MSE).
     """
 
     hidden: float = 1.0
@@ -86,6 +103,7 @@ class DistillRecipe:
     temperature: float = 1.0
     attention_maps: float = field(default=0.0, metadata=LATER)
     attention_outputs: float = field(default=0.0, metadata=LATER)
+    margins: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)

@@ -51,13 +51,15 @@ class Encoded:
     inputs    ragged columns by name, one list of whole numbers per row
     units     (rows,) how many tokens or frames each row has
     labels    the target's, by name, (rows, ...)
-    about     what the target must remember of the rows: the windows of a passage, the groups of a
-              ranking
+    groups    (rows,) rows of one group stand side by side and are learned together; None: each
+              row by itself
+    about     what else the target must remember of the rows, e.g. the windows of a passage
     """
 
     inputs: Mapping[str, Sequence[Sequence[int]]]
     units: np.ndarray
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    groups: np.ndarray | None = None
     about: Any = None
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ HELP = {
     "labels": "weight of the loss on the true labels",
     "attention_maps": "weight of the loss on attention probabilities (KL divergence)",
     "attention_outputs": "weight of the loss on what attention hands on",
+    "margins": "weight of the loss on the teacher's margins between candidates (rankings only)",
     "temperature": "softens both logits before they are compared",
     "steps": "optimizer steps",
     "batch_size": "examples per step",

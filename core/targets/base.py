@@ -7,7 +7,7 @@ ones are padded. torch is imported only where losses are computed: pages use the
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.family import Encoded, Head, Reader, Trace
+
+    TraceMap = Mapping[str, Trace]
+    TensorMap = Mapping[str, Tensor]
+    MoreLoss = Callable[[TraceMap, TraceMap, TensorMap], Tensor]
 
 Saved = Mapping[str, np.ndarray]  # "dev.student", "test.teacher", "test.labels" ...
 Load = Callable[[str], Any]  # the name of a split -> its examples
@@ -33,6 +37,7 @@ class Target:
 
     name, words   for files and for people ("a number")
     metrics       that a task may choose from
+    more_losses   more losses against the teacher, by name: (student's answers, teacher's, labels)
     group         the text column whose equal values stay together when rows are cut into splits
                   (-1: the last); None: all text columns of a row together
     pipeline_tag  what a model card calls it
@@ -40,7 +45,7 @@ class Target:
     encode        (reader, processor, dataset, task, limit) -> rows with labels
     encode_texts  (reader, processor, one list per text column, task, longest) -> rows, no labels
     label_loss    (answers, labels) -> loss against the truth
-    teacher_loss  (student's answers, teacher's, temperature) -> loss against the teacher
+    teacher_loss  (student's answers, teacher's, labels, temperature) -> loss against the teacher
     of_rows       (answers of a batch, row numbers, encoded) -> one array row per row
     of_examples   (all rows in order, encoded) -> predictions, (examples, ...)
     threshold     (task, dev predictions, encoded) -> the student's own for "no answer"
@@ -59,8 +64,8 @@ class Target:
     head: Callable[[tuple[str, ...]], "Head"]
     encode: "Callable[[Reader, Any, Any, Any, int], Encoded]"
     encode_texts: "Callable[[Reader, Any, Sequence[list[str]], Any, int], Encoded]"
-    label_loss: "Callable[[Mapping[str, Trace], Mapping[str, Tensor]], Tensor]"
-    teacher_loss: "Callable[[Mapping[str, Trace], Mapping[str, Trace], float], Tensor]"
+    label_loss: "Callable[[TraceMap, TensorMap], Tensor]"
+    teacher_loss: "Callable[[TraceMap, TraceMap, TensorMap, float], Tensor]"
     of_rows: "Callable[[Mapping[str, np.ndarray], np.ndarray, Encoded], np.ndarray]"
     of_examples: "Callable[[np.ndarray, Encoded], np.ndarray]"
     threshold: "Callable[[Any, np.ndarray, Encoded], float]"
@@ -70,6 +75,7 @@ class Target:
     kept_answers: "Callable[[Any, Saved, str, str, Load], Any]"
     in_words: "Callable[[Any, Any, Saved], InWords]"
     agreement: Callable[[np.ndarray, np.ndarray], float]
+    more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict)
     group: int | None = None
 
 

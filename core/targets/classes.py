@@ -92,7 +92,10 @@ def label_loss(answers: "Mapping[str, Trace]", labels: "Mapping[str, Tensor]") -
 
 
 def teacher_loss(
-    student: "Mapping[str, Trace]", teacher: "Mapping[str, Trace]", temperature: float
+    student: "Mapping[str, Trace]",
+    teacher: "Mapping[str, Trace]",
+    labels: "Mapping[str, Tensor]",
+    temperature: float,
 ) -> "Tensor":
     """Cross-entropy against the teacher's probabilities."""
     return soft_cross_entropy(student[LOGITS].value, teacher[LOGITS].value, temperature)

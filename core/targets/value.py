@@ -72,7 +72,10 @@ def label_loss(answers: "Mapping[str, Trace]", labels: "Mapping[str, Tensor]") -
 
 
 def teacher_loss(
-    student: "Mapping[str, Trace]", teacher: "Mapping[str, Trace]", temperature: float
+    student: "Mapping[str, Trace]",
+    teacher: "Mapping[str, Trace]",
+    labels: "Mapping[str, Tensor]",
+    temperature: float,
 ) -> "Tensor":
     """Squared difference; a value has no temperature."""
     from torch.nn import functional as F

@@ -3,6 +3,9 @@
 Sentences of 5 and of 50 tokens in one batch waste nine tenths of the arithmetic on padding. So
 the shuffled training set is cut into windows of many batches, each window is sorted by length,
 and the batches are shuffled again: nearly no padding, still a random order.
+
+Rows of one group (the candidates of a query) are drawn together, and a batch holds as many whole
+groups as fit into its size; at least one.
 """
 
 from collections.abc import Iterator
@@ -27,16 +30,27 @@ def training_batches(
 def _drawn(encoded: Encoded, batch_size: int, seed: int) -> Iterator[np.ndarray]:
     """The numbers of the rows of each batch."""
     random = np.random.default_rng(seed)
-    window = batch_size * WINDOW_BATCHES
+    together = _rows_together(encoded)
+    longest = np.array([encoded.units[rows].max() for rows in together])
+    size = max(1, batch_size // max(len(rows) for rows in together))
+    window = size * WINDOW_BATCHES
     while True:
-        order = random.permutation(len(encoded))
-        groups: list[np.ndarray] = []
+        order = random.permutation(len(together))
+        batches: list[np.ndarray] = []
         for start in range(0, len(order), window):
             part = order[start : start + window]
-            part = part[np.argsort(encoded.units[part], kind="stable")]
-            groups += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-        for index in random.permutation(len(groups)):
-            yield groups[index]
+            part = part[np.argsort(longest[part], kind="stable")]
+            batches += [part[i : i + size] for i in range(0, len(part), size)]
+        for index in random.permutation(len(batches)):
+            yield np.concatenate([together[one] for one in batches[index]])
+
+
+def _rows_together(encoded: Encoded) -> list[np.ndarray]:
+    """The rows of each group; single ones where there are no groups."""
+    if encoded.groups is None:
+        return list(np.arange(len(encoded))[:, None])
+    borders = np.flatnonzero(np.diff(encoded.groups)) + 1
+    return np.split(np.arange(len(encoded)), borders)
 
 
 def evaluation_batches(family: Family, encoded: Encoded, batch_size: int = 50) -> Iterator[Batch]:

@@ -6,6 +6,7 @@
     labels             cross-entropy against the truth (off in the paper)
     attention_maps     sum over layers of KL(teacher || student) of the probabilities after it
     attention_outputs  sum over layers of the difference of what attention gives (both off there)
+    margins            of a ranking: squared difference of the margins between candidates
 
 The loss is the weighted sum in this order. The target says what its two losses are (a value has
 squared errors), the family which traces there are and how they are compared.
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Set
 import torch
 from torch import Tensor
 
+from core.errors import InputError
 from core.experiment import DistillRecipe
 from core.family import Family, Outputs
 from core.targets.base import Target
@@ -27,6 +29,17 @@ def traces_of(family: Family, recipe: DistillRecipe) -> Set[str]:
     return wanted | family.always
 
 
+def check_losses(family: Family, target: Target, recipe: DistillRecipe) -> None:
+    """Raise InputError for a loss that this model or this task does not have."""
+    known = {"logits", "labels", *family.distances, *target.more_losses}
+    for name, weight in recipe.weights():
+        if weight and name not in known:
+            raise InputError(
+                f"There is no {name.replace('_', ' ')} loss for {target.words}. Set its weight to "
+                f"0; there are: {', '.join(sorted(known))}."
+            )
+
+
 def losses(
     student: Outputs,
     teacher: Outputs,
@@ -35,12 +48,14 @@ def losses(
     family: Family,
     target: Target,
 ) -> dict[str, Tensor]:
-    """Every term, an unweighted scalar, by name: the target's two, and one for each trace that
-    both have."""
+    """Every term, an unweighted scalar, by name: the target's, and one for each trace that both
+    have."""
     terms = {
-        "logits": target.teacher_loss(student.answers, teacher.answers, recipe.temperature),
+        "logits": target.teacher_loss(student.answers, teacher.answers, labels, recipe.temperature),
         "labels": target.label_loss(student.answers, labels),
     }
+    for name, loss in target.more_losses.items():
+        terms[name] = loss(student.answers, teacher.answers, labels)
     for name, traces in student.traces.items():
         distance, total = family.distances[name], torch.zeros(())
         for ours, theirs in zip(traces, teacher.traces[name], strict=True):
