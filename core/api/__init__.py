@@ -95,6 +95,7 @@ from core.api.runs import (
 )
 from core.api.weights import (
     importances,
+    is_table,
     latent_histogram,
     matrix_shapes,
     matrix_title,
@@ -160,6 +161,7 @@ __all__ = [
     "inspect_file",
     "inspect_format",
     "is_prepared",
+    "is_table",
     "is_under_way",
     "keep_data",
     "label_kind",

@@ -136,6 +136,7 @@ def _load_run(source: Source, lean: bool) -> _Loaded:
 
 def _load_untrained(source: Source, lean: bool) -> _Loaded:
     """A teacher quantized without training, computing as its packed file would."""
+    from core.families import find_family
     from core.models.student import become_student
     from core.models.teachers import load_teacher
     from core.packed import file
@@ -145,7 +146,7 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     threshold = load_card(source.task, source.model).threshold
     quant = source.quant or QuantRecipe()
     experiment = Experiment(task=source.task, model=source.model, quant=quant)
-    student = become_student(load_teacher(source.task, source.model), quant)
+    student = become_student(load_teacher(source.task, source.model), quant, find_family())
     contents = file.contents_of(student, experiment)
     del student  # before the model that computes takes as much again
     size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))

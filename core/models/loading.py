@@ -19,10 +19,10 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import HEAD_WEIGHTS, HEADS, output_names
+from core.families.bert.matrices import keep_layers
 from core.hub import snapshot
-from core.models.anatomy import keep_layers
-from core.models.attention import NAME
 from core.models.backbones import BACKBONES, backbone_folder
 from core.places import find
 

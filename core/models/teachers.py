@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import head_class
-from core.models.anatomy import WORD_EMBEDDING
-from core.models.attention import NAME
+from core.families.bert.matrices import TABLE as WORD_EMBEDDING
 from core.models.backbones import BACKBONES, share_tokenizer
 from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text

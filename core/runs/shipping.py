@@ -15,7 +15,7 @@ from pathlib import Path
 from safetensors.torch import load, save
 
 from core.errors import InputError
-from core.models.anatomy import part_of
+from core.families import find_family
 from core.places import replacing, shipped
 from core.runs.event_files import EVENTS_FILE, PACKED_EVENTS_FILE
 from core.runs.store import find_run
@@ -58,5 +58,10 @@ def _packed_events(folder: Path) -> bytes:
 
 
 def _without_embedding(latent: bytes) -> bytes:
-    matrices = load(latent)
-    return save({name: each for name, each in matrices.items() if part_of(name) != "embedding"})
+    matrices, family = load(latent), find_family()
+    kept = {}
+    for name, weight in matrices.items():
+        matrix = family.matrix_of(f"{name}.weight")
+        if matrix is None or not matrix.is_table:
+            kept[name] = weight
+    return save(kept)

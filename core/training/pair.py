@@ -39,7 +39,7 @@ def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, Distillat
     yield Preparing(text="Loading the teacher")
     teacher = load_teacher(experiment.task, experiment.model)
     torch.manual_seed(experiment.seed)
-    student = build_student(teacher, experiment.quant)
+    student = build_student(teacher, experiment.quant, family)
     set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)

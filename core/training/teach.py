@@ -22,7 +22,6 @@ from core.experiment import Teaching
 from core.families import find_family
 from core.family import Batch, Encoded
 from core.machine import check_precision, describe
-from core.models.anatomy import leave_attention_whole
 from core.models.backbones import prepare_backbone
 from core.models.loading import (
     Loaded,
@@ -78,7 +77,7 @@ def _teach(
         check_origin(resumed, data, model)
     if teaching.fine_tune:
         _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
-        leave_attention_whole(model)
+        data.family.prepare_teacher(model)
         yield from _steps(model, data, teaching, folder, resumed)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began

@@ -71,7 +71,7 @@ def choose_matrix() -> Matrix:
 def knobs(column: int, matrix: Matrix) -> Quant:
     """Method, bits and granularity of one column."""
     if column == 0:
-        is_embedding = matrix.title == "word embedding"
+        is_embedding = api.is_table(matrix.name)
         part, usual = ("embedding", "row") if is_embedding else ("weight", "layer")
         method = forms.method()
         bits = forms.bits("Bits", f"{part}_bits", api.rules()[method].bits)
