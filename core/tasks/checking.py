@@ -12,12 +12,14 @@ from typing import Any
 
 from core.errors import InputError, shown
 from core.tables.limits import MAX_NAME, check_characters
+from core.tables.pace import Tick, keep_going, paced
 from core.tables.table import BadRow, Table
-from core.tables.values import as_text, described, number
+from core.tables.values import as_label, as_text, described, number
 from core.tasks.plans import ANSWERS, MAX_CLASSES, STARTS, Plan, check_plan
 from core.tasks.sources import Row
 
 MAX_TEXT = 20_000  # characters of one text
+MAX_ANSWERS = 100  # accepted answers of one question
 NUDGE = 2
 SHOWN = 20
 
@@ -38,14 +40,14 @@ class Checked:
     contradictory: int = 0
 
 
-def check(table: Table, plan: Plan) -> Checked:
+def check(table: Table, plan: Plan, tick: Tick = keep_going) -> Checked:
     """Hold every row against the plan. Raises InputError where the plan itself does not fit."""
     check_plan(table, plan)
     target = _target_of(plan)
     rows: list[Row] = []
     bad, seen = list(table.broken), dict[bytes, Any]()
     contradictory = characters = 0
-    for index, row in enumerate(table.rows):
+    for index, row in enumerate(paced(table.rows, tick)):
         try:
             texts = _texts(row, plan)
             made = texts | target(row, texts)
@@ -79,11 +81,13 @@ def told(bad: Sequence[BadRow]) -> tuple[str, ...]:
     return (*lines, *([f"and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []))
 
 
-def class_names(table: Table, column: str) -> tuple[str, ...]:
+def class_names(table: Table, column: str, tick: Tick = keep_going) -> tuple[str, ...]:
     """The different labels of a column, numbers by size, else by alphabet. Of more than
-    MAX_CLASSES only one more is given."""
+    MAX_CLASSES only the first found are given, one too many."""
     found: set[str] = set()
-    for row in table.rows:
+    for row in paced(table.rows, tick):
+        if len(found) > MAX_CLASSES:
+            break
         try:
             found.add(_class_name(row, column))
         except InputError:
@@ -92,7 +96,7 @@ def class_names(table: Table, column: str) -> tuple[str, ...]:
         ordered = sorted(found, key=lambda name: (number(name), name))
     except InputError:
         ordered = sorted(found, key=lambda name: (name.casefold(), name))
-    return tuple(ordered[: MAX_CLASSES + 1])
+    return tuple(ordered)
 
 
 def key_of(row: Row, plan: Plan) -> bytes:
@@ -123,7 +127,7 @@ def _target_of(plan: Plan) -> Callable[[Row, Row], Row]:
         return lambda row, texts: _answers(row, texts[plan.columns[1]])
     if plan.kind == "value":
         return lambda row, _: {"label": _value(row, plan.label)}
-    numbers = {name: index for index, name in enumerate(plan.labels)}
+    numbers = {as_label(name): index for index, name in enumerate(plan.labels)}
 
     def class_of(row: Row, _: Row) -> Row:
         name = _class_name(row, plan.label)
@@ -135,7 +139,7 @@ def _target_of(plan: Plan) -> Callable[[Row, Row], Row]:
 
 
 def _class_name(row: Row, column: str) -> str:
-    name = as_text(row[column]).strip()
+    name = as_label(row[column])
     if not name or len(name) > MAX_NAME:
         raise InputError(
             f"the label is longer than {MAX_NAME} characters" if name else "the label is missing"
@@ -156,6 +160,8 @@ def _answers(row: Row, passage: str) -> Row:
         raise InputError("answers and starts are not lists")
     if len(answers) != len(starts):
         raise InputError(f"it has {len(answers)} answers but {len(starts)} starts")
+    if len(answers) > MAX_ANSWERS:
+        raise InputError(f"it has {len(answers):,} answers; at most {MAX_ANSWERS} are read")
     placed = [_placed(*pair, passage) for pair in zip(answers, starts, strict=True)]
     return {ANSWERS: [answer for answer, _ in placed], STARTS: [start for _, start in placed]}
 
@@ -166,8 +172,18 @@ def _placed(answer: Any, start: Any, passage: str) -> tuple[str, int]:
     if not isinstance(answer, str) or not answer.strip():
         raise InputError(f"the answer {described(answer)} is empty or not a text")
     answer = answer.strip()
-    if type(start) is int:
-        for place in sorted(range(start - NUDGE, start + NUDGE + 1), key=lambda p: abs(p - start)):
+    said = _whole(start)
+    if said is not None:
+        for place in sorted(range(said - NUDGE, said + NUDGE + 1), key=lambda p: abs(p - said)):
             if place >= 0 and passage.startswith(answer, place):
                 return answer, place
     raise InputError(f"the answer {shown(answer)} does not begin at character {described(start)}")
+
+
+def _whole(start: Any) -> int | None:
+    """A start as files write it, 18, 18.0 or "18"; None for anything else."""
+    try:
+        found = number(start)
+    except InputError:
+        return None
+    return int(found) if found.is_integer() else None

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from core.errors import InputError, one_of, shown, within
 from core.records import settle
 from core.tables.limits import MAX_NAME, listed
-from core.tables.nested import SQUAD_COLUMNS
+from core.tables.squad import ANSWERS, STARTS
 from core.tables.table import Table
 from core.tables.values import is_whole_text
 from core.tasks.task import KINDS
 
 MAX_CLASSES = 100
-ANSWERS, STARTS = SQUAD_COLUMNS[2:]
 RESERVED = ("label", ANSWERS, STARTS)
 
 

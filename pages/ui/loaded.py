@@ -14,6 +14,7 @@ import streamlit as st
 from core import api
 from core.events import Preparing
 from core.runs.store import Run
+from pages.ui import state
 
 if TYPE_CHECKING:
     from core.analysis.sensitivity import FewRows
@@ -179,9 +180,11 @@ def on_demand(
 
 
 def last(computing: Generator[Preparing, None, Answer]) -> Answer:
-    """Run a generator to its end, without showing its progress; its return value."""
+    """Run a generator to its end, without showing its progress; its return value. It ends early
+    when the tab that asked for it is closed."""
     try:
         while True:
             next(computing)
+            state.check_wanted()
     except StopIteration as end:
         return end.value

@@ -22,24 +22,25 @@ OWN = "your file"
 
 
 # What is read stays in memory while it is looked at: a few files at a time, keyed by their content.
+# Whatever takes long ends when the person who asked for it is gone; nothing is kept then.
 @st.cache_resource(max_entries=2, show_spinner="Reading ...")
 def _table(name: str, data: bytes) -> "Table":
-    return api.read_table(name, data)
+    return api.read_table(name, data, state.check_wanted)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Looking at the columns ...")
 def _guessed(_table: "Table", digest: str, title: str) -> "Plan":
-    return api.guess_plan(_table, title)
+    return api.guess_plan(_table, title, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _kind_of(_table: "Table", digest: str, label: str) -> str:
-    return api.label_kind(_table, label)
+    return api.label_kind(_table, label, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _classes_of(_table: "Table", digest: str, label: str) -> tuple[str, ...]:
-    return api.class_names(_table, label)
+    return api.class_names(_table, label, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -50,7 +51,7 @@ def _length_of(_table: "Table", digest: str, texts: tuple[str, ...]) -> int:
 @st.cache_resource(max_entries=3, show_spinner="Checking every row ...")
 def _checked(_table: "Table", digest: str, plan: "Plan") -> "Checked":
     """`plan` without its title, so that another title checks nothing again."""
-    return api.check_rows(_table, plan)
+    return api.check_rows(_table, plan, state.check_wanted)
 
 
 def upload() -> None:
@@ -64,13 +65,15 @@ def upload() -> None:
         return
     with state.explained():
         table = _table(file.name, file.getvalue())
-        st.dataframe(pd.DataFrame(table.rows[:SHOWN_ROWS]).astype(str), hide_index=True)
+        st.dataframe(pd.DataFrame(api.first_rows(table, SHOWN_ROWS)), hide_index=True)
+        _notes(table)
         plan = _corrected(table, file.name.split(".")[0])
         untitled = replace(plan, title="text")
         train = _checked(table, table.digest, untitled)
         test = tested = None
         if other is not None:
             tested = _table(other.name, other.getvalue())
+            _notes(tested)
             test = _checked(tested, tested.digest, untitled)
         # Other files or other columns need another agreement.
         key = hash((untitled, table.digest, tested and tested.digest))
@@ -78,6 +81,11 @@ def upload() -> None:
             test is None or _agreed(test, "to test on", key)
         ):
             _keep(plan, train, test)
+
+
+def _notes(table: "Table") -> None:
+    for note in table.notes:
+        st.caption(plain(note))
 
 
 def _corrected(table: "Table", title: str) -> "Plan":

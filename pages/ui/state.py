@@ -69,6 +69,12 @@ def may_stop(run: Run) -> bool:
     return is_teacher() or run.run_id in st.session_state.get(STARTED, ())
 
 
+def check_wanted() -> None:
+    """End this redraw here when its tab is closed or asks for something else: Streamlit looks for
+    that whenever the state of a session is read. Long work calls it on the way."""
+    _ = TEACHER in st.session_state
+
+
 def watched_run() -> Run | None:
     """The run that the URL names; None without one. A wrong id is said on the page."""
     run_id = st.query_params.get(WATCHED)
