@@ -7,12 +7,12 @@ import numpy as np
 
 from core.api.predictions import NO_ANSWER
 from core.errors import InputError
+from core.runs.run_files import WHO, predictions_of
 from core.runs.store import Run
 
 if TYPE_CHECKING:
     from core.tasks.base import Task
 
-WHO = ("teacher", "untrained", "student")
 LARGEST = 50
 
 
@@ -40,17 +40,9 @@ class _Answers:
 
 def predictions(run: Run) -> dict[str, np.ndarray]:
     """What the models of a finished run said, keys like "dev.student" and "test.teacher", and the
-    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        found = load_file(run.folder / "predictions.safetensors")
-        for name in WHO:
-            _ = found[f"dev.{name}"], found[f"test.{name}"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"The predictions of run {run.run_id} cannot be read: {error}.") from error
-    return found
+    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged or another
+    run's."""
+    return predictions_of(run)
 
 
 def disagreements(run: Run) -> list[Disagreement]:

@@ -84,7 +84,7 @@ def _train(experiment: Experiment, folder: Path | None, keeper: Keeper) -> Gener
     origin = origin_of(experiment.task, experiment.model)
     packed = to_bytes(pupils.student, experiment, origin=origin)
     if folder is not None:
-        write_student(folder, pupils.student, packed, book.arrays())
+        write_student(folder, experiment.run_id, pupils.student, packed, book.arrays())
     seconds = (train_seconds, time.perf_counter() - began)
     yield Finished(result=_result(experiment, pupils, book, len(packed), seconds))
 
