@@ -25,6 +25,9 @@ EXAMPLE = """examples:
   python -m core tasks
   python -m core run --task movie-sentiment --model minilm-l3 --method twn --steps 300 --json
   python -m core predict --run RUN_ID "A quiet film that stays with you."
+
+on Linux, commands that train are some percent faster with large pages, which runs of the app have:
+  GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m core run ...
 """
 
 
