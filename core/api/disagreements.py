@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import InputError
+from core.runs.run_files import WHO, predictions_of
 from core.runs.store import Run
 
 if TYPE_CHECKING:
     from core.targets.base import InWords
 
-WHO = ("teacher", "untrained", "student")
 LARGEST = 50
 
 
@@ -30,17 +30,9 @@ class Disagreement:
 
 def predictions(run: Run) -> dict[str, np.ndarray]:
     """What the models of a finished run said, keys like "dev.student" and "test.teacher", and the
-    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        found = load_file(run.folder / "predictions.safetensors")
-        for name in WHO:
-            _ = found[f"dev.{name}"], found[f"test.{name}"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"The predictions of run {run.run_id} cannot be read: {error}.") from error
-    return found
+    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged or another
+    run's."""
+    return predictions_of(run)
 
 
 def disagreements(run: Run) -> list[Disagreement]:

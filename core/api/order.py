@@ -45,9 +45,7 @@ def forecast_of(run: Run) -> Forecast:
     def left(one: Run) -> float | None:
         order = one.experiment or one.teaching
         return (
-            forecast.seconds_left(order, event_files.read_events(one.folder), finished)
-            if order
-            else 0
+            forecast.seconds_left(order, event_files.log_of(one).events, finished) if order else 0
         )
 
     running = [left(other) for other in others if other.state == "running"]

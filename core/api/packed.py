@@ -58,10 +58,11 @@ class Inspected:
 
 
 def packed_contents(run: Run) -> "Contents":
-    """What a finished run's packed file holds. Raises InputError when it is damaged."""
-    from core.packed.file import read_contents
+    """What a finished run's packed file holds. Raises InputError when it is damaged or another
+    run's."""
+    from core.runs.run_files import student_of
 
-    return read_contents(run.folder / MODEL_FILE)
+    return student_of(run)
 
 
 def inspect_file(path: Path) -> Inspected:

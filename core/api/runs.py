@@ -89,7 +89,12 @@ def _size_bytes(run: Run) -> int:
 
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
-    return event_files.read_events(run.folder)
+    return event_files.log_of(run).events
+
+
+def note_on_events(run: Run) -> str:
+    """A sentence where `events` are not all that is in the run's folder, else ""."""
+    return event_files.log_of(run).note
 
 
 def waiting_before(run: Run) -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 PLAN_FILE, TABLES = "plan.json", "tables"
+MOST_PLAN_BYTES = 2**23
 NAME = re.compile(r"own-[a-z0-9-]{1,40}-[0-9a-f]{6}")
 METRICS = {"value": ("pearson", "spearman"), "span": ("answer-f1", "exact-match")}
 
@@ -117,7 +118,7 @@ def find_kept(name: str) -> Kept | None:
 @lru_cache(maxsize=1000)
 def _read(file: Path, changed_ns: int, size_bytes: int) -> Kept | None:
     try:
-        kept = from_json(Kept, file.read_text(encoding="utf-8"))
+        kept = from_json(Kept, places.read_text_up_to(file, MOST_PLAN_BYTES))
     except (OSError, ValueError):
         return None
     whole = kept.name == file.parent.name and (file.parent / TABLES / "train").is_dir()

@@ -73,7 +73,7 @@ def _train(
     origin = origin_of(experiment.task, experiment.model)
     packed = to_bytes(pair.student, experiment, origin=origin)
     if folder is not None:
-        write_student(folder, pair.student, packed, scores.arrays())
+        write_student(folder, experiment.run_id, pair.student, packed, scores.arrays())
     seconds = (train_seconds, earlier + time.perf_counter() - began)
     yield Finished(result=_result(experiment, pair, scores, len(packed), seconds))
 

@@ -1,7 +1,8 @@
 """The panel that follows a run: one fragment that reads the run's folder once a second.
 
 It never computes; the run lives in its own process, and nothing here waits for it. When the run
-ends, the whole page is drawn once more without the timer.
+ends or begins again, the whole page is drawn once more. Only a finished run is not asked about any
+more: whatever else a run is, somebody may go on with it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pages.ui import outcomes, state, training_charts, turns, weight_history
 from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import duration, plain
 
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS, SLOW_REFRESH_SECONDS = 1.0, 5.0
 RECENT_STEPS = 20
 MOMENTS = 100  # so often in a run are its curves drawn anew
 WORDS = {
@@ -30,17 +31,24 @@ WORDS = {
 
 
 def panel(run: Run) -> None:
-    """Draw the run, and keep drawing it while it is not over."""
-    every = None if run.is_over else REFRESH_SECONDS
-    st.fragment(run_every=every)(_draw)(run.run_id, was_over=run.is_over)
+    """Draw the run, and keep drawing it while it can change."""
+    every = refresh_seconds(run)
+    st.fragment(run_every=every)(_draw)(run.run_id, every)
+
+
+def refresh_seconds(run: Run) -> float | None:
+    """How long until a run is looked at again; None: never."""
+    if run.state == "finished":
+        return None
+    return SLOW_REFRESH_SECONDS if run.is_over else REFRESH_SECONDS
 
 
 @turns.turn()
-def _draw(run_id: str, was_over: bool) -> None:
+def _draw(run_id: str, every: float | None) -> None:
     run = state.attempt(api.find_run, run_id)
     if run is None:
         return
-    if run.is_over and not was_over:
+    if refresh_seconds(run) != every:
         st.rerun()
     st.subheader(plain(run.title), divider="gray")
     st.caption(f"{WORDS[run.state]} · run {run.run_id}")
@@ -53,6 +61,8 @@ def _draw(run_id: str, was_over: bool) -> None:
     elif run.state in ("stopped", "interrupted", "failed"):
         _again(run)
     _resumed(events)
+    if note := api.note_on_events(run):
+        st.caption(plain(note))
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     if steps:
         told = told_so_far(events, steps)
