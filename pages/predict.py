@@ -38,6 +38,6 @@ st.caption(
     "computed in float32; students are read from their packed files."
 )
 
-st.subheader("On the dev examples", divider="gray")
+st.header("On the dev examples", divider="gray")
 with state.explained():
     answers.disagreements(chosen)

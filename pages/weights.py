@@ -31,6 +31,6 @@ with st.expander("Histogram as a table"):
 
 weight_panels.closer(shown)
 
-st.subheader("The whole model, quantized like the first column", divider="gray")
+st.header("The whole model, quantized like the first column", divider="gray")
 weight_panels.whole_model(matrix, weight_panels.recipe(shown[0].quant))
 weight_panels.explain(matrix, shown[0])

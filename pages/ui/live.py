@@ -42,7 +42,7 @@ def _draw(run_id: str, was_over: bool) -> None:
         return
     if run.is_over and not was_over:
         st.rerun()
-    st.subheader(plain(run.title), divider="gray")
+    st.header(plain(run.title), divider="gray")
     st.caption(f"{WORDS[run.state]} · run {run.run_id}")
     if run.message:
         st.error(run.message, icon=":material/error:")

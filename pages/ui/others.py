@@ -15,7 +15,7 @@ def panel(shown: Run | None) -> None:
     ]
     if not others:
         return
-    st.subheader("Also on this server", divider="gray")
+    st.header("Also on this server", divider="gray")
     for other in others:
         left, right = st.columns([4, 1])
         step = api.step_kept(other)

@@ -39,7 +39,7 @@ def panel(runs: dict[str, Run]) -> None:
 
 
 def _outcome(found: api.Comparison, other: str) -> None:
-    st.subheader(verdict(found, other), divider="gray")
+    st.header(verdict(found, other), divider="gray")
     columns = st.columns(4)
     columns[0].metric("Student", scored(found.metric, found.second))
     columns[1].metric("Compared with", scored(found.metric, found.first))

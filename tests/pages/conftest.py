@@ -141,7 +141,7 @@ def errors_of(app: AppTest) -> str:
 
 
 def texts_of(app: AppTest) -> str:
-    said = (*app.markdown, *app.caption, *app.subheader, *app.info, *app.error)
+    said = (*app.markdown, *app.caption, *app.header, *app.info, *app.error)
     return "\n".join(part.value for part in (*said, *app.warning, *app.success))
 
 
