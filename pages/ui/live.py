@@ -43,9 +43,9 @@ def _draw(run_id: str, was_over: bool) -> None:
     if run.is_over and not was_over:
         st.rerun()
     st.header(plain(run.title), divider="gray")
-    st.caption(f"{WORDS[run.state]} · run {run.run_id}")
+    st.caption(f"{WORDS[run.state]} · run {plain(run.run_id)}")
     if run.message:
-        st.error(run.message, icon=":material/error:")
+        st.error(plain(run.message), icon=":material/error:")
     events = api.events(run)
     if not run.is_over:
         _progress(run, events)
@@ -65,7 +65,7 @@ def _resumed(events: Sequence[Event]) -> None:
     """Say where a run could not go on as it was left, or not quite."""
     for event in events:
         if isinstance(event, Resumed) and event.text:
-            st.warning(event.text)
+            st.warning(plain(event.text))
 
 
 def _stop(run: Run) -> None:
@@ -98,7 +98,7 @@ def _progress(run: Run, events: Sequence[Event]) -> None:
         st.progress(0.0, text=_queue(run))
     elif isinstance(last, Preparing):
         share = last.done / last.total if last.total else 0.0
-        st.progress(share, text=last.text)
+        st.progress(share, text=plain(last.text))
     elif steps:
         st.progress(steps[-1].step / steps[-1].total_steps, text=_pace(steps))
     else:

@@ -14,6 +14,7 @@ import streamlit as st
 from core import api
 from core.events import Preparing
 from core.runs.store import Run
+from pages.ui.words import plain
 
 if TYPE_CHECKING:
     from core.analysis.sensitivity import FewRows
@@ -164,7 +165,7 @@ def shown(computing: Generator[Preparing, None, Answer]) -> Answer:
     try:
         while True:
             step = next(computing)
-            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
+            bar.progress(step.done / step.total if step.total else 0.0, text=plain(step.text))
     except StopIteration as end:
         return end.value
     finally:

@@ -152,7 +152,7 @@ def _keep(plan: "Plan", train: "Checked", test: "Checked | None") -> None:
         task: Any = api.keep_data(plan, train, test)
         loaded.shown(api.prefetch(task.name))
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.success(f"{plain(task.title)} is now a task. Train a teacher for it, then a student.")
     state.set_all({"task": task.name})  # on every page; its widget is drawn after this
@@ -165,7 +165,7 @@ def kept() -> None:
         if task.source.place != OWN:
             continue
         left, right = st.columns([4, 1])
-        left.markdown(f"**{plain(task.title)}** ({task.name})")
+        left.markdown(f"**{plain(task.title)}** ({plain(task.name)})")
         with right.popover("Delete", icon=":material/delete:"):
             st.markdown(
                 "Its text goes for everybody who uses this server. Teachers and runs that learned "

@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs.store import Run
 from pages.ui.address import WATCHED
+from pages.ui.words import plain
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -95,7 +96,7 @@ def attempt(
     try:
         return action(*arguments, **options)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
 
 
@@ -105,4 +106,4 @@ def explained() -> Generator[None]:
     try:
         yield
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
