@@ -69,12 +69,13 @@ def _resumed(events: Sequence[Event]) -> None:
 
 
 def _stop(run: Run) -> None:
-    if not state.may_stop(run):
-        st.caption("Whoever started it can stop it, and the teacher.")
+    if not state.may("stop", run.run_id):
+        st.caption(state.REFUSED["stop"])
     elif st.button("Stop", icon=":material/stop:", key=f"stop-{run.run_id}"):
-        with st.spinner("Stopping ..."):
-            api.stop(run.run_id)
-        st.rerun()
+        with state.explained():
+            with st.spinner("Stopping ..."):
+                state.stop(run)
+            st.rerun()
 
 
 def _again(run: Run) -> None:
@@ -85,7 +86,9 @@ def _again(run: Run) -> None:
         return
     st.caption(f"It was saved after step {step} and goes on from there as if it had never stopped.")
     for label, again in (("Resume", False), ("Begin again", True)):
-        if st.button(label, key=f"{label}-{run.run_id}"):
+        if again and not state.may("begin again", run.run_id):
+            st.caption(state.REFUSED["begin again"])
+        elif st.button(label, key=f"{label}-{run.run_id}"):
             with state.explained():
                 state.start(order, again)
                 st.rerun()

@@ -1,7 +1,7 @@
 """A person's own file: read, guessed, corrected, checked, kept."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -149,7 +149,7 @@ def _keep(plan: "Plan", train: "Checked", test: "Checked | None") -> None:
     if not st.button("Use this text", type=state.main_button(), icon=":material/check:"):
         return
     try:
-        task: Any = api.keep_data(plan, train, test)
+        task = state.keep(plan, train, test)
         loaded.shown(api.prefetch(task.name))
     except InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -166,6 +166,9 @@ def kept() -> None:
             continue
         left, right = st.columns([4, 1])
         left.markdown(f"**{plain(task.title)}** ({plain(task.name)})")
+        if not state.may("delete", task.name):
+            left.caption(f"{state.REFUSED['delete']} {state.WHERE_PIN}")
+            continue
         with right.popover("Delete", icon=":material/delete:"):
             st.markdown(
                 "Its text goes for everybody who uses this server. Teachers and runs that learned "
@@ -174,5 +177,5 @@ def kept() -> None:
             sure = st.button("Delete for good", key=f"delete-{task.name}", type=state.main_button())
         if sure:
             with state.explained():
-                api.delete_data(task.name)
+                state.delete(task.name)
                 st.rerun()
