@@ -64,7 +64,7 @@ def find_run(run_id: str) -> Run:
     """The run of that id; raises InputError when there is none."""
     run = store.find_run(run_id)
     if run is None:
-        raise InputError(f"There is no run {run_id}. `python -m core runs` lists what there is.")
+        raise InputError(f"There is no run {run_id}. To see what there is: python -m core runs")
     return run
 
 

@@ -50,10 +50,10 @@ def _draw(run_id: str, every: float | None) -> None:
         return
     if refresh_seconds(run) != every:
         st.rerun()
-    st.subheader(plain(run.title), divider="gray")
-    st.caption(f"{WORDS[run.state]} · run {run.run_id}")
+    st.header(plain(run.title), divider="gray")
+    st.caption(f"{WORDS[run.state]} · run {plain(run.run_id)}")
     if run.message:
-        st.error(run.message, icon=":material/error:")
+        st.error(plain(run.message), icon=":material/error:")
     events = api.events(run)
     if not run.is_over:
         _progress(run, events)
@@ -75,16 +75,17 @@ def _resumed(events: Sequence[Event]) -> None:
     """Say where a run could not go on as it was left, or not quite."""
     for event in events:
         if isinstance(event, Resumed) and event.text:
-            st.warning(event.text)
+            st.warning(plain(event.text))
 
 
 def _stop(run: Run) -> None:
-    if not state.may_stop(run):
-        st.caption("Whoever started it can stop it, and the teacher.")
+    if not state.may("stop", run.run_id):
+        st.caption(state.REFUSED["stop"])
     elif st.button("Stop", icon=":material/stop:", key=f"stop-{run.run_id}"):
-        with st.spinner("Stopping ..."):
-            api.stop(run.run_id)
-        st.rerun()
+        with state.explained():
+            with st.spinner("Stopping ..."):
+                state.stop(run)
+            st.rerun()
 
 
 def _again(run: Run) -> None:
@@ -95,7 +96,9 @@ def _again(run: Run) -> None:
         return
     st.caption(f"It was saved after step {step} and goes on from there as if it had never stopped.")
     for label, again in (("Resume", False), ("Begin again", True)):
-        if st.button(label, key=f"{label}-{run.run_id}"):
+        if again and not state.may("begin again", run.run_id):
+            st.caption(state.REFUSED["begin again"])
+        elif st.button(label, key=f"{label}-{run.run_id}"):
             with state.explained():
                 state.start(order, again)
                 st.rerun()
@@ -108,7 +111,7 @@ def _progress(run: Run, events: Sequence[Event]) -> None:
         st.progress(0.0, text=_queue(run))
     elif isinstance(last, Preparing):
         share = last.done / last.total if last.total else 0.0
-        st.progress(share, text=last.text)
+        st.progress(share, text=plain(last.text))
     elif steps:
         st.progress(steps[-1].step / steps[-1].total_steps, text=_pace(steps))
     else:

@@ -15,6 +15,7 @@ from core import api
 from core.events import Preparing
 from core.runs.store import Run
 from pages.ui import state
+from pages.ui.words import plain
 
 if TYPE_CHECKING:
     from core.analysis.sensitivity import FewRows
@@ -165,7 +166,7 @@ def shown(computing: Generator[Preparing, None, Answer]) -> Answer:
     try:
         while True:
             step = next(computing)
-            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
+            bar.progress(step.done / step.total if step.total else 0.0, text=plain(step.text))
     except StopIteration as end:
         return end.value
     finally:

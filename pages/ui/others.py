@@ -27,7 +27,7 @@ def _draw(shown_id: str) -> None:
     others = _others(shown_id)
     if not others:
         return
-    st.subheader("Also on this server", divider="gray")
+    st.header("Also on this server", divider="gray")
     for other in others:
         left, right = st.columns([4, 1])
         step = api.step_kept(other)

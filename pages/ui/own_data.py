@@ -1,7 +1,7 @@
 """A person's own file: read, guessed, corrected, checked, kept."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -157,10 +157,10 @@ def _keep(plan: "Plan", train: "Checked", test: "Checked | None") -> None:
     if not st.button("Use this text", type=state.main_button(), icon=":material/check:"):
         return
     try:
-        task: Any = api.keep_data(plan, train, test)
+        task = state.keep(plan, train, test)
         loaded.shown(api.prefetch(task.name))
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.success(f"{plain(task.title)} is now a task. Train a teacher for it, then a student.")
     state.set_all({"task": task.name})  # on every page; its widget is drawn after this
@@ -173,7 +173,10 @@ def kept() -> None:
         if task.source.place != OWN:
             continue
         left, right = st.columns([4, 1])
-        left.markdown(f"**{plain(task.title)}** ({task.name})")
+        left.markdown(f"**{plain(task.title)}** ({plain(task.name)})")
+        if not state.may("delete", task.name):
+            left.caption(f"{state.REFUSED['delete']} {state.WHERE_PIN}")
+            continue
         with right.popover("Delete", icon=":material/delete:"):
             st.markdown(
                 "Its text goes for everybody who uses this server. Teachers and runs that learned "
@@ -182,5 +185,5 @@ def kept() -> None:
             sure = st.button("Delete for good", key=f"delete-{task.name}", type=state.main_button())
         if sure:
             with state.explained():
-                api.delete_data(task.name)
+                state.delete(task.name)
                 st.rerun()
