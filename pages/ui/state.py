@@ -22,7 +22,7 @@ from pages.ui.address import WATCHED
 from pages.ui.words import plain
 
 if TYPE_CHECKING:
-    from core.tasks.base import Task
+    from core.tasks.task import Task
 
     from core.tasks.checking import Checked
     from core.tasks.plans import Plan
