@@ -32,14 +32,9 @@ def examples(task: str, count: int = SHOWN_EXAMPLES) -> list[dict[str, str]]:
     dev = load(found).dev
     rows = [dev[row] for row in range(min(count, len(dev)))]
     return [
-        {**{name: row[name] for name in found.texts}, "truth": _truth(found, row)} for row in rows
+        {**{name: row[name] for name in found.texts}, "truth": found.target.truth(found, row)}
+        for row in rows
     ]
-
-
-def _truth(task: "Task", row: dict) -> str:
-    if task.kind == "span":
-        return " | ".join(dict.fromkeys(row["answers"])) or "(no answer)"
-    return task.labels[row["label"]] if task.kind == "classes" else f"{row['label']:.2f}"
 
 
 def augmented_examples(
@@ -104,6 +99,13 @@ def guess_plan(table: "Table", title: str, tick: Tick = keep_going) -> "Plan":
     from core.tasks.guessing import guess
 
     return guess(table, title, tick)
+
+
+def has_classes(kind: str) -> bool:
+    """Whether a label of this kind is one of a few names."""
+    from core.tasks.file_targets import file_target
+
+    return file_target(kind).has_classes
 
 
 def label_kind(table: "Table", column: str, tick: Tick = keep_going) -> str:

@@ -41,7 +41,6 @@ def disagreements(run: Run) -> list[Disagreement]:
 
     Raises InputError when the run has no predictions or the text is not on this computer.
     """
-    from core.targets import find_target
     from core.tasks.prepare import load
     from core.tasks.registry import find_task
 
@@ -51,7 +50,7 @@ def disagreements(run: Run) -> list[Disagreement]:
     dev = load(task).dev
     if len(dev) != len(saved["student"]):
         raise InputError("The dev examples of this computer are not those of the run.")
-    answers = find_target(task.kind).in_words(task, dev, saved)
+    answers = task.target.in_words(task, dev, saved)
     return [
         Disagreement(
             text=" / ".join(dev[int(row)][column] for column in task.texts),

@@ -79,9 +79,7 @@ class OpenModel:
     @property
     def target(self) -> "Target":
         """What its task asks."""
-        from core.targets import find_target
-
-        return find_target(self.task.kind)
+        return self.task.target
 
 
 def open_model(source: Source, lean: bool = False) -> OpenModel:

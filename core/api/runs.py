@@ -155,7 +155,7 @@ def check(experiment: Experiment) -> None:
     from core.teacher_folders import load_card
 
     task = find_task(experiment.task)
-    if experiment.train.augment and task.kind == "span":
+    if experiment.train.augment and not task.target.can_replace_words:
         raise InputError(
             "Replacing words would move the answers of questions: turn augmentation off."
         )

@@ -66,11 +66,11 @@ def _corrected(plan: "Plan", table, parsed: argparse.Namespace) -> "Plan":
         plan = replace(plan, texts=texts, max_tokens=api.length_of(table, texts))
     if parsed.max_tokens:
         plan = replace(plan, max_tokens=parsed.max_tokens)
-    if plan.kind == "span":
+    if not plan.label:  # the file says by itself what is learned
         return plan
     label = parsed.label or plan.label
     kind = parsed.kind or api.label_kind(table, label)
-    labels = api.class_names(table, label) if kind == "classes" else ()
+    labels = api.class_names(table, label) if api.has_classes(kind) else ()
     return replace(plan, label=label, kind=kind, labels=labels)
 
 

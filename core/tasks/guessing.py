@@ -17,6 +17,7 @@ from core.tables.squad import SQUAD_COLUMNS
 from core.tables.table import Table
 from core.tables.values import as_text, number
 from core.tasks.checking import MAX_TEXT, class_names
+from core.tasks.file_targets import file_target
 from core.tasks.plans import Plan
 from core.tasks.sources import Row
 
@@ -81,7 +82,7 @@ def guess(table: Table, title: str, tick: Tick = keep_going) -> Plan:
         kind=kind,
         texts=texts,
         label=label,
-        labels=class_names(table, label, tick) if kind == "classes" else (),
+        labels=class_names(table, label, tick) if file_target(kind).has_classes else (),
         max_tokens=length_of(table, texts),
     )
 

@@ -93,7 +93,7 @@ def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
         raise InputError(
             f"{teaching.model} has no head that was trained for {task.title}. Fine-tune it first."
         )
-    if task.kind == "classes":
+    if task.labels:
         use_label_order(loaded, task.labels)
 
 
