@@ -97,6 +97,7 @@ def no_answer(rows: Sequence[Row]) -> str:
 
 
 def class_name(row: Row, column: str) -> str:
+    """The name of the row's class. Raises InputError where it is missing or too long."""
     name = as_label(row[column])
     if not name or len(name) > MAX_NAME:
         raise InputError(
