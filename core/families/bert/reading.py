@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from core.family import Batch, Encoded, Windows
-from core.models.loading import tokenized
+from core.models.tokenizing import tokenized
 
 IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"
 STRIDE = 128
