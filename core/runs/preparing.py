@@ -67,7 +67,7 @@ def reserve(folder: Path) -> Held:
         new = Path(tempfile.mkdtemp(prefix=NEW, dir=folder.parent))
         new.chmod(0o755)
         lock = take(new / LOCK_FILE)
-        new.rename(folder)
+        new.rename(folder)  # the lock belongs to the file, not to its name
     else:
         lock = take(folder / LOCK_FILE)
     if lock is None:
