@@ -44,6 +44,7 @@ NUMBER_FORMAT = re.compile(r"[-+,.\d]*[dfg%,]")
 # Read by a person: ours, though it is not seen from here.
 KNOWN = {
     "rules[chosen].title": "a rule's own title, from core/quantizers",
+    "who.capitalize()": "a value of WHO",
     "rule.source": "a rule's own reference, from core/quantizers",
 }
 

@@ -5,21 +5,31 @@ words, a number, or went through `plain`), and pages in a lab where every foreig
 What a browser makes of it is tried in `tests/browser/test_strangers.py`.
 """
 
-import shutil
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from google.protobuf.message import Message
+from streamlit.testing.v1 import AppTest
 
 from core import api
-from core.records import canonical_json
-from core.runs import store
+from core.runs.store import Run
 from pages.ui.words import WORD_JOINER, code, plain
-from tests.pages.conftest import PAGES, School, as_read, csv_of, keep_file, open_page, prepared
+from tests.pages.conftest import (
+    PAGES,
+    School,
+    as_read,
+    csv_of,
+    open_page,
+    prepared,
+    press,
+    whole,
+)
 from tests.pages.markdown_reading import findings, read_pages
 
 HOSTILE = (
-    "![p](http://evil.example/p.png) www.evil.example a@evil.example <img src=//evil.example> "
-    ":red[x] :smile: $x^2$ `c` **b** [l](http://evil.example) a -> b"
+    "![p](http://evil.example/p) www.evil.example a@evil.example :smile: [l](http://evil.example)"
 )
 
 
@@ -89,104 +99,111 @@ def test_the_reading_lets_our_own_words_pass(line):
 
 # Pages in a hostile lab
 
-
-def shown_markdown(app) -> list[str]:
-    """Every text of a page that a browser takes as Markdown."""
-    taken = {"body", "label", "help", "text", "content", "delta", "element", "question"}
-    found = []
-
-    def walk(message: Message, name: str) -> None:
-        for field, value in message.ListFields():
-            many = value if field.is_repeated else [value]
-            for each in many:
-                if isinstance(each, Message):
-                    walk(each, field.name)
-                elif isinstance(each, str) and field.name in taken and name != "text_area_value":
-                    found.append(each)
-
-    for block in (app.main, app.sidebar):
-        for element in block:
-            if element.proto is not None and element.type not in NOT_MARKDOWN:
-                walk(element.proto, element.type)
-    return found
+MARKDOWN_FIELDS = {"body", "label", "help", "text", "content", "delta", "options"}
+TEXT = ("arrow_data_frame", "text", "html", "code", "plotly_chart", "vega_lite_chart", "exception")
+TEXT_OPTIONS = ("selectbox", "multiselect")
 
 
-NOT_MARKDOWN = {"arrow_data_frame", "text", "html", "code", "plotly_chart", "vega_lite_chart"}
+def texts_in(message: Message, kind: str) -> Iterator[str]:
+    """The texts of an element that a browser takes as Markdown."""
+    for field, value in message.ListFields():
+        if field.name == "options" and kind in TEXT_OPTIONS:
+            continue
+        for each in value if field.is_repeated else [value]:
+            if isinstance(each, Message):
+                yield from texts_in(each, kind)
+            elif isinstance(each, str) and field.name in MARKDOWN_FIELDS:
+                yield each
+
+
+def markdown_of(app: AppTest) -> list[str]:
+    elements = [each for block in (app.main, app.sidebar) for each in block]
+    return [
+        text
+        for each in elements
+        if each.proto is not None and each.type not in TEXT
+        for text in texts_in(each.proto, each.type)
+    ]
 
 
 def is_hostile(markdown: str) -> bool:
-    """Whether an address or a picture of ours is still one."""
-    return any(
-        sign in markdown for sign in ("://evil", "www.evil", "@evil", "![p", "](http", ":smile:")
-    )
+    """Whether an address, a picture or an emoji of the hostile text is still one."""
+    signs = ("://evil", "www.evil", "@evil", "![p", "](http", ":smile:")
+    return any(sign in markdown for sign in signs)
 
 
-def hostile_rows() -> list[dict]:
-    return [
+def hostile_file() -> bytes:
+    rows = [
         {HOSTILE: f"the film was {number} {HOSTILE}", "label": f"{HOSTILE} {number % 2}"}
         for number in range(60)
     ]
+    return csv_of(rows)
+
+
+def spoil_result(run: Run) -> None:
+    """Another name for the processor that the run was computed on."""
+    assert run.result is not None
+    file = run.folder / "result.json"
+    processor = json.dumps(run.result.machine.processor)
+    assert processor in file.read_text()
+    file.write_text(file.read_text().replace(processor, json.dumps(HOSTILE)))
 
 
 @pytest.fixture
 def hostile(school: School) -> list[tuple[str, dict[str, str]]]:
     """A lab in which others left such text; the places that show it."""
-    task = keep_file("Mine.csv", csv_of(hostile_rows()))
-    plan = next((school.lab.home / "tasks" / task.name).glob("plan.json"))
-    plan.write_text(plan.read_text().replace('"Mine"', canonical_json(HOSTILE)))
+    table = api.read_table("Mine.csv", hostile_file())
+    plan = replace(api.guess_plan(table, "Mine"), title=HOSTILE)
+    task = api.keep_data(plan, api.check_rows(table, plan))
+    assert task.title == HOSTILE
+    assert HOSTILE in task.texts
     failed = prepared(school.lab.experiment)
     (failed.folder / "error.txt").write_text(HOSTILE)
-    for kind in ("pair", "value"):
-        folder = school.run(kind).folder
-        record = folder / "result.json"
-        text = record.read_text()
-        result = store.read_folder(folder).result
-        assert result is not None
-        processor = canonical_json(result.machine.processor)
-        record.write_text(text.replace(processor, canonical_json(HOSTILE)))
-    runs = [failed.run_id, school.run("pair").run_id, school.run("value").run_id, HOSTILE]
+    finished = school.run("pair")
+    spoil_result(finished)
     places = [(page, {}) for page in PAGES]
-    places += [("train", {"run": run_id}) for run_id in runs]
+    places += [("train", {"run": run_id}) for run_id in (failed.run_id, finished.run_id, HOSTILE)]
     places += [(page, {"task": task.name}) for page in ("train", "data", "compare")]
-    places += [(page, {"task": HOSTILE, HOSTILE[:30]: HOSTILE}) for page in PAGES]
+    places += [(page, {"task": HOSTILE, HOSTILE: HOSTILE}) for page in PAGES]
     places += [(page, {"model": HOSTILE}) for page in ("train", "weights")]
-    for run_id in runs[1:3]:
-        places += [(page, {"student": run_id}) for page in ("predict", "export")]
+    places += [(page, {"student": finished.run_id}) for page in ("predict", "export")]
     return places
 
 
 def test_no_page_shows_text_of_others_as_markdown(hostile):
-    shown = 0
+    seen = set()
     for page, parameters in hostile:
-        app = open_page(page, **parameters)
-        for markdown in shown_markdown(app):
+        for markdown in markdown_of(open_page(page, **parameters)):
             assert not is_hostile(markdown), f"{page} {parameters}: {markdown}"
-            shown += "evil" in as_read(markdown)
-    assert shown > 20
+            if "evil" in as_read(markdown):
+                seen.add(page)
+    assert seen == {*PAGES}
 
 
-def test_the_columns_of_ones_own_hostile_file_are_text(lab):
+def test_a_hostile_file_is_text_while_it_is_looked_at_and_kept(lab):
     app = open_page("data")
-    app.file_uploader[0].set_value([(f"{HOSTILE[:20]}.csv", csv_of(hostile_rows()), "text/csv")])
-    app.run()
-    assert not app.exception
-    assert not [each for each in shown_markdown(app) if is_hostile(each)]
-    assert any("evil" in each for each in shown_markdown(app))
+    app.file_uploader[0].upload("![p](http:--evil.example).csv", hostile_file(), "text/csv")
+    whole(app.run())
+    shown = markdown_of(app)
+    press(app, "Use this text")
+    shown += markdown_of(app)
+    assert not [each for each in shown if is_hostile(each)]
+    assert len([each for each in shown if "evil" in as_read(each)]) > 2
 
 
-def test_a_damaged_grid_is_named_as_text(finished_run, monkeypatch, tmp_path):
-    from core.api import comparisons
-
-    grids = tmp_path / "grids"
-    grids.mkdir()
-    (grids / "![p](x) www.evil.example.json").write_text("{")
-    monkeypatch.setattr(comparisons.grid_files, "folder", lambda: grids, raising=False)
-    shutil.rmtree(grids)
-    assert not [
-        each for each in shown_markdown(open_page("compare", view="Ablations")) if "![" in each
-    ]
+def test_the_text_boxes_of_hostile_columns_are_named_as_text(school, monkeypatch):
+    """Predict asks for one text of each column."""
+    tasks = api.tasks()
+    name = school.experiments["pair"].task
+    changed = replace(tasks[name], texts=(HOSTILE, "second"), description=HOSTILE, examples=())
+    monkeypatch.setattr(api, "tasks", lambda: tasks | {name: changed})
+    shown = markdown_of(open_page("predict", student=school.run("pair").run_id))
+    assert not [each for each in shown if is_hostile(each)]
+    assert len([each for each in shown if "evil" in as_read(each)]) >= 2
 
 
-def test_labels_of_hostile_data_are_text_when_it_is_kept(lab):
-    task = keep_file("Mine.csv", csv_of(hostile_rows()))
-    assert HOSTILE[:10] in api.tasks()[task.name].labels[0]
+def test_a_grid_that_cannot_be_read_is_named_as_text(finished_run, monkeypatch):
+    monkeypatch.setattr(api, "grids", lambda: ([], [HOSTILE]))
+    shown = markdown_of(open_page("compare", view="Ablations"))
+    assert not [each for each in shown if is_hostile(each)]
+    assert any("evil" in as_read(each) for each in shown)
