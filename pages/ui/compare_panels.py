@@ -62,7 +62,7 @@ def _bars(points: pd.DataFrame) -> str:
     several = [count for count in points["seeds"].tolist() if count > 1]
     text = "Score on test examples that nothing was selected on. "
     if several:
-        counts = "-".join(str(n) for n in sorted({min(several), max(several)}))
+        counts = "-".join(f"{n:d}" for n in sorted({min(several), max(several)}))
         text += f"Points of several seeds ({counts}) are means, their bars one standard error over "
         text += "the seeds"
         text += "; the other bars are one standard error of the test sample. "

@@ -122,7 +122,7 @@ def _queue(run: Run) -> str:
     forecast = api.forecast_of(run)
     if not forecast.before:
         return "Starting"
-    text = f"Waiting: {forecast.before} run(s) before this one"
+    text = f"Waiting: {forecast.before:d} run(s) before this one"
     if forecast.wait_seconds:
         text += f" · begins in about {duration(forecast.wait_seconds)}"
     return text
@@ -133,7 +133,7 @@ def _pace(steps: Sequence[StepDone]) -> str:
     seconds = sum(event.seconds for event in recent) / len(recent)
     left = (steps[-1].total_steps - steps[-1].step) * seconds
     return (
-        f"Step {steps[-1].step} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
+        f"Step {steps[-1].step:d} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
         f"about {duration(left)} left"
     )
 

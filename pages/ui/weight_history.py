@@ -78,7 +78,13 @@ def _histograms(so_far: str, name: str, seen: Seen, total_steps: int) -> None:
         steps = [step for step, _ in mine]
         step: Any = steps[-1]
         if len(steps) > 1:
-            step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
+            step = st.select_slider(
+                "The same after step",
+                steps,
+                steps[-1],
+                format_func="{:d}".format,
+                key="history-step",
+            )
         _at_step(so_far, name, step, dark, mine)
     with st.expander("As a table"):
         _table(so_far, seen)

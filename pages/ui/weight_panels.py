@@ -167,7 +167,7 @@ def _corner(shown: list[Shown]) -> None:
     )
     view = shown[picked].view
     for place, (title, figure) in zip(st.columns(3), weight_charts.blocks(view), strict=True):
-        place.caption(title)
+        place.caption(plain(title))
         place.plotly_chart(
             figure,
             alt=f"Heat map of the first 64 by 64 numbers: {title}.",
