@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import shutil
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -375,7 +376,7 @@ def test_work_for_a_visitor_ends_with_the_visitor(lab, monkeypatch, work, leave)
         tick()
         if done:  # the redraw that was asked for
             return really(*arguments)
-        asked_by = get_script_run_ctx()
+        asked_by: Any = get_script_run_ctx()
         script = asked_by.yield_check.__self__
         if leave == "request_stop":
             script.request_stop()
