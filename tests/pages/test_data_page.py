@@ -360,7 +360,7 @@ def test_a_value_of_a_million_characters_is_not_sent_to_the_browser(lab):
     app = uploaded("reviews.jsonl", lines)
     (first,) = [each.value["premise"] for each in app.dataframe if "premise" in each.value]
     assert first.str.len().tolist()[0] == 1000
-    assert first[1].startswith("['a film', 'a film'")
+    assert first.tolist()[1].startswith("['a film', 'a film'")
     assert first.str.len().max() == 1000
 
 
