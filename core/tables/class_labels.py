@@ -37,9 +37,10 @@ def names_of_classes(schema: Any) -> tuple[Names, tuple[str, ...]]:
 
 def _names(label: dict[str, Any]) -> list[str]:
     names = label["names"]
-    if not all(isinstance(name, str) and is_whole_text(name) for name in names):
-        raise TypeError("a name is not a text")
-    return list(names)
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not texts or not all(map(is_whole_text, names)):
+        raise TypeError("the names are no list of texts")
+    return names
 
 
 def with_names(rows: list[Row], classes: Names) -> list[Row]:

@@ -671,9 +671,16 @@ def test_json_of_any_shape(values):
     read_and_check("a.json", json.dumps({"data": values}).encode())
 
 
+FLAT = [
+    {"question": f"{i}?", "context": PASSAGE, "answers": {"text": ["The"], "answer_start": [0]}}
+    for i in range(3)
+]
 SOUND = {
     **{name: FORMATS[name] for name in ("comma.csv", "tab.tsv", "lines.jsonl", "columns.parquet")},
     "squad.json": squad_of(question("what?", ("Amazon", 4)), question("who?")),
+    "named.csv": b"sep=;\n" + separated(ROWS, ";"),
+    "flat.jsonl": lines_of(FLAT),
+    "flat.parquet": parquet_of({name: [row[name] for row in FLAT] for name in FLAT[0]}),
     "more.csv.gz": gzip.compress(FORMATS["comma.csv"], mtime=0),
     "more.parquet.gz": gzip.compress(FORMATS["columns.parquet"], mtime=0),
 }

@@ -261,6 +261,7 @@ def test_what_the_datasets_library_writes_itself_is_read(tmp_path):
         [],
         {"label": {"_type": "ClassLabel"}},
         {"label": {"_type": "ClassLabel", "names": [1, 2]}},
+        {"label": {"_type": "ClassLabel", "names": "no"}},
         {"label": 7},
         {"label": {"_type": "ClassLabel", "names": ["\ud800"]}},
     ],
