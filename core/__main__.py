@@ -15,7 +15,7 @@ from core import api
 from core.commands import data, packed, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
-from core.machine import with_huge_pages
+from core.machine import with_training_environment
 from core.options import build, options
 from core.records import to_plain
 
@@ -220,5 +220,5 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     if trains(sys.argv[1:]):
-        with_huge_pages()
+        with_training_environment()
     sys.exit(main())

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from core.errors import InputError
 from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
-from core.machine import check_precision, describe
+from core.machine import check_precision
 from core.models.anatomy import leave_attention_whole
 from core.models.backbones import prepare_backbone
 from core.models.heads import logits_of
@@ -39,6 +39,7 @@ from core.training.evaluate import scores_of, split_predictions, threshold_for
 from core.training.lessons import Lesson, tokenize
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Keeper, going_on
+from core.training.threads import machine
 
 
 def teach(
@@ -108,7 +109,7 @@ def _card(
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         shared_embedding=shared_embedding_of(teaching.model) if teaching.fine_tune else "",
         train_seconds=seconds,
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         fine_tuned=teaching.fine_tune,
         scores=scores,
         threshold=threshold,

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from core.events import Evaluated, Event, Finished, Preparing, Started, StepDone
 from core.experiment import Experiment
-from core.machine import check_precision, describe
+from core.machine import check_precision
 from core.models.ahead import quantize_ahead
 from core.models.student import (
     build_student,
@@ -46,6 +46,7 @@ from core.training.resume import Keeper, going_on
 from core.training.score_book import ScoreBook
 from core.training.student_files import write_student
 from core.training.teacher_outputs import KeptOutputs, keep_outputs
+from core.training.threads import machine
 from core.training.watching import Watch
 
 
@@ -59,7 +60,7 @@ class Pupils:
     said: KeptOutputs | None = None  # by the teacher, where that is kept
 
 
-def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
+def train(experiment: Experiment, folder: Path | None = None) -> Generator[Event]:
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
@@ -99,8 +100,7 @@ def _first_scores(
         except KeyError as error:
             raise UnfitCheckpoint(OTHER_VERSION) from error
     else:
-        for who in ("teacher", "untrained"):
-            model = pupils.teacher if who == "teacher" else pupils.student
+        for who, model in (("teacher", pupils.teacher), ("untrained", pupils.student)):
             yield from book.all_splits(who, model)
         yield Started(
             run_id=experiment.run_id,
@@ -141,7 +141,7 @@ def _result(
         steps=experiment.train.steps,
         train_seconds=seconds[0],
         total_seconds=seconds[1],
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         layers=layer_reports(pupils.student),
         scores=book.measured(),
         threshold=book.threshold("student"),
