@@ -18,7 +18,7 @@ from core.results import Machine
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _TUNABLES, _HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
 _GROUP = Path("/sys/fs/cgroup")
-_WAITING = "OMP_WAIT_POLICY"  # read by the OpenMP library when torch loads it
+WAITING = "OMP_WAIT_POLICY"  # read by the OpenMP library when torch loads it
 
 
 def describe(threads: int) -> Machine:
@@ -111,7 +111,7 @@ def training_environment() -> dict[str, str]:
     Threads that wait for each other sleep instead of spinning, unless the person chose otherwise
     (OpenMP). On an idle machine that costs nothing to speak of. Beside another busy program a
     spinning thread takes the processor from the very thread that it waits for (LOG.md)."""
-    settings = {_WAITING: os.environ.get(_WAITING, "passive")}
+    settings = {WAITING: os.environ.get(WAITING, "passive")}
     if sys.platform == "linux":
         told = os.environ.get(_TUNABLES, "")
         pages = told if _HUGE_PAGES in told else f"{told}:{_HUGE_PAGES}=1".lstrip(":")

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.bench.as_released import padded, released_student
+from core.events import StepDone
 from core.experiment import DistillRecipe, Experiment, QuantRecipe
 from core.machine import peak_resident_bytes
 from core.training.batches import Batch, training_batches
@@ -114,7 +115,7 @@ def _arms(experiment: Experiment) -> tuple[dict[str, Callable], Iterator[Batch]]
     return arms, training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
 
 
-def _stepper(experiment: Experiment, pupils: Pupils) -> Callable:
+def _stepper(experiment: Experiment, pupils: Pupils) -> Callable[[Batch, int], StepDone]:
     optimizer = Optimizer(pupils.student, experiment.train)
     return lambda batch, step: training_step(experiment, pupils, optimizer, batch, step)
 
@@ -137,11 +138,15 @@ def memory(experiment: Experiment) -> Memory:
     return Memory(precision=precision, size_bytes=ours, floor_size_bytes=floor)
 
 
-def _peak_bytes(experiment: Experiment) -> int:
+def arm_of(experiment: Experiment) -> tuple[Callable[[Batch, int], StepDone], Iterator[Batch]]:
+    """What one step of this experiment is, and its batches."""
     pupils = _pupils(experiment)
-    take = _stepper(experiment, pupils)
-    train = experiment.train
-    batches = training_batches(pupils.lesson.train, train.batch_size, experiment.seed)
+    batches = training_batches(pupils.lesson.train, experiment.train.batch_size, experiment.seed)
+    return _stepper(experiment, pupils), batches
+
+
+def _peak_bytes(experiment: Experiment) -> int:
+    take, batches = arm_of(experiment)
     for step in range(1, MEMORY_STEPS + 1):
         take(next(batches), step)
     return peak_resident_bytes()

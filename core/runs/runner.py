@@ -67,12 +67,12 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdout=log, stderr=log, start_new_session=True
             )
-        _let_pages_go_first(child.pid)
+        let_pages_go_first(child.pid)
         _children.append(child)
     return read_folder(folder)
 
 
-def _let_pages_go_first(worker: int) -> None:
+def let_pages_go_first(worker: int) -> None:
     """A training gives way to those who answer people. Called before the worker has threads,
     which take after it. (The scheduling class for what is idle would answer sooner, but beside
     other work on the machine a training would stand still.)
