@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from core.errors import InputError
 from core.hub import snapshot
+from core.models.alignment import align
 from core.models.anatomy import keep_layers
 from core.models.attention import NAME
 from core.models.backbones import BACKBONES, backbone_folder
@@ -73,6 +74,7 @@ def load_model(name: str, kind: str, labels: tuple[str, ...], seed: int) -> Load
         )
         fresh = [*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])]
         _check_encoder(fresh)
+        align(model)
     backbone = BACKBONES.get(name)
     if backbone and backbone.layers:
         keep_layers(model, backbone.layers)
