@@ -7,6 +7,7 @@ python -m core --help
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from core import api
 from core.commands import data, packed, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
+from core.machine import waiting_environment
 from core.options import build, options
 from core.records import to_plain
 
@@ -84,11 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_bench(commands) -> None:
     bench = _add(commands, "bench", _bench, "measure: what quantizing or a training step costs")
-    bench.add_argument("what", choices=("quantize", "train", *packed.BENCHES))
+    bench.add_argument("what", choices=("quantize", "train", "contention", *packed.BENCHES))
     bench.add_argument("--task", default="movie-sentiment")
     bench.add_argument("--model", default="minilm-l6")
     bench.add_argument("--precision", default=None, help="fp32 or bf16 (train; else both)")
     bench.add_argument("--steps", type=int, default=20, help="steps of each arm (train)")
+    bench.add_argument("--rounds", type=int, default=3, help="turns of each way (contention)")
     bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
     packed.add_bench_options(bench)
 
@@ -195,10 +198,10 @@ def _bench(parsed: argparse.Namespace) -> None:
     if parsed.what in packed.BENCHES:
         packed.bench(parsed)
         return
-    if parsed.what == "train":
-        from core.commands import steps
+    if parsed.what in ("train", "contention"):
+        from core.commands import contention, steps
 
-        steps.run(parsed)
+        {"train": steps, "contention": contention}[parsed.what].run(parsed)
         return
     from core.bench import quantize
     from core.machine import cores, describe
@@ -221,4 +224,6 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    # Read by OpenMP when torch loads it: threads that wait sleep (see `machine`).
+    os.environ.update(waiting_environment())
     sys.exit(main())

@@ -56,6 +56,15 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadsChanged:
+    """After `step` the training goes on with another number of threads, and `text` says why."""
+
+    step: int
+    threads: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
     """One optimizer step: each loss by itself, unweighted; `loss` is the weighted sum."""
 
@@ -123,13 +132,24 @@ class Taught:
     teacher: TeacherCard
 
 
-Event = Preparing | Started | Resumed | StepDone | WeightsSeen | Evaluated | Finished | Taught
+Event = (
+    Preparing
+    | Started
+    | Resumed
+    | ThreadsChanged
+    | StepDone
+    | WeightsSeen
+    | Evaluated
+    | Finished
+    | Taught
+)
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         Preparing,
         Started,
         Resumed,
+        ThreadsChanged,
         StepDone,
         WeightsSeen,
         Evaluated,

@@ -65,13 +65,18 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where it was measured: a time without its machine means nothing."""
+    """Where it was measured: a time without its machine means nothing.
+
+    `threads` is the number at the end. Where a training changed it on the way, `thread_counts`
+    holds every number that it computed with, in order of first use.
+    """
 
     processor: str
     cores: Count
     threads: Count
     torch: str
     transformers: str
+    thread_counts: tuple[int, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.events import Event
 from core.experiment import Experiment, Teaching
-from core.machine import huge_pages
+from core.machine import training_environment
 from core.places import read_text_up_to, write_text
 from core.runs.computing import chosen
 from core.runs.leftovers import sweep_folder
@@ -83,7 +83,7 @@ def _start(folder: Path, lock: Held) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=os.environ | huge_pages(),
+            env=os.environ | training_environment(),
             stdout=log,
             stderr=log,
             pass_fds=passed,
@@ -91,13 +91,13 @@ def _start(folder: Path, lock: Held) -> subprocess.Popen[bytes]:
         )
     with suppress(InputError):  # a full disk; the process will say so itself
         write_text(folder / "worker.pid", str(child.pid))
-    _let_pages_go_first(child.pid)
+    let_pages_go_first(child.pid)
     while not passed and child.poll() is None and not is_alive(folder):
         time.sleep(POLL_SECONDS)  # until it has taken the lock itself
     return child
 
 
-def _let_pages_go_first(worker: int) -> None:
+def let_pages_go_first(worker: int) -> None:
     """A training gives way to those who answer people. Called before the worker has threads,
     which take after it. (The scheduling class for what is idle would answer sooner, but beside
     other work on the machine a training would stand still.)

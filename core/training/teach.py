@@ -21,7 +21,7 @@ from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
 from core.families import find_family
 from core.family import Batch, Encoded
-from core.machine import check_precision, describe
+from core.machine import check_precision
 from core.models.backbones import prepare_backbone
 from core.models.loading import (
     Loaded,
@@ -41,6 +41,7 @@ from core.training.evaluate import predictions_of, scores_of
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Checkpointer, resume_or_start
 from core.training.task_data import TaskData, encode_task
+from core.training.threads import machine
 
 
 def teach(
@@ -118,7 +119,7 @@ def _card(
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         shared_embedding=shared_embedding_of(teaching.model) if teaching.fine_tune else "",
         train_seconds=seconds,
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         fine_tuned=teaching.fine_tune,
         scores=scores,
         threshold=threshold,

@@ -16,11 +16,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from core.events import Evaluated, Event, Finished, Started
 from core.experiment import Experiment
-from core.machine import describe
 from core.models.student import (
     enter_stage,
 )
@@ -45,10 +42,11 @@ from core.training.scores import Scores
 from core.training.step import training_step
 from core.training.student_files import write_student
 from core.training.teacher_outputs import cache_outputs
+from core.training.threads import machine
 from core.training.watching import Watch
 
 
-def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
+def train(experiment: Experiment, folder: Path | None = None) -> Generator[Event]:
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
@@ -210,7 +208,7 @@ def _result(
         steps=experiment.train.steps,
         train_seconds=seconds[0],
         total_seconds=seconds[1],
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         layers=layer_reports(pair.student),
         scores=scores.measured(),
         threshold=scores.threshold("student"),

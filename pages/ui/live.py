@@ -10,7 +10,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import api
-from core.events import Evaluated, Event, Preparing, Resumed, Started, StepDone
+from core.events import (
+    Evaluated,
+    Event,
+    Preparing,
+    Resumed,
+    Started,
+    StepDone,
+    ThreadsChanged,
+)
 from core.runs.store import Run
 from pages.ui import outcomes, state, training_charts, turns, weight_history
 from pages.ui.quick import drawn_once, unchecked
@@ -61,6 +69,7 @@ def _draw(run_id: str, every: float | None) -> None:
     elif run.state in ("stopped", "interrupted", "failed"):
         _again(run)
     _resumed(events)
+    _threads(events)
     if note := api.note_on_events(run):
         st.caption(plain(note))
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
@@ -76,6 +85,14 @@ def _resumed(events: Sequence[Event]) -> None:
     for event in events:
         if isinstance(event, Resumed) and event.text:
             st.warning(plain(event.text))
+
+
+def _threads(events: Sequence[Event]) -> None:
+    """Say with how many threads the run computes, where it had to change that."""
+    changes = [event for event in events if isinstance(event, ThreadsChanged)]
+    if changes:
+        when = f"After step {changes[-1].step}" if changes[-1].step else "Before the first step"
+        st.caption(f"{when}: {plain(changes[-1].text)}")
 
 
 def _stop(run: Run) -> None:
@@ -106,7 +123,7 @@ def _again(run: Run) -> None:
 
 def _progress(run: Run, events: Sequence[Event]) -> None:
     steps = [event for event in events if isinstance(event, StepDone)]
-    last = events[-1] if events else None
+    last = next((e for e in reversed(events) if not isinstance(e, ThreadsChanged)), None)
     if run.state == "queued":
         st.progress(0.0, text=_queue(run))
     elif isinstance(last, Preparing):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.results import Measured, Result, TeacherCard
+from core.results import Machine, Measured, Result, TeacherCard
 from core.runs.store import Run
 from pages.ui.words import WHO, duration, metric_name, metric_title, percent, plain, scored, size
 
@@ -42,10 +42,17 @@ def outcome(result: Result) -> None:
     st.caption(
         f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
         f"test examples that nothing was selected on{share}. {duration(result.train_seconds)} of "
-        f"training on {result.machine.threads} thread(s) ({plain(result.machine.processor)}). "
+        f"training on {_threads(result.machine)} ({plain(result.machine.processor)}). "
         "Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
+
+
+def _threads(machine: Machine) -> str:
+    """The number of threads, or all numbers where a training had to change it."""
+    if machine.thread_counts:
+        return f"{' and '.join(map(str, machine.thread_counts))} threads in turn"
+    return f"{machine.threads} thread(s)"
 
 
 def scores_table(scores: Sequence[Measured]) -> None:

@@ -7,7 +7,9 @@ from filelock import FileLock
 
 from core import api
 from core.errors import InputError
+from core.events import ThreadsChanged, to_json
 from core.experiment import QuantRecipe
+from core.records import canonical_json
 from pages.ui import live
 from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
 from tests.pages.damages import damage_experiment, damage_result, empty_folder
@@ -92,6 +94,20 @@ def test_a_run_in_the_address_is_shown_with_its_curves_and_outcome(finished_run)
     assert len(app.metric) == 4
     assert app.dataframe[0].value["step"].tolist() == [2, 4]
     assert app.dataframe[1].value["step"].tolist() == [1, 2, 3, 4]
+
+
+def test_a_run_that_changed_its_threads_says_so(finished_run):
+    """In the run's panel, as text, and beside its time."""
+    change = ThreadsChanged(step=2, threads=1, text="Computing with 1 of 2 threads. *Others*.")
+    with (finished_run.folder / "events.jsonl").open("a") as file:
+        file.write(to_json(change) + "\n")
+    assert finished_run.result is not None
+    machine = replace(finished_run.result.machine, threads=1, thread_counts=(2, 1))
+    result = canonical_json(replace(finished_run.result, machine=machine))
+    (finished_run.folder / "result.json").write_text(result)
+    texts = texts_of(open_page("train", run=finished_run.run_id))
+    assert r"After step 2: Computing with 1 of 2 threads\. \*Others\*\." in texts
+    assert "of training on 2 and 1 threads in turn" in texts
 
 
 @pytest.mark.parametrize("damage", [damage_experiment, damage_result, empty_folder])
