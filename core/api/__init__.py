@@ -41,6 +41,7 @@ from core.api.models import (
     source_of_run,
     source_of_teacher,
 )
+from core.api.nearest import Difference, Shown, related, shown_run
 from core.api.order import (
     Forecast,
     check_pin,
@@ -86,7 +87,6 @@ from core.api.runs import (
     rules,
     runs,
     showcase,
-    shown_run,
     stop,
     submit,
     tasks,
@@ -112,6 +112,7 @@ __all__ = [
     "LEFTOVERS",
     "Check",
     "Comparison",
+    "Difference",
     "Disagreement",
     "ExportKind",
     "Forecast",
@@ -123,6 +124,7 @@ __all__ = [
     "Prediction",
     "Published",
     "SeedDifference",
+    "Shown",
     "Source",
     "Span",
     "agreement",
@@ -179,6 +181,7 @@ __all__ = [
     "rank_matrices",
     "read_files",
     "read_table",
+    "related",
     "remove_runs",
     "rules",
     "runs",

@@ -34,6 +34,11 @@ def watch(run: Run) -> None:
     st.query_params[WATCHED] = run.run_id
 
 
+def watch_none() -> None:
+    """Show the run of the form's settings again."""
+    st.query_params.pop(WATCHED, None)
+
+
 def start(order: Experiment | Teaching, again: bool = False) -> None:
     """Start a run (see `api.submit`) and watch it; whoever started it may stop it."""
     joined = api.is_under_way(order)
