@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import address, quick, tidy, turns
+from pages.ui import address, browser, quick, tidy, turns
 
 quick.trust_charts()
 tidy.start()
@@ -19,6 +19,9 @@ PAGES = [
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
 ]
 
-page = st.navigation(PAGES, position="top")
+narrow = browser.listen()
+page = st.navigation(PAGES, position="hidden" if narrow else "top")
+if narrow:
+    browser.menu(PAGES, page)
 with turns.turn(), address.checked(page.title):
     page.run()

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from core import api
-from pages.ui import export_panels, loaded, run_choice, state
+from pages.ui import browser, export_panels, loaded, run_choice, state
 
 st.title("How many bytes is it really?")
 
 finished = run_choice.finished_or_stop()
 
-with st.sidebar:
+with browser.settings():
     chosen = run_choice.choose(finished)
     kind = export_panels.choose_format()
 

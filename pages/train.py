@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, desk, forms, live, nearest, others, state
+from pages.ui import augmentation, browser, desk, forms, live, nearest, others, state
 
 st.title("Can a ternary student learn from its teacher?")
 
-with st.sidebar:
+with browser.settings("Settings and Start"):
     order = forms.order()
     start = st.button(
         "Start",
@@ -29,7 +29,7 @@ if watched:
 elif shown:
     nearest.about(shown, order)
 else:
-    st.info("Choose the settings at the left and press Start.", icon=":material/arrow_back:")
+    st.info("Choose the settings and press Start.", icon=":material/tune:")
 run = watched or (shown.run if shown else None)
 if run:
     live.panel(run)

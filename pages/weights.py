@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import address, state, weight_charts, weight_panels
+from pages.ui import address, browser, state, weight_charts, weight_panels
 
 st.title("What does quantizing do to one weight matrix?")
 
-with st.sidebar:
+with browser.settings():
     matrix = state.attempt(weight_panels.choose_matrix)
     count = address.segments("Side by side", (1, 2, 3), 2, "columns")
 if matrix is None:
