@@ -73,6 +73,7 @@ from core.api.packed import (
     verify_file,
 )
 from core.api.predictions import Prediction, Span, check_text, predict
+from core.api.reading import Reading
 from core.api.runs import (
     check,
     default_experiment,
@@ -123,6 +124,7 @@ __all__ = [
     "OpenModel",
     "Prediction",
     "Published",
+    "Reading",
     "SeedDifference",
     "Shown",
     "Source",

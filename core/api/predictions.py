@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.api.models import OpenModel
+from core.api.reading import Reading, reading
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 20_000
 NO_ANSWER = "(no answer)"
 SHOWN_SPANS = 5
+NOT_COUNTED = Reading(tokens=0, read=0, words=0, unknown=0)
 TORCH, ENGINE = "torch, float32", "ONNX Runtime, integers"
 
 
@@ -35,8 +37,8 @@ class Prediction:
 
     labels and probabilities: of a task with classes. value: of a task with a value. spans: of a
     question, the best first, in the passage without outer blanks (`answer` is NO_ANSWER where the
-    model finds none). `milliseconds` is the second of two forward passes, computed by what
-    `computed_by` names.
+    model finds none). `reading`: how much of the text was read. `milliseconds` is the second of
+    two forward passes, computed by what `computed_by` names.
     """
 
     answer: str
@@ -47,6 +49,7 @@ class Prediction:
     value: float | None = None
     spans: tuple[Span, ...] = field(default=())
     computed_by: str = TORCH
+    reading: Reading = NOT_COUNTED
 
     @property
     def margin(self) -> float:
@@ -86,7 +89,13 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     answered = _answered(opened, encoded, dict(zip(rows, logits, strict=True)))
     tokens = sum(len(ids) for ids in encoded.input_ids)
     computed_by = TORCH if opened.engine is None else ENGINE
-    return replace(answered, milliseconds=milliseconds, tokens=tokens, computed_by=computed_by)
+    return replace(
+        answered,
+        milliseconds=milliseconds,
+        tokens=tokens,
+        computed_by=computed_by,
+        reading=reading(opened, [check_text(text) for text in texts]),
+    )
 
 
 def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":

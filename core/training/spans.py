@@ -56,6 +56,11 @@ class Answers:
         ]
 
 
+def question_tokens(max_tokens: int) -> int:
+    """How many tokens of a question are read at most, where a window has `max_tokens`."""
+    return min(QUESTION_TOKENS, max_tokens // 2)
+
+
 def encode_windows(
     tokenizer: Any, questions: list[str], contexts: list[str], max_tokens: int
 ) -> tuple[list[list[int]], list[list[int]], Windows]:
@@ -65,7 +70,7 @@ def encode_windows(
     start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     ids, types, example, first, offsets = [], [], [], [], []
     for number, (question, passage) in enumerate(zip(asked, read["input_ids"], strict=True)):
-        head = [*start, *question[: min(QUESTION_TOKENS, max_tokens // 2)], *end]
+        head = [*start, *question[: question_tokens(max_tokens)], *end]
         room = max(1, max_tokens - len(head) - len(end))
         places = np.asarray(read["offset_mapping"][number], dtype=np.int64).reshape(-1, 2)
         for begin in _starts(len(passage), room):
