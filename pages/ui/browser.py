@@ -16,10 +16,12 @@ from streamlit.components import v2
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
+from pages.ui import state
+
 KEY = "browser"
 
 SCRIPT = """
-const SOON_MS = 2000, NARROW = "(max-width: 768px)"
+const SOON_MS = 2000, SETTLE_MS = 1000, NARROW = "(max-width: 768px)"
 
 function oneStepAPage() {
     if (window.ternaryLabHistory) return
@@ -44,7 +46,14 @@ export default function ({data, setStateValue}) {
     oneStepAPage()
     const narrow = window.matchMedia(NARROW)
     const tell = () => {
-        if (narrow.matches !== data.narrow) setStateValue("narrow", narrow.matches)
+        if (narrow.matches !== data.narrow) {
+            window.ternaryLabMoved = true
+            setStateValue("narrow", narrow.matches)
+        } else if (window.ternaryLabMoved) {
+            // The arrow of a sidebar that has become empty goes with the redraw after the next.
+            window.ternaryLabMoved = false
+            setTimeout(() => setStateValue("settled", Date.now()), SETTLE_MS)
+        }
     }
     tell()
     narrow.addEventListener("change", tell)
@@ -61,14 +70,15 @@ def _component() -> Any:
 def listen() -> bool:
     """Have the browser say what it knows, once a page; whether its window is narrow."""
     narrow = is_narrow()
-    _component()(key=KEY, data={"narrow": narrow}, on_narrow_change=_noted)
+    _component()(
+        key=KEY, data={"narrow": narrow}, on_narrow_change=_noted, on_settled_change=_noted
+    )
     return narrow
 
 
 def is_narrow() -> bool:
     """Whether the window is as narrow as a phone's. Until it has said so: what its name tells."""
-    told = st.session_state.get(KEY)
-    narrow = told.get("narrow") if told else None
+    narrow = state.told_by(KEY).get("narrow")
     return "Mobi" in (st.context.headers.get("User-Agent") or "") if narrow is None else narrow
 
 

@@ -82,6 +82,11 @@ def watched_run() -> Run | None:
     return attempt(api.find_run, run_id)
 
 
+def told_by(component: str) -> Mapping[str, Any]:
+    """What a component of that key said of the browser so far."""
+    return st.session_state.get(component) or {}
+
+
 def is_dark() -> bool:
     """Whether the viewer's theme is dark."""
     return st.context.theme.type == "dark"
