@@ -24,15 +24,16 @@ if start and order is not None:
 augmentation.preview(order)
 watched = state.watched_run()
 shown = api.shown_run(order) if watched is None else None
+run = watched or (shown.run if shown else None)
+listed = [] if watched else others.under_way(run)
 if watched:
     nearest.about_watched(watched, order)
 elif shown:
     nearest.about(shown, order)
 else:
     st.info("Choose the settings and press Start.", icon=":material/tune:")
-run = watched or (shown.run if shown else None)
 if run:
     live.panel(run)
 
-others.panel(run)
+others.panel(run, listed)
 desk.panel()
