@@ -16,7 +16,7 @@ with browser.settings():
 seen = state.attempt(loaded.inspected, api.source_of_run(chosen), kind)
 if seen is None:
     st.stop()
-export_panels.headline(seen)
+export_panels.headline(seen, chosen)
 export_panels.areas(seen)
 
 st.subheader("Against the paper's arithmetic", divider="gray")
