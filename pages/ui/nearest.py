@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import api
-from core.experiment import Experiment, Teaching
+from core.experiment import HARDLY_MATTER, Experiment, Teaching
 from core.runs.store import Run
 from pages.ui import state
 from pages.ui.words import plain
@@ -80,8 +80,10 @@ def same(found: Sequence[api.Difference]) -> str:
 
 
 def differences(found: Sequence[api.Difference]) -> str:
-    """ "method lat (not twn) and seed 1 (not 0)": what the run has (and the form asks for)."""
-    parts = [_difference(one) for one in found[:SHOWN_DIFFERENCES]]
+    """ "method lat (not twn) and seed 1 (not 0)": what the run has (and the form asks for);
+    what hardly matters comes last."""
+    first = sorted(found, key=lambda one: one.name in HARDLY_MATTER)
+    parts = [_difference(one) for one in first[:SHOWN_DIFFERENCES]]
     if rest := len(found) - len(parts):
         parts.append(f"{rest} other differences" if rest > 1 else "one other difference")
     return " and ".join(", ".join(parts).rsplit(", ", 1)) if len(parts) > 1 else parts[0]

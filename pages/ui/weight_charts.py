@@ -59,7 +59,7 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
 
     dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [8, 5], [2, 4]])
     colours = alt.Scale(domain=list(LINES), range=[ink(dark), ORANGE, VERMILION])
-    legend = alt.Legend(title=None, orient="top", symbolSize=700, symbolStrokeWidth=2)
+    legend = alt.Legend(title=None, orient="top", symbolSize=300, symbolStrokeWidth=2)
     rules = (
         alt.Chart(line_table(histogram))
         .mark_rule(clip=True, strokeWidth=2)

@@ -88,6 +88,15 @@ def test_a_task_without_a_run_of_its_own_says_so(school):
     assert " As an example, here is a student of another task" in told
 
 
+def test_what_hardly_matters_comes_last(finished_run):
+    order = with_train(finished_run.experiment, evaluate_every=3, steps=9)
+    shown = api.shown_run(order)
+    assert shown is not None
+    assert nearest.sentence(shown, order).endswith(
+        "It has steps **4** (not 9) and evaluate every **2** (not 3)."
+    )
+
+
 def test_many_differences_are_counted(lab, finished_run):
     changes = {"method": "lat", "weight_bits": 4, "embedding_bits": 8, "activation_bits": 4}
     order = with_train(with_quant(finished_run.experiment, **changes), steps=9, clip=1.0)
