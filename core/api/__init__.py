@@ -43,6 +43,7 @@ from core.api.models import (
     source_of_run,
     source_of_teacher,
 )
+from core.api.nearest import Difference, Shown, related, shown_run
 from core.api.order import (
     Forecast,
     check_pin,
@@ -76,6 +77,7 @@ from core.api.packed import (
     verify_file,
 )
 from core.api.predictions import Prediction, Span, check_text, predict
+from core.api.reading import Reading
 from core.api.runs import (
     check,
     default_experiment,
@@ -91,7 +93,6 @@ from core.api.runs import (
     rules,
     runs,
     showcase,
-    shown_run,
     stop,
     submit,
     tasks,
@@ -118,6 +119,7 @@ __all__ = [
     "LEFTOVERS",
     "Check",
     "Comparison",
+    "Difference",
     "Disagreement",
     "ExportKind",
     "Forecast",
@@ -128,7 +130,9 @@ __all__ = [
     "OpenModel",
     "Prediction",
     "Published",
+    "Reading",
     "SeedDifference",
+    "Shown",
     "Source",
     "Span",
     "agreement",
@@ -190,6 +194,7 @@ __all__ = [
     "rank_matrices",
     "read_files",
     "read_table",
+    "related",
     "remove_runs",
     "replaces_teacher",
     "rules",

@@ -24,7 +24,6 @@ from pages.ui.words import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
 PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
-STEPS = (10, 50, 100, 300, 1000, 2000)
 
 
 def method(option: str = "method", usual: str = "twn") -> str:
@@ -115,7 +114,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         st.caption(TERMS["distillation"])
         losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
     with st.expander("Training", expanded=True):
-        steps = st.select_slider("Steps", STEPS, value=300, **address.bound("steps"))
+        steps = subjects.steps("Steps", 300, "steps")
         rate = st.select_slider(
             "Learning rate",
             _RATES,

@@ -56,6 +56,11 @@ def watch(run: Run) -> None:
     st.query_params[WATCHED] = run.run_id
 
 
+def watch_none() -> None:
+    """Show the run of the form's settings again."""
+    st.query_params.pop(WATCHED, None)
+
+
 def start(order: Experiment | Teaching, again: bool = False) -> None:
     """Start a run (see `api.submit`) and watch it. Raises InputError as that does, and where this
     session may not begin it again or replace a teacher."""
@@ -159,6 +164,11 @@ def watched_run() -> Run | None:
     if not run_id:
         return None
     return attempt(api.find_run, run_id)
+
+
+def told_by(component: str) -> Mapping[str, Any]:
+    """What a component of that key said of the browser so far."""
+    return st.session_state.get(component) or {}
 
 
 def is_dark() -> bool:

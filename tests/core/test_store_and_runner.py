@@ -100,7 +100,7 @@ def test_a_run_that_keeps_no_student_is_compared_but_not_asked(finished_run):
     assert [run.state for run in api.runs()] == ["finished"]
     shown = api.shown_run(finished_run.experiment)
     assert shown is not None
-    assert shown.run_id == finished_run.run_id
+    assert shown.run.run_id == finished_run.run_id
 
 
 @pytest.mark.parametrize("name", ["experiment.json", "result.json"])
