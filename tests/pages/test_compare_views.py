@@ -27,16 +27,16 @@ def another(run: Run, experiment, score: float, right: int | None = None) -> Run
     folder = run_folder(experiment.run_id)
     shutil.copytree(run.folder, folder)
     assert run.result
-    result = replace(run.result, run_id=experiment.run_id, score=score)
+    result = replace(run.result, run_id=experiment.run_id, task=experiment.task, score=score)
     (folder / "experiment.json").write_text(canonical_json(experiment))
     (folder / "result.json").write_text(canonical_json(result))
+    file = folder / "predictions.safetensors"
+    saved = load_file(file)
     if right is not None:
-        file = folder / "predictions.safetensors"
-        saved = load_file(file)
         labels = saved["test.labels"]
         answers = np.where(np.arange(len(labels)) < right, labels, 1 - labels)
         saved["test.student"] = np.eye(2, dtype=np.float32)[answers]
-        save_file(saved, file)
+    save_file(saved, file)  # names no run
     return read_folder(folder)
 
 

@@ -348,7 +348,8 @@ def test_models_that_agree_leave_an_empty_list(school):
 
 def test_text_that_was_cut_differently_since_gives_a_sentence(school):
     run = school.run("pair")
-    rewrite(run, **{who: np.zeros((2, 2)) for who in ("teacher", "untrained", "student")})
+    answers = {who: np.zeros((2, 2)) for who in ("teacher", "untrained", "student")}
+    rewrite(run, labels=np.zeros(2, dtype=np.int64), **answers)
     assert "are not those of the run" in errors_of(predict(school, "pair"))
 
 
