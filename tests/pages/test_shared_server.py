@@ -1,8 +1,11 @@
 """Resume, who may stop, and the teacher's desk, as a page shows them."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from filelock import FileLock
 
 from core import api
@@ -131,3 +134,19 @@ def test_a_limit_on_the_room_is_told_beforehand(finished_run, monkeypatch):
     assert "the next start removes the oldest runs" in texts_of(open_page("train"))
     monkeypatch.setenv("TERNARY_LAB_RUNS_GIB", "much")
     assert "TERNARY_LAB_RUNS_GIB is 'much'" in errors_of(open_page("train"))
+
+
+def test_wrong_pins_of_one_visitor_do_not_keep_another_waiting(finished_run, pin_set, monkeypatch):
+    came_from, waited = ["192.0.2.7"], []
+    address = property(lambda context: came_from[0])
+    monkeypatch.setattr(type(st.context), "ip_address", address)
+    clock = SimpleNamespace(sleep=waited.append, monotonic=time.monotonic)
+    monkeypatch.setattr(pin, "time", clock)
+    for _ in range(pin.FREE_TRIES + 1):  # each in a session of its own
+        give_pin(open_page("train"), "0000")
+    assert waited[-1] > 0
+    came_from[0] = "192.0.2.8"
+    app = open_page("train")
+    give_pin(app, "4711")
+    assert "Remove them for good" in buttons(app)
+    assert waited[-1] == 0
