@@ -153,7 +153,18 @@ def keep_codes(model: PreTrainedModel, contents: Contents) -> None:
 
 def config_text(config: BertConfig) -> str:
     """The settings of CONFIG as JSON."""
-    return json.dumps(known_settings(config.to_diff_dict()), separators=(",", ":"), sort_keys=True)
+    return _compact(known_settings(config.to_diff_dict()))
+
+
+def config_text_as(config: BertConfig, text: str) -> str:
+    """`config_text` with the settings that `text` names, from which the config was read: which of
+    them have a default, and so go without saying, differs between versions of the library."""
+    settings = config.to_dict()
+    return _compact({name: settings[name] for name in known_settings(json.loads(text))})
+
+
+def _compact(plain: Mapping[str, object]) -> str:
+    return json.dumps(plain, separators=(",", ":"), sort_keys=True)
 
 
 def config_from_text(text: str) -> BertConfig:
