@@ -41,7 +41,7 @@ def identity_json(record: Any) -> str:
 
 
 def canonical_json_as(record: Any, text: str) -> str:
-    """`canonical_json` with only those fields that `text` names, a JSON text `record` was read from.
+    """`canonical_json` with only those fields that `text` names, from which `record` was read.
 
     A file that was written before a field existed does not name it; written again, it is compared
     in the spelling of its own time. Raises InputError when `text` is not JSON of an object.
