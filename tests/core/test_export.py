@@ -184,8 +184,6 @@ def test_the_runtime_opens_an_exported_model_without_a_warning(finished_run, tmp
     )
     command = [sys.executable, "-c", program, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    said = [line for line in done.stderr.splitlines() if "initializer" in line.lower()]
-    assert (said, done.stdout) == ([], "")
     assert done.stderr == "opened"
 
 
