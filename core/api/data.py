@@ -92,6 +92,7 @@ def label_kind(table: "Table", column: str) -> str:
     """Whether a column looks like "classes" or like a "value"."""
     from core.tasks import own_data
 
+    own_data.check_columns(table, [column])
     return own_data.label_kind(table, column)
 
 
@@ -99,6 +100,7 @@ def length_of(table: "Table", texts: tuple[str, ...]) -> int:
     """The usual length in tokens that holds nearly all texts of these columns."""
     from core.tasks import own_data
 
+    own_data.check_columns(table, texts)
     return own_data.length_of(table, texts)
 
 
@@ -106,6 +108,7 @@ def class_names(table: "Table", column: str) -> tuple[str, ...]:
     """The different labels of a column, in order."""
     from core.tasks import own_data
 
+    own_data.check_columns(table, [column])
     return own_data.class_names(table, column)
 
 

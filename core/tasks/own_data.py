@@ -20,7 +20,7 @@ from core.tasks.base import Task, cut
 from core.tasks.checking import Checked, apart, check, class_names, told
 from core.tasks.guessing import guess, label_kind, length_of
 from core.tasks.kept import FromFile, Kept, all_kept, find_kept, keep, remove
-from core.tasks.plans import ANSWERS, STARTS, Plan
+from core.tasks.plans import ANSWERS, STARTS, Plan, check_columns
 from core.tasks.sources import Row
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "Plan",
     "apart",
     "check",
+    "check_columns",
     "class_names",
     "delete",
     "find_kept",

@@ -35,7 +35,9 @@ def watch(run: Run) -> None:
 
 
 def start(order: Experiment | Teaching, again: bool = False) -> None:
-    """Start a run (see `api.submit`) and watch it; whoever started it may stop it."""
+    """Start a run (see `api.submit`) and watch it; whoever started it may stop it. Raises
+    InputError too when it would read a folder that this session may not name."""
+    check_local_paths(order)
     joined = api.is_under_way(order)
     run = api.submit(order, again)
     if not joined:
@@ -67,6 +69,28 @@ def become_teacher(given: str) -> None:
 def may_stop(run: Run) -> bool:
     """Who started a run may stop it, and the teacher."""
     return is_teacher() or run.run_id in st.session_state.get(STARTED, ())
+
+
+def may_use_local_paths() -> bool:
+    """Whether this session may name folders of this computer as models: with a PIN set, only the
+    teacher may, for a name tells what is there and its files are read."""
+    return is_teacher()
+
+
+def check_local_paths(order: Experiment | Teaching) -> None:
+    """Raise InputError when computing the order reads a model's folder that this session may not
+    name."""
+    for name in () if may_use_local_paths() else api.local_paths(order):
+        check_local_path(name)
+
+
+def check_local_path(model: str) -> None:
+    """Raise InputError when the model is a folder of this computer that may not be named."""
+    if not may_use_local_paths() and api.is_local_path(model):
+        raise InputError(
+            "A folder of this computer can be used as a model only with the teacher's PIN (at the "
+            f"foot of the Train page). Use a hub id, or one of: {', '.join(api.embedded_models())}."
+        )
 
 
 def watched_run() -> Run | None:

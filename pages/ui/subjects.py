@@ -77,7 +77,7 @@ def choose() -> Subject:
 
 def teaching(subject: Subject) -> Teaching | None:
     """How the teacher is made; None (and a sentence on the page) when the engine refuses it."""
-    usual = state.attempt(api.default_teaching, subject.task, subject.model)
+    usual = state.attempt(_usual, subject)
     if usual is None:
         return None
     if _as_it_is(subject):
@@ -99,6 +99,12 @@ def teaching(subject: Subject) -> Teaching | None:
     return state.attempt(
         lambda: replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
     )
+
+
+def _usual(subject: Subject) -> Teaching:
+    """The default teaching. Raises InputError for a folder that this session may not name."""
+    state.check_local_path(subject.model)
+    return api.default_teaching(subject.task, subject.model)
 
 
 def _as_it_is(subject: Subject) -> bool:
