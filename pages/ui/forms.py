@@ -3,6 +3,7 @@
 Every widget is bound to the URL under its option name, so the same knob is the same on each page.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -125,7 +126,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **address.bound("seed"))
     more_text = _augmentation(subject.task)
     return state.attempt(
-        lambda: build(
+        lambda: _built(
             {
                 "task": subject.task,
                 "model": subject.model,
@@ -136,9 +137,17 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
                 **losses,
                 **more_text,
             },
-            base=replace(api.default_experiment(subject.task), quant=recipe),
+            replace(api.default_experiment(subject.task), quant=recipe),
         )
     )
+
+
+def _built(values: Mapping[str, Any], base: Experiment) -> Experiment:
+    """The experiment of these options. Raises InputError, also where it reads a folder that this
+    session may not name."""
+    made = build(values, base=base)
+    state.check_local_paths(made)
+    return made
 
 
 def _augmentation(task: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def choose() -> Subject:
 
 def teaching(subject: Subject) -> Teaching | None:
     """How the teacher is made; None (and a sentence on the page) when the engine refuses it."""
-    usual = state.attempt(api.default_teaching, subject.task, subject.model)
+    usual = state.attempt(_usual, subject)
     if usual is None:
         return None
     if _as_it_is(subject):
@@ -103,6 +103,12 @@ def teaching(subject: Subject) -> Teaching | None:
 def steps(label: str, usual: int, option: str, help: str | None = None) -> int:
     """How many steps to train, a whole number; `option` names it in the URL."""
     return int(st.number_input(label, 1, MOST_STEPS, usual, 10, help=help, **address.bound(option)))
+
+
+def _usual(subject: Subject) -> Teaching:
+    """The default teaching. Raises InputError for a folder that this session may not name."""
+    state.check_local_path(subject.model)
+    return api.default_teaching(subject.task, subject.model)
 
 
 def _as_it_is(subject: Subject) -> bool:
