@@ -48,7 +48,7 @@ def test_padding_to_64_tokens_changes_no_text(lab):
     rows, tokens = batch.inputs["input_ids"].shape
     wide = padded(batch)
     assert {value.shape for value in wide.inputs.values()} == {(rows, 64)}
-    assert rows == len(batch.labels["class"]) == 5
+    assert rows == len(batch.labels["class"])
     for name, value in batch.inputs.items():
         assert torch.equal(wide.inputs[name][:, :tokens], value)
     assert wide.inputs["attention_mask"].sum() == batch.inputs["attention_mask"].sum()
