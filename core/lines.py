@@ -1,6 +1,16 @@
 """Events and results as lines: JSON for programs, words for people."""
 
-from core.events import Evaluated, Event, Finished, Preparing, Resumed, Started, StepDone, to_json
+from core.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Preparing,
+    Resumed,
+    Started,
+    StepDone,
+    ThreadsChanged,
+    to_json,
+)
 from core.results import Result
 
 
@@ -20,7 +30,7 @@ def print_line(event: Event) -> None:
                 f"quantized without training {percent(event.untrained_dev.value)}",
                 flush=True,
             )
-        case Resumed(step=0):
+        case Resumed(step=0) | ThreadsChanged():
             print(event.text, flush=True)
         case Resumed():
             print(f"Going on after step {event.step}.", event.text, flush=True)

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import importlib.metadata
+import math
 import os
 import platform
 import sys
@@ -16,6 +17,8 @@ from core.results import Machine
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _TUNABLES, _HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
+_GROUP = Path("/sys/fs/cgroup")
+WAITING = "OMP_WAIT_POLICY"  # read by the OpenMP library when torch loads it
 
 
 def describe(threads: int) -> Machine:
@@ -30,11 +33,26 @@ def describe(threads: int) -> Machine:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use: those it is bound to, and no more than a container's limit
+    gives."""
     try:
-        return len(os.sched_getaffinity(0))
+        bound = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+        bound = os.cpu_count() or 1
+    return min(bound, _limit_of_container() or bound)
+
+
+def _limit_of_container() -> int | None:
+    """Processors that a Linux control group allows, rounded up; None where it sets no limit."""
+    try:
+        if (_GROUP / "cpu.max").exists():  # version 2: "200000 100000", or "max 100000"
+            quota, period = (_GROUP / "cpu.max").read_text().split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((_GROUP / "cpu" / name).read_text() for name in names)
+        return max(1, math.ceil(int(quota) / int(period))) if int(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _processor() -> str:
@@ -83,25 +101,27 @@ def has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def huge_pages() -> dict[str, str]:
-    """What the environment of a process that trains says, so that its large tensors lie in pages
-    of 2 MiB (glibc from 2.35 on Linux heeds it, others pass over it).
+def training_environment() -> dict[str, str]:
+    """Settings for the environment of a process that trains; it reads them when it starts.
 
-    A training step fills hundreds of megabytes anew, and pages of 4 KiB are handed over one at a
-    time: quantizing, which fills most, is a third slower with them (LOG.md)."""
-    told = os.environ.get(_TUNABLES, "")
-    if sys.platform != "linux":
-        return {}
-    return {_TUNABLES: told if _HUGE_PAGES in told else f"{told}:{_HUGE_PAGES}=1".lstrip(":")}
+    Large tensors lie in pages of 2 MiB (glibc from 2.35 on Linux; ignored elsewhere): a training
+    step fills hundreds of megabytes anew, and pages of 4 KiB are handed over one at a time.
+    Quantizing, which fills most, is a third slower with them (docs/log). A command in the
+    foreground has them where its shell sets them."""
+    settings = waiting_environment()
+    if sys.platform == "linux":
+        found = os.environ.get(_TUNABLES, "")
+        pages = found if _HUGE_PAGES in found else f"{found}:{_HUGE_PAGES}=1".lstrip(":")
+        settings[_TUNABLES] = pages
+    return settings
 
 
-def with_huge_pages() -> None:
-    """Start this program anew with `huge_pages`, which a process reads only when it starts; at
-    once, before anything has been done. Returns where it has them, or cannot."""
-    wanted = huge_pages()
-    if not wanted.items() <= os.environ.items():
-        os.environ.update(wanted)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+def waiting_environment() -> dict[str, str]:
+    """Threads that wait for each other sleep instead of spinning, unless the person chose otherwise
+    (OpenMP reads it when torch is imported). On an idle machine that costs nothing to speak of.
+    Beside another busy program a spinning thread takes the processor from the very thread that it
+    waits for (docs/log)."""
+    return {WAITING: os.environ.get(WAITING, "passive")}
 
 
 def peak_resident_bytes() -> int:

@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.bench.as_released import padded, released_student
-from core.experiment import DistillRecipe, Experiment, QuantRecipe
+from core.bench.as_released import UNQUANTIZED, padded, released_student
+from core.events import StepDone
+from core.experiment import DistillRecipe, Experiment
 from core.family import Batch
 from core.machine import peak_resident_bytes
 from core.training.batches import training_batches
@@ -32,7 +33,6 @@ WARM_UP = 3
 MEMORY_STEPS = 30
 METHODS = ("twn", "lat", "lsq")
 FLOOR, RELEASED = "floor", "released"
-UNQUANTIZED = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def _arms(experiment: Experiment) -> tuple[dict[str, Callable], Iterator[Batch]]
     )
 
 
-def _stepper(experiment: Experiment, pair: DistillationPair) -> Callable:
+def _stepper(experiment: Experiment, pair: DistillationPair) -> Callable[[Batch, int], StepDone]:
     optimizer = Optimizer(pair.student, experiment.train)
     return lambda batch, step: training_step(experiment, pair, optimizer, batch, step)
 
@@ -141,11 +141,16 @@ def memory(experiment: Experiment) -> Memory:
     return Memory(precision=precision, size_bytes=ours, floor_size_bytes=floor)
 
 
-def _peak_bytes(experiment: Experiment) -> int:
+def arm_of(experiment: Experiment) -> tuple[Callable[[Batch, int], StepDone], Iterator[Batch]]:
+    """What one step of this experiment is, and its batches."""
     pair = _pair(experiment)
-    take = _stepper(experiment, pair)
-    train = experiment.train
-    batches = training_batches(pair.data.family, pair.data.train, train.batch_size, experiment.seed)
+    family, train = pair.data.family, experiment.train
+    batches = training_batches(family, pair.data.train, train.batch_size, experiment.seed)
+    return _stepper(experiment, pair), batches
+
+
+def _peak_bytes(experiment: Experiment) -> int:
+    take, batches = arm_of(experiment)
     for step in range(1, MEMORY_STEPS + 1):
         take(next(batches), step)
     return peak_resident_bytes()

@@ -18,10 +18,11 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import HEAD_WEIGHTS, HEADS, output_names
+from core.families.bert.matrices import keep_layers
 from core.hub import snapshot
-from core.models.anatomy import keep_layers
-from core.models.attention import NAME
+from core.models.alignment import align
 from core.models.backbones import BACKBONES, backbone_folder
 from core.places import find
 
@@ -71,6 +72,7 @@ def load_model(name: str, kind: str, labels: tuple[str, ...], seed: int) -> Load
         )
         fresh = [*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])]
         _check_encoder(fresh)
+        align(model)
     backbone = BACKBONES.get(name)
     if backbone and backbone.layers:
         keep_layers(model, backbone.layers)

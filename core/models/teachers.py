@@ -19,15 +19,16 @@ from torch import Tensor, nn
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import head_class
-from core.models.anatomy import WORD_EMBEDDING
-from core.models.attention import NAME
+from core.families.bert.matrices import TABLE as WORD_EMBEDDING
+from core.models.alignment import aligned
 from core.models.backbones import BACKBONES, share_tokenizer
 from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text
-from core.records import canonical_json, from_json
+from core.records import canonical_json
 from core.results import TeacherCard
-from core.teacher_folders import load_card, teacher_folder
+from core.teacher_folders import load_card, read_card, teacher_folder
 
 TOKENIZER_FILE = "tokenizer.json"
 _tables: weakref.WeakValueDictionary[tuple[Path, int], nn.Parameter] = weakref.WeakValueDictionary()
@@ -39,8 +40,8 @@ def list_teachers() -> list[TeacherCard]:
     for root in (shipped(), local()):
         for path in sorted((root / "teachers").glob("*/teacher.json")):
             try:
-                card = from_json(TeacherCard, path.read_text(encoding="utf-8"))
-            except (InputError, OSError, UnicodeDecodeError):
+                card = read_card(path)
+            except InputError:
                 continue  # a damaged folder is reported by load_teacher when it is asked for
             cards[card.task, card.model] = card
     return list(cards.values())
@@ -126,7 +127,7 @@ def _shared_table(path: Path) -> nn.Parameter:
     key = path, path.stat().st_mtime_ns
     table = _tables.get(key)
     if table is None:
-        values = load_file(path)["word_embedding"].to(torch.float32)
+        values = aligned(load_file(path)["word_embedding"].to(torch.float32))
         table = _tables[key] = nn.Parameter(values, requires_grad=False)
     return table
 
@@ -148,7 +149,7 @@ def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrained
     try:
         with torch.device("meta"):
             model = head_class(state)(config)
-        state = {name: value.to(torch.float32) for name, value in state.items()}
+        state = {name: aligned(value.to(torch.float32)) for name, value in state.items()}
         model.load_state_dict(state, assign=True)
     except Exception as error:  # as above: activations that do not exist, 0 heads, shapes ...
         raise InputError(f"The weights do not fit their config: {_last_line(error)}") from error

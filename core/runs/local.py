@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.errors import within
+from core.errors import InputError, shown, within
 from core.events import Event
 from core.experiment import Teaching
 from core.machine import cores
@@ -28,6 +28,7 @@ from core.runs.store import (
 )
 
 POLL_SECONDS = 0.2
+FIXED = "TERNARY_LAB_THREADS"
 
 
 def slots() -> int:
@@ -39,8 +40,21 @@ def slots() -> int:
 
 
 def threads() -> int:
-    """Threads of one run, so that all slots together use every core."""
-    return max(1, cores() // slots())
+    """The most threads of one run: those of TERNARY_LAB_THREADS, else as many as let all slots
+    together use every core."""
+    return fixed_threads() or max(1, cores() // slots())
+
+
+def fixed_threads() -> int | None:
+    """TERNARY_LAB_THREADS: the number of threads that every run keeps, whatever else the machine
+    does; None where it is not set. Raises InputError for anything but a whole number."""
+    text = os.environ.get(FIXED, "")
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise InputError(f"{FIXED} must be a whole number, not {shown(text)}.")
+    within(FIXED, int(text), 1, 1024)
+    return int(text)
 
 
 @contextmanager
@@ -58,18 +72,16 @@ def compute(folder: Path) -> Generator[Generator[Event] | None]:
 
 
 def events_of(folder: Path, threads: int) -> Generator[Event]:
-    """Train or teach what the folder says, on that many threads, at once."""
-    import torch
-
+    """Train or teach what the folder says, at once; on that many threads, or on fewer while other
+    programs use the processors (see `core.training.threads`), unless the number is fixed."""
     from core.training.teach import teach
+    from core.training.threads import ThreadCount, with_threads
     from core.training.train import train
 
-    torch.set_num_threads(threads)
     order = read_order(folder)
-    if isinstance(order, Teaching):
-        yield from teach(order, folder=folder)
-    else:
-        yield from train(order, folder)
+    follows = threads > 1 and fixed_threads() is None
+    training = teach(order, folder=folder) if isinstance(order, Teaching) else train(order, folder)
+    yield from with_threads(training, threads, ThreadCount(threads) if follows else None)
 
 
 @contextmanager

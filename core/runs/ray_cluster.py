@@ -24,7 +24,7 @@ from core import events
 from core.errors import InputError, within
 from core.events import Event
 from core.experiment import Experiment, Teaching
-from core.machine import huge_pages
+from core.machine import training_environment
 from core.runs.limits import MEMORY, limits
 from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
@@ -172,12 +172,12 @@ def _connected() -> Generator[Any]:
 
 def _code_to_send() -> dict[str, Any]:
     """core/ and nothing else; it wins over a copy that a machine may have. Ray keeps it by its
-    hash, so only the first run after a change sends it. Workers get huge pages as runs here do."""
+    hash, so only the first run after a change sends it. Workers get the settings of runs here."""
     others = [f"/{path.name}" for path in PROJECT.iterdir() if path.name != "core"]
     return {
         "working_dir": str(PROJECT),
         "excludes": [*others, "__pycache__"],
-        "env_vars": huge_pages(),
+        "env_vars": training_environment(),
     }
 
 

@@ -21,8 +21,7 @@ from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
 from core.families import find_family
 from core.family import Batch, Encoded
-from core.machine import check_precision, describe
-from core.models.anatomy import leave_attention_whole
+from core.machine import check_precision
 from core.models.backbones import prepare_backbone
 from core.models.loading import (
     Loaded,
@@ -42,6 +41,7 @@ from core.training.evaluate import predictions_of, scores_of
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Checkpointer, resume_or_start
 from core.training.task_data import TaskData, encode_task
+from core.training.threads import machine
 
 
 def teach(
@@ -79,7 +79,7 @@ def _teach(
         check_origin(resumed, start)
     if teaching.fine_tune:
         _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
-        leave_attention_whole(model)
+        data.family.prepare_teacher(model)
         yield from _steps(model, data, teaching, folder, resumed, start)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began
@@ -95,7 +95,7 @@ def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
         raise InputError(
             f"{teaching.model} has no head that was trained for {task.title}. Fine-tune it first."
         )
-    if task.kind == "classes":
+    if task.labels:
         use_label_order(loaded, task.labels)
 
 
@@ -119,7 +119,7 @@ def _card(
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         shared_embedding=shared_embedding_of(teaching.model) if teaching.fine_tune else "",
         train_seconds=seconds,
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         fine_tuned=teaching.fine_tune,
         scores=scores,
         threshold=threshold,

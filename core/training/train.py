@@ -16,11 +16,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from core.events import Evaluated, Event, Finished, Started
 from core.experiment import Experiment
-from core.machine import describe
 from core.models.student import (
     enter_stage,
 )
@@ -45,10 +42,11 @@ from core.training.scores import Scores
 from core.training.step import training_step
 from core.training.student_files import write_student
 from core.training.teacher_outputs import cache_outputs
+from core.training.threads import machine
 from core.training.watching import Watch
 
 
-def train(experiment: Experiment, folder: Path | None = None) -> Iterator[Event]:
+def train(experiment: Experiment, folder: Path | None = None) -> Generator[Event]:
     """Train the student of `experiment`; the last event is `Finished`.
 
     With `folder`, the packed student, its latent weights and all predictions are written there
@@ -80,7 +78,7 @@ def _train(
     made_from = origin_of(experiment.task, experiment.model)
     packed = to_bytes(pair.student, experiment, origin=made_from)
     if folder is not None:
-        write_student(folder, pair.student, packed, scores.arrays())
+        write_student(folder, experiment.run_id, pair.student, packed, scores.arrays())
     seconds = (train_seconds, earlier + time.perf_counter() - began)
     yield Finished(result=_result(experiment, pair, scores, len(packed), seconds))
 
@@ -210,7 +208,7 @@ def _result(
         steps=experiment.train.steps,
         train_seconds=seconds[0],
         total_seconds=seconds[1],
-        machine=describe(torch.get_num_threads()),
+        machine=machine(),
         layers=layer_reports(pair.student),
         scores=scores.measured(),
         threshold=scores.threshold("student"),

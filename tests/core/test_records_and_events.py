@@ -18,6 +18,7 @@ from core.events import (
     Started,
     StepDone,
     Taught,
+    ThreadsChanged,
     WeightsSeen,
 )
 from core.experiment import Experiment, TrainRecipe
@@ -96,6 +97,7 @@ EVENTS = (
     ),
     STEP,
     Resumed(step=5, text="It begins again."),
+    ThreadsChanged(step=7, threads=1, text="Computing with 1 of 2 threads from here on."),
     WeightsSeen(
         step=10,
         matrices=(

@@ -7,7 +7,10 @@ from filelock import FileLock
 
 from core import api
 from core.errors import InputError
+from core.events import ThreadsChanged, to_json
 from core.experiment import QuantRecipe
+from core.records import canonical_json
+from pages.ui import live
 from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
 from tests.pages.damages import damage_experiment, damage_result, empty_folder
 
@@ -93,6 +96,20 @@ def test_a_run_in_the_address_is_shown_with_its_curves_and_outcome(finished_run)
     assert app.dataframe[1].value["step"].tolist() == [1, 2, 3, 4]
 
 
+def test_a_run_that_changed_its_threads_says_so(finished_run):
+    """In the run's panel, as text, and beside its time."""
+    change = ThreadsChanged(step=2, threads=1, text="Computing with 1 of 2 threads. *Others*.")
+    with (finished_run.folder / "events.jsonl").open("a") as file:
+        file.write(to_json(change) + "\n")
+    assert finished_run.result is not None
+    machine = replace(finished_run.result.machine, threads=1, thread_counts=(2, 1))
+    result = canonical_json(replace(finished_run.result, machine=machine))
+    (finished_run.folder / "result.json").write_text(result)
+    texts = texts_of(open_page("train", run=finished_run.run_id))
+    assert r"After step 2: Computing with 1 of 2 threads\. \*Others\*\." in texts
+    assert "of training on 2 and 1 threads in turn" in texts
+
+
 @pytest.mark.parametrize("damage", [damage_experiment, damage_result, empty_folder])
 def test_a_damaged_run_in_the_address_says_so(finished_run, damage):
     damage(finished_run)
@@ -135,3 +152,39 @@ def test_a_run_that_came_to_nothing_says_what_to_do(lab, name, word):
     app = open_page("train", run=run.run_id)
     assert word in texts_of(app)
     assert "Start it again with the same settings" in texts_of(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [
+        ("queued", 1.0),
+        ("running", 1.0),
+        ("interrupted", 5.0),
+        ("stopped", 5.0),
+        ("failed", 5.0),
+        ("damaged", 5.0),
+        ("finished", None),
+    ],
+)
+def test_a_page_goes_on_asking_while_a_run_can_change(lab, state, seconds):
+    run = replace(prepared(lab.experiment), state=state)
+    assert live.refresh_seconds(run) == seconds
+
+
+def test_a_run_that_somebody_goes_on_with_is_followed_again(lab, monkeypatch):
+    run = prepared(lab.experiment)
+    intervals, whole = [], live.st.fragment
+
+    def fragment(*, run_every):
+        intervals.append(run_every)
+        return whole
+
+    monkeypatch.setattr(live.st, "fragment", fragment)
+    app = open_page("train", run=run.run_id)
+    assert "interrupted" in texts_of(app)
+    assert 5.0 in intervals
+    intervals.clear()
+    with FileLock(run.folder / "worker.lock"):
+        whole_page = app.run()
+        assert "waiting" in texts_of(whole_page)
+        assert 1.0 in intervals
