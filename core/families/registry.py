@@ -11,11 +11,15 @@ from core.family import Family
 USUAL = "bert"
 
 
+def family_names() -> list[str]:
+    """The names of all families."""
+    package = importlib.import_module("core.families")
+    names = [found.name for found in pkgutil.iter_modules(package.__path__)]
+    return [each for each in names if each != "registry"]
+
+
 @cache
 def find_family(name: str = USUAL) -> Family:
     """The family of that name; raises InputError naming the known ones."""
-    package = importlib.import_module("core.families")
-    names = [found.name for found in pkgutil.iter_modules(package.__path__)]
-    known = [each for each in names if each != "registry"]
-    one_of("Family", name, known)
+    one_of("Family", name, family_names())
     return cast(Family, importlib.import_module(f"core.families.{name}"))

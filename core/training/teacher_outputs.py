@@ -7,8 +7,9 @@ the same numbers, bit for bit. Large sets are not cached (hidden states and scor
 are 150 KB): they would be read hardly twice, and fill the memory.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -37,14 +38,9 @@ class CachedOutputs:
         """What the family's `forward` gives, but for rounding and for padding, which no loss
         sees."""
         rows = [self._rows[row] for row in batch.examples.tolist()]
-        first = rows[0]
-        return Outputs(
-            answers={name: _joined([row.answers[name] for row in rows]) for name in first.answers},
-            traces={
-                name: tuple(map(_joined, zip(*(row.traces[name] for row in rows), strict=True)))
-                for name in first.traces
-            },
-        )
+        every = zip(*map(_all_traces, rows), strict=True)
+        joined = {id(traces[0]): _joined(traces) for traces in every}
+        return _changed(rows[0], lambda trace: joined[id(trace)])
 
     @property
     def size_bytes(self) -> int:
@@ -52,8 +48,17 @@ class CachedOutputs:
         return sum(trace.value.nbytes for row in self._rows for trace in _all_traces(row))
 
 
-def _all_traces(row: _Row) -> list[Trace]:
-    return [*row.answers.values(), *(trace for every in row.traces.values() for trace in every)]
+def _all_traces(outputs: Outputs) -> list[Trace]:
+    """Answers and traces; what stands under two names is listed once."""
+    traces = [*outputs.answers.values(), *chain.from_iterable(outputs.traces.values())]
+    return list({id(trace): trace for trace in traces}.values())
+
+
+def _changed(outputs: Outputs, change: Callable[[Trace], Trace]) -> Outputs:
+    return Outputs(
+        answers={name: change(trace) for name, trace in outputs.answers.items()},
+        traces={name: tuple(map(change, every)) for name, every in outputs.traces.items()},
+    )
 
 
 def are_worth_caching(experiment: Experiment, family: Family, config, train: Encoded) -> bool:
@@ -90,17 +95,8 @@ def cache_outputs(
 
 
 def _one(outputs: Outputs, place: int) -> _Row:
-    kept: dict[int, Trace] = {}  # one trace may stand under two names
-
-    def cut(trace: Trace) -> Trace:
-        if id(trace) not in kept:
-            kept[id(trace)] = _cut(trace, place)
-        return kept[id(trace)]
-
-    return Outputs(
-        answers={name: cut(trace) for name, trace in outputs.answers.items()},
-        traces={name: tuple(map(cut, every)) for name, every in outputs.traces.items()},
-    )
+    cut = {id(trace): _cut(trace, place) for trace in _all_traces(outputs)}
+    return _changed(outputs, lambda trace: cut[id(trace)])
 
 
 def _cut(trace: Trace, place: int) -> Trace:

@@ -45,13 +45,16 @@ def test_the_released_gradient_stops_where_something_was_clipped(lab):
 
 
 def test_padding_to_64_tokens_changes_no_text(lab):
-    batch = next(training_batches(BERT, pair_of(lab.experiment).data.train, 5, 0))
-    rows = len(batch.labels)
+    data = pair_of(lab.experiment).data
+    batch = next(training_batches(data.family, data.train, 5, 0))
+    rows, tokens = batch.inputs["input_ids"].shape
     wide = padded(batch)
-    tokens = batch.input_ids.shape[1]
-    assert wide.input_ids.shape == wide.attention_mask.shape == (rows, 64)
-    assert torch.equal(wide.input_ids[:, :tokens], batch.input_ids)
-    assert wide.attention_mask.sum() == batch.attention_mask.sum()
+    assert {value.shape for value in wide.inputs.values()} == {(rows, 64)}
+    assert rows == len(batch.labels["class"])
+    for name, value in batch.inputs.items():
+        assert torch.equal(wide.inputs[name][:, :tokens], value)
+    assert wide.inputs["attention_mask"].sum() == batch.inputs["attention_mask"].sum()
+    assert torch.equal(wide.units, batch.units)
     teacher = tiny_model()
     with torch.no_grad():
         torch.testing.assert_close(

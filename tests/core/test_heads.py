@@ -11,7 +11,10 @@ from safetensors.torch import load_file, save_file
 from core.api.models import source_of_teacher
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
-from core.families.bert.heads import HEADS, NOT_A_TOKEN, head_class, logits_of, output_names
+from core.families.bert.heads import HEADS, head_class, output_names
+from core.families.bert.outputs import NOT_A_TOKEN
+from core.families.registry import find_family
+from core.family import Batch, Trace
 from core.models.loading import load_model
 from core.models.student import build_student, weight_quantizers
 from core.models.teachers import (
@@ -31,8 +34,14 @@ MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 2 + [0] * 6])
 
 
 @torch.no_grad()
+def answer(model) -> Trace:
+    inputs = {"input_ids": IDS, "attention_mask": MASK}
+    batch = Batch(inputs=inputs, units=MASK.sum(dim=1), labels={}, examples=torch.arange(3))
+    return find_family("bert").forward(model, batch).answers["logits"]
+
+
 def logits(model) -> torch.Tensor:
-    return logits_of(model(input_ids=IDS, attention_mask=MASK), MASK)
+    return answer(model).value
 
 
 @pytest.fixture
@@ -50,6 +59,7 @@ def own(tmp_path):
 def test_logits_of_a_text_are_the_heads(kind, shape):
     model = tiny_model(kind=kind)
     assert logits(model).shape == shape
+    assert answer(model).axes == ()  # nothing of it runs along tokens
     with torch.no_grad():
         assert torch.equal(logits(model), model(IDS, attention_mask=MASK).logits)
 
@@ -65,6 +75,8 @@ def test_logits_of_a_span_are_starts_and_ends_with_padding_ruled_out():
     assert torch.equal(found[:, 1][real], out.end_logits[real])
     assert (found[:, 0][~real] == NOT_A_TOKEN).all()
     assert (found[:, 1][~real] == NOT_A_TOKEN).all()
+    assert (answer(model).axes, answer(model).padding) == ((2,), NOT_A_TOKEN)
+    assert torch.equal(answer(model).mask[:, 0], MASK.float())
     for kind in (torch.float32, torch.bfloat16):
         assert (found.to(kind).softmax(dim=2)[:, 0][~real] == 0).all()
 

@@ -5,14 +5,20 @@ import warnings
 
 import numpy as np
 import pytest
-from core.tasks.metrics import METRICS, STATISTICS, correct, score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from core.errors import InputError
+from core.metrics import Metric
+from core.metrics import score as score_by
+from core.results import Score
+from core.targets import metric_of, targets
 from core.targets.answers import exact_match, normalized, word_f1
+
+METRICS = [metric.name for target in targets().values() for metric in target.metrics]
+STATISTICS = [name for name in METRICS if metric_of(name).of_all is not None]
 
 classes = st.integers(1, 4).flatmap(
     lambda count: st.lists(
@@ -42,11 +48,13 @@ def of_scikit_learn(metric: str, predicted: np.ndarray, labels: np.ndarray) -> f
         }[metric](labels, predicted)
 
 
+def score(metric: str, predictions, references) -> Score:
+    return score_by(metric_of(metric), predictions, references)
+
+
 def value_of(metric: str, predictions: np.ndarray, references: np.ndarray) -> float:
     """The metric without its 200 resamples."""
-    if metric == "accuracy":
-        return float(correct(predictions, references).mean())
-    return STATISTICS[metric](predictions, references)
+    return metric_of(metric).scorer(predictions, references)(np.arange(len(references)))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "macro-f1", "matthews"])
@@ -123,7 +131,7 @@ def test_the_bootstrap_error_of_matthews_on_a_balanced_table_is_twice_that_of_ac
     assert found.standard_error == pytest.approx(2 * accuracy.standard_error, rel=0.2)
 
 
-@pytest.mark.parametrize("metric", sorted(STATISTICS))
+@pytest.mark.parametrize("metric", STATISTICS)
 def test_the_same_predictions_have_the_same_standard_error(metric):
     draw = np.random.default_rng(3)
     predictions, references = draw.normal(size=(50, 3)), draw.integers(0, 3, 50)
@@ -136,6 +144,46 @@ def test_an_unknown_metric_is_refused_naming_the_known_ones():
     with pytest.raises(InputError, match="Metric 'rouge' is not known") as refused:
         score("rouge", np.zeros((1, 2)), np.zeros(1))
     assert all(metric in str(refused.value) for metric in METRICS)
+
+
+# What a metric is
+
+
+def share_of(predictions, references) -> np.ndarray:
+    return np.asarray(predictions == references, dtype=float)
+
+
+def test_a_metric_is_a_mean_over_examples_or_a_statistic_of_all_of_them():
+    for both in ({}, {"of_example": share_of, "of_all": lambda p, r: 1.0}):
+        with pytest.raises(ValueError, match="error-rate needs either of_example or of_all"):
+            Metric(name="error-rate", title="error rate", **both)
+
+
+def test_which_of_two_scores_is_better_depends_on_the_metric():
+    accuracy = Metric(name="a", title="accuracy", of_example=share_of)
+    errors = Metric(name="e", title="errors", of_example=share_of, higher_is_better=False)
+    assert (accuracy.is_better(0.2, 0.3), errors.is_better(0.2, 0.3)) == (True, False)
+    assert (accuracy.is_better(0.3, 0.2), errors.is_better(0.3, 0.2)) == (False, True)
+    assert (accuracy.is_better(0.3, 0.3), errors.is_better(0.3, 0.3)) == (False, False)
+    assert (accuracy.best([0.2, 0.4, 0.3]), errors.best([0.2, 0.4, 0.3])) == (0.4, 0.2)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_scorer_of_some_rows_scores_these_rows(name):
+    draw, metric = np.random.default_rng(7), metric_of(name)
+    if name in ("exact-match", "answer-f1"):
+        references = [("red", "a red car"), ("blue",), ()] * 10
+        predictions = [str(word) for word in draw.choice(["red car", "blue", "", "x"], 30)]
+    else:
+        references, predictions = draw.integers(0, 3, 30), draw.normal(size=(30, 3))
+    rows = draw.integers(30, size=20)  # with repetitions, as a bootstrap draws them
+    if isinstance(references, list):
+        part = [predictions[row] for row in rows], [references[row] for row in rows]
+    else:
+        part = predictions[rows], references[rows]
+    found = metric.scorer(predictions, references)(rows)
+    assert found == pytest.approx(score_by(metric, *part).value, abs=1e-12)
+    assert found != metric.scorer(predictions, references)(np.arange(30))
 
 
 # Answers, worked by hand

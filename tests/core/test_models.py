@@ -124,13 +124,14 @@ def test_activation_bits_change_the_answer_a_little(activation, bits):
 
 def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
     """The codes at step t equal those computed by hand from the optimizer after step t - 1."""
+    from core.training import step as one_step
     from core.training import train as module
 
     experiment = with_quant(lab.experiment, method="lat", embedding_bits=32)
     # Scoring on the way would leave another start behind, and with it other last bits.
     experiment = with_train(experiment, evaluate_every=experiment.train.steps)
     seen: dict = {}
-    original_build, original_descend = module.Optimizer, module.descend
+    original_build, original_descend = module.Optimizer, one_step.descend
 
     def build(model, recipe):
         seen.update(model=model, optimizer=original_build(model, recipe), checked=0)
@@ -164,7 +165,7 @@ def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
         seen["scales"] = {n: q.start_scale for n, _, q in weight_quantizers(seen["model"])}
 
     monkeypatch.setattr(module, "Optimizer", build)
-    monkeypatch.setattr(module, "descend", descend)
+    monkeypatch.setattr(one_step, "descend", descend)
     list(train(experiment))
     assert seen["checked"] > 10  # and the importance made a difference
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,12 @@ from core.experiment import Experiment, QuantRecipe, TrainRecipe
 from core.models.teachers import load_teacher, save_teacher
 from core.runs.store import Run
 from core.targets.answers import word_f1
-from core.targets.span import Answers
+from core.targets.windows import Answers
 from core.tasks.prepare import folder, load
 from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
 from core.tasks.task import Task
-from core.training.batches import encode_split
-from core.training.evaluate import split_predictions
+from core.training.evaluate import answers_of, split_predictions
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model, tiny_tokenizer
 from tests.core.hub_files import SQUAD_V2, glue_rows, squad_rows
 
@@ -130,15 +130,17 @@ def test_a_question_is_answered_as_the_evaluation_answers_it(school):
     """Passages of several windows, one at a time and all at once."""
     pupil = school["span"]
     opened, dev = pupil.open("teacher"), load(pupil.task).dev
-    encoded = encode_split(opened.tokenizer, dev, pupil.task, 64)
+    family, target = opened.family, opened.target
+    encoded = target.encode(family, opened.tokenizer, dev, pupil.task, 64)
     assert len(encoded) > len(dev)
-    said = finish(split_predictions(opened.model, encoded, "Scoring"))
+    forward = partial(answers_of, family, opened.model)
+    said = finish(split_predictions(forward, family, target, encoded, "Scoring"))
     for threshold in (0.5, -0.5):
         wanted = Answers(table=said).texts(list(dev["context"]), threshold)
         chosen = replace(opened, threshold=threshold)
         found = [api.predict(chosen, row["question"], row["context"]) for row in dev]
         assert [each.answer for each in found] == [text or NO_ANSWER for text in wanted]
-    assert any(np.diff(encoded.windows.example) == 0)
+    assert any(np.diff(encoded.about.example) == 0)
 
 
 def test_spans_are_pieces_of_the_passage_the_likeliest_first(school):

@@ -9,20 +9,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.families.bert.reading import STRIDE
+from core.families.registry import find_family
+from core.family import Encoded, Windows
 from core.targets.answers import word_f1
-from core.targets.span import (
+from core.targets.span import encode_answers
+from core.targets.windows import (
+    BEST,
     Answers,
-    Windows,
     best_of_windows,
     best_threshold,
-    encode_windows,
     positions,
     spans_of_row,
 )
-from core.training import spans
-from core.training.batches import Encoded, collate, encode_spans, evaluation_batches
+from core.training.batches import evaluation_batches
 from tests.conftest import BAD, GOOD, WORDS, tiny_tokenizer
 
+BERT = find_family("bert")
 TOKENIZER = tiny_tokenizer()
 VOCABULARY = [*WORDS, *GOOD, *BAD, "unheard-of", "!"]
 
@@ -32,8 +35,16 @@ def passage_of(words: int, seed: int = 0) -> str:
     return "  ".join(draw.choices(VOCABULARY, k=words)) + " "
 
 
+def encode_windows(questions: list[str], contexts: list[str], max_tokens: int):
+    """(token numbers per row, token types per row, windows)."""
+    encoded = BERT.windows(TOKENIZER, questions, contexts, max_tokens)
+    ids = encoded.inputs["input_ids"]
+    assert encoded.units.tolist() == [len(row) for row in ids]
+    return ids, encoded.inputs["token_type_ids"], encoded.about
+
+
 def windows_of(question: str, context: str, max_tokens: int):
-    return encode_windows(TOKENIZER, [question], [context], max_tokens)
+    return encode_windows([question], [context], max_tokens)
 
 
 # Windows
@@ -54,7 +65,7 @@ def test_every_token_of_the_passage_is_in_a_window_and_neighbours_overlap(words,
         assert row == places[start : start + len(row)]  # one piece, in order
     for (left, start), right in zip(zip(seen, starts, strict=True), seen[1:], strict=False):
         assert set(left) & set(right)
-        assert 0 < places.index(right[0]) - start <= spans.STRIDE
+        assert 0 < places.index(right[0]) - start <= STRIDE
         assert set(right) - set(left), "a window that adds nothing"
     for row, kinds in zip(ids, types, strict=True):
         assert len(row) == len(kinds)
@@ -103,7 +114,7 @@ def test_an_empty_passage_has_one_window_without_tokens():
 
 def test_rows_of_several_questions_know_their_question():
     contexts = [passage_of(100, seed=1), "it was", passage_of(60, seed=2)]
-    ids, _, windows = encode_windows(TOKENIZER, ["was it", "good", "a film"], contexts, 32)
+    ids, _, windows = encode_windows(["was it", "good", "a film"], contexts, 32)
     assert windows.example.tolist() == sorted(windows.example.tolist())
     for number, context in enumerate(contexts):
         alone, _, _ = windows_of(["was it", "good", "a film"][number], context, 32)
@@ -203,7 +214,7 @@ def test_spans_of_a_window_are_the_best_of_all_that_are_short_enough(words, seed
     expected = np.array(brute_force(logits, 0, windows))
     assert (np.diff(found[:, 2]) <= 0).all()
     assert {tuple(span) for span in found} <= {tuple(span) for span in expected}
-    if len(windows.offsets[0]) <= spans.BEST:  # then nothing was left out
+    if len(windows.offsets[0]) <= BEST:  # then nothing was left out
         np.testing.assert_array_equal(found, expected)
     else:
         np.testing.assert_array_equal(found[0], expected[0])
@@ -213,7 +224,7 @@ def test_with_more_tokens_than_are_tried_every_pair_of_the_best_starts_and_ends_
     ids, _, windows = windows_of("why", passage_of(150), 384)
     logits = np.random.default_rng(5).normal(size=(2, len(ids[0])))
     first, count = windows.first[0], len(windows.offsets[0])
-    best = [set(np.argsort(-side[first : first + count])[: spans.BEST]) for side in logits]
+    best = [set(np.argsort(-side[first : first + count])[:BEST]) for side in logits]
     pairs = sum(s <= e < s + 30 for s in best[0] for e in best[1])
     assert len(spans_of_row(logits, 0, windows)) == pairs > 20
 
@@ -232,7 +243,7 @@ def test_where_no_end_is_near_a_start_the_best_single_token_answers():
 
 def test_no_answer_scores_the_smallest_of_all_windows_and_the_answer_the_best():
     contexts = [passage_of(90, seed=1), "it was", passage_of(50, seed=2)]
-    ids, _, windows = encode_windows(TOKENIZER, ["was it", "good", "why"], contexts, 32)
+    ids, _, windows = encode_windows(["was it", "good", "why"], contexts, 32)
     draw = np.random.default_rng(0)
     rows = np.column_stack(
         [
@@ -291,17 +302,21 @@ def test_the_threshold_is_the_best_of_all(rows):
 def test_a_batch_of_windows_is_padded_and_keeps_its_labels():
     contexts = [passage_of(40, seed=3), "it was good", "a film"]
     answers, starts = [[contexts[0].split()[0]], ["good"], []], [[0], [7], []]
-    encoded = encode_spans(TOKENIZER, [["why", "was it ?", "it"], contexts], answers, starts, 24)
+    encoded = encode_answers(
+        BERT, TOKENIZER, [["why", "was it ?", "it"], contexts], answers, starts, 24
+    )
     assert isinstance(encoded, Encoded)
-    assert encoded.labels.shape == (len(encoded), 2)
-    assert encoded.windows.accepted == [tuple(texts) for texts in answers]
-    batch = collate(encoded, np.arange(len(encoded)))
-    assert batch.labels.dtype == torch.int64
-    assert batch.labels.tolist() == encoded.labels.tolist()
-    for row, tokens in enumerate(encoded.input_ids):
-        padding = batch.input_ids.shape[1] - len(tokens)
-        assert batch.input_ids[row].tolist() == tokens + [0] * padding
-        assert batch.token_type_ids[row].tolist() == encoded.token_types[row] + [0] * padding
-        assert batch.attention_mask[row].tolist() == [1] * len(tokens) + [0] * padding
-    seen = [int(row) for batch in evaluation_batches(encoded, 2) for row in batch.examples]
+    assert encoded.labels["span"].shape == (len(encoded), 2)
+    assert encoded.about.accepted == [tuple(texts) for texts in answers]
+    batch = BERT.collate(encoded, np.arange(len(encoded)))
+    assert batch.labels["span"].dtype == torch.int64
+    assert batch.labels["span"].tolist() == encoded.labels["span"].tolist()
+    ids, types, mask = batch.inputs.values()
+    for row, tokens in enumerate(encoded.inputs["input_ids"]):
+        padding = ids.shape[1] - len(tokens)
+        assert ids[row].tolist() == tokens + [0] * padding
+        assert types[row].tolist() == encoded.inputs["token_type_ids"][row] + [0] * padding
+        assert mask[row].tolist() == [1] * len(tokens) + [0] * padding
+    assert list(batch.inputs) == ["input_ids", "token_type_ids", "attention_mask"]
+    seen = [int(row) for each in evaluation_batches(BERT, encoded, 2) for row in each.examples]
     assert sorted(seen) == list(range(len(encoded)))

@@ -34,7 +34,7 @@ def test_a_look_against_quantizing_before_and_after_the_step(lab, method, granul
     )
     pair = pair_of(experiment)
     optimizer = Optimizer(pair.student, experiment.train)
-    batches = training_batches(pair.data.train, 8, 0)
+    batches = training_batches(pair.data.family, pair.data.train, 8, 0)
     watch = Watch(student=pair.student, steps=20)
     for step in range(1, 10):
         assert not watch.expect(step)

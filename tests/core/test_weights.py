@@ -13,11 +13,16 @@ from core.analysis.weights import (
     weight_view,
 )
 from core.experiment import QuantRecipe
+from core.families.registry import find_family
+from core.family import Encoded
 from core.models.teachers import load_teacher
 from core.quantizers import quantize
-from core.training.batches import Encoded, evaluation_batches
+from core.targets import find_target
+from core.training.batches import evaluation_batches
 from tests.conftest import tiny_model
 from tests.core.test_quantizers import check_order, random_importance, random_matrix
+
+BERT, CLASSES = find_family("bert"), find_target("classes")
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -51,7 +56,11 @@ def encoded(count: int = 12) -> Encoded:
     random = np.random.default_rng(0)
     ids = [random.integers(5, 26, size=n).tolist() for n in random.integers(3, 9, size=count)]
     types = [[0] * len(tokens) for tokens in ids]
-    return Encoded(input_ids=ids, token_types=types, labels=np.arange(count) % 2)
+    return Encoded(
+        inputs={"input_ids": ids, "token_type_ids": types},
+        units=np.array([len(tokens) for tokens in ids]),
+        labels={"class": np.arange(count) % 2},
+    )
 
 
 def finish(generator):
@@ -65,8 +74,8 @@ def finish(generator):
 def test_ranking_measures_each_matrix_alone_and_all_up_to_it():
     model = tiny_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    batches = list(evaluation_batches(encoded(), 6))
-    errors = finish(ranking(model, QuantRecipe(), batches))
+    batches = list(evaluation_batches(BERT, encoded(), 6))
+    errors = finish(ranking(model, BERT, QuantRecipe(), batches))
     assert [error.name for error in errors] == list(matrices(model))
     # The pooler comes after the last hidden states, so alone it cannot move them.
     assert errors[-1].isolated == 0.0
@@ -78,15 +87,15 @@ def test_ranking_measures_each_matrix_alone_and_all_up_to_it():
 
 def test_importance_is_the_root_mean_square_of_the_gradients():
     model = tiny_model()
-    batches = list(evaluation_batches(encoded(), 6))
-    found = finish(importance(model, batches))
+    batches = list(evaluation_batches(BERT, encoded(), 6))
+    found = finish(importance(model, BERT, CLASSES, batches))
     name = "bert.encoder.layer.1.output.dense"
     weight = model.get_submodule(name).weight
     squares = torch.zeros_like(weight)
     for batch in batches:
         model.zero_grad()
         logits = model(**batch.inputs).logits
-        torch.nn.functional.cross_entropy(logits, batch.labels).backward()
+        torch.nn.functional.cross_entropy(logits, batch.labels["class"]).backward()
         squares += weight.grad.square()
     expected = (squares / len(batches)).sqrt() + 1e-8
     torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=1e-9)

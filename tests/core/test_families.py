@@ -1,0 +1,259 @@
+"""What every family keeps to: examples become rows, rows batches, batches named outputs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.errors import InputError
+from core.experiment import LOSSES, PARTS
+from core.families.registry import family_names, find_family
+from core.family import Batch, Family, Reader, Trace, Windows
+from core.models.attention import NAME
+from core.targets import targets
+from core.training.teacher_outputs import _all_traces
+from tests.conftest import made_up_rows, tiny_model, tiny_tokenizer
+
+TEXTS = [str(row["text"]) for row in made_up_rows(12, 3)]
+LIMIT = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Small:
+    """A family with a small model (seed, target -> network in eval mode) and its processor."""
+
+    family: Family
+    model: Callable[[int, str], nn.Module]
+    processor: Any
+
+    def encoded(self, *columns: list[str], limit: int = LIMIT):
+        return self.family.encode(self.processor, columns, limit)
+
+    @property
+    def every(self) -> frozenset[str]:
+        return frozenset(self.family.distances)
+
+
+def tiny_bert(seed: int, kind: str) -> nn.Module:
+    model = tiny_model(seed, kind)
+    model.set_attn_implementation(NAME)
+    return model
+
+
+SMALL = {"bert": (tiny_bert, tiny_tokenizer)}  # whoever adds a family adds its model here
+
+
+@pytest.fixture(params=family_names())
+def small(request) -> Small:
+    assert request.param in SMALL, f"add a small model of {request.param} to SMALL"
+    model, processor = SMALL[request.param]
+    return Small(family=find_family(request.param), model=model, processor=processor())
+
+
+def units_of(trace: Trace, row: int) -> list[int]:
+    return [int(lengths[row]) for lengths in trace.lengths]
+
+
+def part_of(trace: Trace, row: int) -> torch.Tensor:
+    """What is real of a row."""
+    value = trace.value[row]
+    for axis, lengths in zip(trace.axes, trace.lengths, strict=True):
+        value = value.narrow(axis - 1, 0, int(lengths[row]))
+    return value
+
+
+# The registry
+
+
+def test_a_family_has_all_that_the_protocol_names(small):
+    names = {name for each in (Reader, Family) for name in (*vars(each), *each.__annotations__)}
+    wanted = {name for name in names if not name.startswith("_")}
+    assert {"name", "encode", "forward", "distances"} <= wanted
+    assert {name for name in wanted if not hasattr(small.family, name)} == set()
+
+
+def test_a_family_is_found_by_its_name_and_another_is_refused(small):
+    assert find_family(small.family.name) is small.family
+    with pytest.raises(InputError, match="Family 'mamba' is not known") as refused:
+        find_family("mamba")
+    assert small.family.name in str(refused.value)
+
+
+def test_the_losses_of_a_family_are_names_of_the_recipe(small):
+    """A weight of the recipe reaches each of them; the target's own are not among them."""
+    targets_own = {"logits", "labels"}.union(*(each.more_losses for each in targets().values()))
+    assert {*small.family.distances} <= {*LOSSES} - targets_own
+    assert small.family.always <= {*small.family.distances}
+    assert len(set(small.family.parts)) == len(small.family.parts) > 0
+
+
+def test_the_parts_of_a_recipe_are_those_of_bert():
+    assert find_family("bert").parts == PARTS
+
+
+# From examples to batches
+
+
+def test_rows_are_the_examples_cut_to_the_limit(small):
+    encoded = small.encoded(TEXTS, limit=8)
+    assert len(encoded) == len(TEXTS)
+    assert encoded.units.max() == 8 > encoded.units.min()
+    for column in encoded.inputs.values():
+        assert [len(row) for row in column] == encoded.units.tolist()
+    whole = small.encoded(TEXTS, limit=64)
+    assert whole.units.max() > 8
+    pairs = small.encoded(TEXTS, TEXTS[::-1], limit=64)
+    assert (pairs.units > whole.units).all()
+
+
+def test_a_batch_holds_the_rows_that_were_asked_for(small):
+    encoded = small.encoded(TEXTS)
+    labels = {"class": np.arange(len(TEXTS)), "value": np.linspace(0, 1, len(TEXTS))}
+    encoded = replace(encoded, labels=labels)
+    rows = np.array([7, 0, 3])
+    batch = small.family.collate(encoded, rows)
+    assert batch.examples.tolist() == rows.tolist()
+    assert batch.units.tolist() == encoded.units[rows].tolist()
+    assert {len(value) for value in batch.inputs.values()} == {3}
+    for name, every in labels.items():
+        assert batch.labels[name].tolist() == every[rows].tolist()
+
+
+def test_windows_know_their_pair(small):
+    passages = [" ".join(TEXTS), TEXTS[0], " ".join(TEXTS[:4])]
+    questions = ["was it good", "it was", "a film"]
+    encoded = small.family.windows(small.processor, questions, passages, 24)
+    assert isinstance(encoded.about, Windows)
+    assert encoded.units.max() <= 24
+    example = encoded.about.example
+    assert sorted(set(example.tolist())) == [0, 1, 2]
+    assert (np.diff(example) >= 0).all()
+    assert len(example) == len(encoded) > 3
+    assert encoded.about.contexts == passages
+    assert encoded.about.accepted == [()] * 3
+    for number, passage in enumerate(passages):
+        seen = set()
+        for row in np.flatnonzero(example == number):
+            places = encoded.about.offsets[row]
+            assert encoded.about.first[row] + len(places) <= encoded.units[row]
+            seen |= {place for begin, end in places for place in range(begin, end)}
+        assert {place for place, letter in enumerate(passage) if letter != " "} <= seen
+
+
+def test_made_up_examples_are_always_the_same_and_no_longer_than_is_read(small):
+    config = small.model(0, "classes").config
+    longest = small.family.longest(config)
+    for rows, units in ((3, 5), (2, longest), (2, longest + 9)):
+        batch, again = (small.family.made_up_batch(config, rows, units) for _ in range(2))
+        assert batch.units.tolist() == [min(units, longest)] * rows
+        assert batch.examples.tolist() == list(range(rows))
+        for name, value in batch.inputs.items():
+            assert torch.equal(value, again.inputs[name])
+        with torch.no_grad():
+            answers = small.family.forward(small.model(0, "classes"), batch).answers
+        assert {len(answer.value) for answer in answers.values()} == {rows}
+        assert all((answer.value[0] != answer.value[1]).any() for answer in answers.values())
+
+
+# From batches to outputs
+
+
+@pytest.fixture(params=targets())
+def ready(request, small) -> tuple[Small, str, nn.Module, Batch]:
+    """A family's small model for a target (named), and a batch of rows of many lengths."""
+    batch = small.family.collate(small.encoded(TEXTS), np.array([5, 2, 9, 0, 11]))
+    assert len(batch.units.unique()) > 2
+    return small, request.param, small.model(1, request.param), batch
+
+
+@torch.no_grad()
+def test_the_round_trip_gives_every_trace_with_its_units(ready):
+    small, _, model, batch = ready
+    outputs = small.family.forward(model, batch, small.every)
+    assert outputs.traces.keys() == small.every
+    assert outputs.answers
+    for trace in _all_traces(outputs):
+        assert trace.value.dtype == torch.float32
+        assert len(trace.value) == len(batch.units)
+        assert torch.isfinite(trace.value).all()
+        assert len(trace.axes) == len(trace.lengths)
+        for axis, lengths in zip(trace.axes, trace.lengths, strict=True):
+            assert 0 < axis < trace.value.dim()
+            assert trace.value.shape[axis] == lengths.max()
+    for name, traces in outputs.traces.items():
+        assert len(traces) > 0, name
+        assert all(trace.axes for trace in traces), name
+
+
+@torch.no_grad()
+def test_asking_for_traces_changes_no_answer_and_no_other_trace(ready):
+    small, _, model, batch = ready
+    outputs = small.family.forward(model, batch, small.every)
+    bare = small.family.forward(model, batch)
+    assert bare.traces == {}
+    for name, answer in outputs.answers.items():
+        assert torch.equal(bare.answers[name].value, answer.value)
+    for name, traces in outputs.traces.items():
+        alone = small.family.forward(model, batch, {name}).traces
+        assert alone.keys() == {name}
+        for ours, theirs in zip(alone[name], traces, strict=True):
+            assert torch.equal(ours.value, theirs.value)
+
+
+@torch.no_grad()
+def test_padding_changes_no_answer_and_no_trace(ready):
+    small, _, model, batch = ready
+    together = small.family.forward(model, batch, small.every)
+    encoded = small.encoded(TEXTS)
+    for place, row in enumerate(batch.examples.tolist()):
+        alone = small.family.forward(
+            model, small.family.collate(encoded, np.array([row])), small.every
+        )
+        found, expected = (_all_traces(outputs) for outputs in (together, alone))
+        for ours, theirs in zip(found, expected, strict=True):
+            assert units_of(ours, place) == units_of(theirs, 0)
+            torch.testing.assert_close(
+                part_of(ours, place), part_of(theirs, 0), rtol=1e-5, atol=1e-5
+            )
+
+
+@torch.no_grad()
+def test_what_stands_where_no_unit_is_is_the_padding_of_the_answers(ready):
+    small, _, model, batch = ready
+    for answer in small.family.forward(model, batch).answers.values():
+        absent = (answer.mask == 0).expand_as(answer.value)
+        assert absent.any() == bool(answer.axes)
+        assert (answer.value[absent] == answer.padding).all()
+
+
+@torch.no_grad()
+def test_traces_take_the_bytes_that_are_foreseen(ready):
+    small, _, model, batch = ready
+    encoded = small.encoded(TEXTS)
+    for wanted in (small.family.always, small.every):
+        size = 0
+        for row in batch.examples.tolist():
+            one = small.family.collate(encoded, np.array([row]))
+            found = small.family.forward(model, one, wanted)
+            answers = {id(answer) for answer in found.answers.values()}
+            size += sum(t.value.nbytes for t in _all_traces(found) if id(t) not in answers)
+        units = encoded.units[batch.examples.numpy()]
+        assert small.family.trace_bytes(model.config, units, wanted) == size
+
+
+def test_a_student_at_its_teacher_has_no_distance_and_another_has_one(ready):
+    small, kind, teacher, batch = ready
+    with torch.no_grad():
+        expected = small.family.forward(teacher, batch, small.every)
+    for student, is_same in ((teacher, True), (small.model(2, kind), False)):
+        found = small.family.forward(student, batch, small.every)
+        for name, distance in small.family.distances.items():
+            pairs = zip(found.traces[name], expected.traces[name], strict=True)
+            losses = [distance(ours, theirs) for ours, theirs in pairs]
+            assert all(loss.shape == () and loss.requires_grad for loss in losses)
+            total = sum(loss.item() for loss in losses)
+            assert total == pytest.approx(0.0, abs=1e-6) if is_same else total > 1e-4, name
