@@ -13,7 +13,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from core.families.bert.heads import HEADS
 from transformers import AutoModelForSequenceClassification
 
 from core import api
@@ -21,6 +20,7 @@ from core.__main__ import main
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export.files import load_folder
+from core.families.bert.heads import HEADS
 from core.models.student import build_student
 from core.packed import file
 from core.packed.contents import assemble, contents_of, round_contents

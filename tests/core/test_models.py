@@ -4,11 +4,11 @@ import re
 
 import pytest
 import torch
+from core.models.anatomy import keep_layers, part_of
 from torch import nn
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
-from core.models.anatomy import keep_layers, part_of
 from core.models.student import (
     become_student,
     build_student,
