@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import api
-from core.commands import data, packed, ship, sweep, teach
+from core.commands import data, packed, predict, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.machine import waiting_environment
@@ -65,11 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(flag, help=f"{option.help} (default: {option.default})")
     runs = _add(commands, "runs", _runs, "list the runs of this computer and those that ship")
     runs.add_argument("--json", action="store_true", help="print one run per line as JSON")
-    predict = _add(commands, "predict", _predict, "classify a text with a run, or with a teacher")
-    predict.add_argument("text", nargs="+", help="the text; two texts for a pair task")
-    predict.add_argument("--run", help="run id; without it the teacher answers")
-    predict.add_argument("--task", default="movie-sentiment")
-    predict.add_argument("--model", default="minilm-l3")
+    predict.add(
+        _add(commands, "predict", predict.run, "answer texts with a run, or with a teacher")
+    )
     _add(commands, "tasks", _tasks, "list the tasks")
     teach.add(commands)
     sweep.add(commands)
@@ -159,21 +157,6 @@ def _run_record(run: "Run") -> dict:
         "teaching": to_plain(run.teaching) if run.teaching else None,
         "teacher": to_plain(run.card) if run.card else None,
     }
-
-
-def _predict(parsed: argparse.Namespace) -> None:
-    source = api.source_of_teacher(parsed.task, parsed.model)
-    if parsed.run:
-        run = api.find_run(parsed.run)
-        if run.state != "finished":
-            raise InputError(f"Run {parsed.run} is {run.state}; only a finished run can predict.")
-        if run.teaching:
-            source = api.source_of_teacher(run.teaching.task, run.teaching.model)
-        else:
-            source = api.source_of_run(run)
-    prediction = api.predict(api.open_model(source), *parsed.text)
-    shares = zip(prediction.labels, prediction.probabilities, strict=True)
-    print(prediction.answer, *(f"{label}={share:.4f}" for label, share in shares))
 
 
 def _tasks(parsed: argparse.Namespace) -> None:

@@ -40,6 +40,9 @@ SUMMED = (
 )
 SCHEDULES = ("linear", "cosine", "constant")
 LATER = {LATER_FIELD: True}
+# Two runs that differ only in these tell the same story; their numbers differ by rounding, or
+# their curves have more points. Still part of the identity: a run says what was computed.
+HARDLY_MATTER = ("precision", "evaluate_every")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,14 @@ class Reader(Protocol):
         is a `Windows` without accepted answers."""
         ...
 
+    def marks(self, texts: int) -> int:
+        """How many units of a row are no text but marks around so many texts."""
+        ...
+
+    def first_units(self, limit: int) -> int:
+        """How many units of the first text are read at most in a window of `limit`."""
+        ...
+
 
 class Family(Reader, Protocol):
     """An architecture; one module of core/families has all of these names."""

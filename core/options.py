@@ -4,6 +4,7 @@
 name, its type and one line of help, and a mapping of texts becomes a checked `Experiment`.
 """
 
+import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -70,7 +71,12 @@ class Option:
 
 def options() -> list[Option]:
     """All leaves of an experiment, in order."""
-    return list(_leaves(Experiment(), ""))
+    return list(_all())
+
+
+@functools.cache
+def _all() -> tuple[Option, ...]:
+    return tuple(_leaves(Experiment(), ""))
 
 
 def _leaves(record: Any, group: str) -> typing.Iterator[Option]:
@@ -89,7 +95,7 @@ def _leaves(record: Any, group: str) -> typing.Iterator[Option]:
 def flatten(experiment: Experiment) -> dict[str, str]:
     """Option name to text, for every option."""
     texts = {}
-    for option in options():
+    for option in _all():
         owner = getattr(experiment, option.group) if option.group else experiment
         texts[option.name] = _text(getattr(owner, option.name))
     return texts

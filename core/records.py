@@ -65,6 +65,28 @@ def identity_json(record: Any) -> str:
     return json.dumps(_identity(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def canonical_json_as(record: Any, text: str) -> str:
+    """`canonical_json` with only those fields that `text` names, from which `record` was read.
+
+    A file that was written before a field existed does not name it; written again, it is compared
+    in the spelling of its own time. Raises InputError when `text` is not JSON of an object.
+    """
+    try:
+        named = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"This is not JSON: {error}.") from error
+    return json.dumps(
+        _only_named(asdict(record), named), sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+
+
+def _only_named(plain: Any, named: Any) -> Any:
+    """The fields of a nested dictionary that another nested dictionary has too."""
+    if not isinstance(plain, dict) or not isinstance(named, dict):
+        return plain
+    return {name: _only_named(plain[name], named[name]) for name in plain if name in named}
+
+
 def _identity(record: Any) -> dict[str, Any]:
     plain = {}
     for field in fields(record):

@@ -68,7 +68,7 @@ class Machine:
     """Where it was measured: a time without its machine means nothing.
 
     `threads` is the number at the end. Where a training changed it on the way, `thread_counts`
-    holds every number that it computed with, in order of first use.
+    holds every number that it computed with since it was last started, in order of first use.
     """
 
     processor: str

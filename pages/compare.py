@@ -3,7 +3,15 @@
 import streamlit as st
 
 from core import api
-from pages.ui import address, compare_panels, compare_table, grid_panel, pair_panel, published_panel
+from pages.ui import (
+    address,
+    browser,
+    compare_panels,
+    compare_table,
+    grid_panel,
+    pair_panel,
+    published_panel,
+)
 
 st.title("What does each bit cost?")
 
@@ -20,7 +28,8 @@ if view == "Ablations":
     grid_panel.panel({run.run_id: run for run in finished})
     st.stop()
 
-with st.sidebar:
+settings = browser.settings()
+with settings:
     task = st.selectbox("Task", names, **address.bound("task"))
 runs = {run.run_id: run for run in finished if run.result and run.result.task == task}
 first = next(iter(runs.values())).result
@@ -29,7 +38,7 @@ if view == "Two models":
     pair_panel.panel(runs)
     st.stop()
 
-with st.sidebar:
+with settings:
     table = compare_panels.filtered(compare_table.runs_table(list(runs.values())))
 points = compare_table.points(table)
 if view == "Published":

@@ -3,20 +3,20 @@
 import streamlit as st
 
 from core import api
-from pages.ui import export_panels, loaded, run_choice, state
+from pages.ui import browser, export_panels, loaded, run_choice, state
 
 st.title("How many bytes is it really?")
 
 finished = run_choice.finished_or_stop()
 
-with st.sidebar:
+with browser.settings():
     chosen = run_choice.choose(finished)
     kind = export_panels.choose_format()
 
 seen = state.attempt(loaded.inspected, api.source_of_run(chosen), kind)
 if seen is None:
     st.stop()
-export_panels.headline(seen)
+export_panels.headline(seen, chosen)
 export_panels.areas(seen)
 
 st.header("Against the paper's arithmetic", divider="gray")

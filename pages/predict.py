@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import address, answers, run_choice, state
+from pages.ui import address, answers, browser, run_choice, state
 from pages.ui.words import plain
 
 MOST_RIVALS = 3
@@ -12,7 +12,7 @@ st.title("Where do they disagree?")
 
 finished = run_choice.finished_or_stop()
 
-with st.sidebar:
+with browser.settings():
     chosen = run_choice.choose(finished)
     rivals = {
         run.run_id: run for run in finished if run != chosen and answers.same_task(run, chosen)

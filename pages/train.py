@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, desk, forms, live, others, state
+from pages.ui import augmentation, browser, desk, forms, live, nearest, others, state
 
 st.title("Can a ternary student learn from its teacher?")
 
-with st.sidebar:
+with browser.settings("Settings and Start"):
     order = forms.order()
     start = st.button(
         "Start",
@@ -22,11 +22,18 @@ if start and order is not None:
         state.start(order)
 
 augmentation.preview(order)
-run = state.watched_run() or api.shown_run(order)
-if run is None:
-    st.info("Choose the settings at the left and press Start.", icon=":material/arrow_back:")
+watched = state.watched_run()
+shown = api.shown_run(order) if watched is None else None
+run = watched or (shown.run if shown else None)
+listed = [] if watched else others.under_way(run)
+if watched:
+    nearest.about_watched(watched, order)
+elif shown:
+    nearest.about(shown, order)
 else:
+    st.info("Choose the settings and press Start.", icon=":material/tune:")
+if run:
     live.panel(run)
 
-others.panel(run)
+others.panel(run, listed)
 desk.panel()

@@ -43,12 +43,15 @@ from core.api.models import (
     source_of_run,
     source_of_teacher,
 )
+from core.api.nearest import Difference, Shown, related, shown_run
 from core.api.order import (
     Forecast,
     check_pin,
     forecast_of,
     is_known,
+    is_local_path,
     is_under_way,
+    local_paths,
     quota_bytes,
     remove_runs,
     replaces_teacher,
@@ -76,6 +79,7 @@ from core.api.packed import (
     verify_file,
 )
 from core.api.predictions import Prediction, Span, check_text, predict
+from core.api.reading import Reading
 from core.api.runs import (
     check,
     default_experiment,
@@ -91,7 +95,6 @@ from core.api.runs import (
     rules,
     runs,
     showcase,
-    shown_run,
     stop,
     submit,
     tasks,
@@ -118,6 +121,7 @@ __all__ = [
     "LEFTOVERS",
     "Check",
     "Comparison",
+    "Difference",
     "Disagreement",
     "ExportKind",
     "Forecast",
@@ -128,7 +132,9 @@ __all__ = [
     "OpenModel",
     "Prediction",
     "Published",
+    "Reading",
     "SeedDifference",
+    "Shown",
     "Source",
     "Span",
     "agreement",
@@ -168,6 +174,7 @@ __all__ = [
     "inspect_file",
     "inspect_format",
     "is_known",
+    "is_local_path",
     "is_prepared",
     "is_table",
     "is_under_way",
@@ -175,6 +182,7 @@ __all__ = [
     "label_kind",
     "latent_histogram",
     "length_of",
+    "local_paths",
     "matrix_shapes",
     "matrix_title",
     "note_on_events",
@@ -190,6 +198,7 @@ __all__ = [
     "rank_matrices",
     "read_files",
     "read_table",
+    "related",
     "remove_runs",
     "replaces_teacher",
     "rules",

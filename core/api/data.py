@@ -111,21 +111,27 @@ def has_classes(kind: str) -> bool:
 def label_kind(table: "Table", column: str, tick: Tick = keep_going) -> str:
     """Whether a column looks like "classes" or like a "value"."""
     from core.tasks import guessing
+    from core.tasks.plans import check_columns
 
+    check_columns(table, [column])
     return guessing.label_kind(table, column, tick)
 
 
 def length_of(table: "Table", texts: tuple[str, ...]) -> int:
     """The usual length in tokens that holds nearly all texts of these columns."""
     from core.tasks import guessing
+    from core.tasks.plans import check_columns
 
+    check_columns(table, texts)
     return guessing.length_of(table, texts)
 
 
 def class_names(table: "Table", column: str, tick: Tick = keep_going) -> tuple[str, ...]:
     """The different labels of a column, in order."""
     from core.tasks import checking
+    from core.tasks.plans import check_columns
 
+    check_columns(table, [column])
     return checking.class_names(table, column, tick)
 
 

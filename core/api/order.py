@@ -1,5 +1,7 @@
 """Keeping order on a shared server: the queue, what can go on, room, the teacher's PIN."""
 
+from pathlib import Path
+
 from core.api.runs import teachers
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
@@ -84,6 +86,28 @@ def check_pin(given: str, right: str, address: str = "") -> None:
     """Raise InputError unless `given` is the teacher's PIN, or the right one is empty. Whoever
     gave wrong ones from the same network address waits, see `core.runs.pin`."""
     pin.check_pin(given, right, address)
+
+
+def is_local_path(model: str) -> bool:
+    """Whether this name of a model means a folder of this computer, which need not be there."""
+    from core.hub import is_repository
+    from core.models.backbones import BACKBONES
+
+    if model in BACKBONES:
+        return False
+    try:
+        return not is_repository(model) or Path(model).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return True
+
+
+def local_paths(order: Experiment | Teaching) -> tuple[str, ...]:
+    """The folders of this computer that computing the order would read a model from: the teacher's
+    own model, or the one that proposes words. (A student reads what its teacher has kept.)"""
+    names = [order.model] if isinstance(order, Teaching) else []
+    if isinstance(order, Experiment) and order.train.augment and order.train.augment_model:
+        names.append(order.train.augment_model)
+    return tuple(name for name in names if is_local_path(name))
 
 
 def remove_runs(run_ids: list[str]) -> None:

@@ -1,32 +1,23 @@
 """Answers: one text (a pair, a question with its passage) through one model."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.api.models import OpenModel
+from core.api.reading import Reading, reading
 from core.errors import InputError
-from core.targets.base import NO_ANSWER
+from core.targets.base import Span
 
 if TYPE_CHECKING:
     from core.family import Batch, Encoded
 
 MAX_CHARACTERS = 20_000
-SHOWN_SPANS = 5
+PER_UNIT = 3  # dimensions of logits that each token has
+NOT_COUNTED = Reading(tokens=0, read=0, words=0, unknown=0)
 TORCH, ENGINE = "torch, float32", "ONNX Runtime, integers"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A piece of the passage, characters `start` to `end` (not included); `share` is its
-    probability among the candidates."""
-
-    text: str
-    start: int
-    end: int
-    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +26,8 @@ class Prediction:
 
     labels and probabilities: of a task with classes. value: of a task with a value. spans: of a
     question, the best first, in the passage without outer blanks (`answer` is NO_ANSWER where the
-    model finds none). `milliseconds` is the second of two forward passes, computed by what
-    `computed_by` names.
+    model finds none). `reading`: how much of the text was read. `milliseconds` is the second of
+    two forward passes, computed by what `computed_by` names.
     """
 
     answer: str
@@ -47,6 +38,7 @@ class Prediction:
     value: float | None = None
     spans: tuple[Span, ...] = field(default=())
     computed_by: str = TORCH
+    reading: Reading = NOT_COUNTED
 
     @property
     def margin(self) -> float:
@@ -83,10 +75,19 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     logits = _logits(opened, batches)
     milliseconds = (time.perf_counter() - began) * 1000
     rows = [int(batch.examples[0]) for batch in batches]
-    answered = _answered(opened, encoded, dict(zip(rows, logits, strict=True)))
-    tokens = int(encoded.units.sum())
-    computed_by = TORCH if opened.engine is None else ENGINE
-    return replace(answered, milliseconds=milliseconds, tokens=tokens, computed_by=computed_by)
+    by_row = dict(zip(rows, logits, strict=True))
+    answered = opened.target.answered(opened.task, encoded, by_row, opened.threshold)
+    return Prediction(
+        answer=answered.answer,
+        labels=answered.labels,
+        probabilities=answered.probabilities,
+        value=answered.value,
+        spans=answered.spans,
+        milliseconds=milliseconds,
+        tokens=int(encoded.units.sum()),
+        computed_by=TORCH if opened.engine is None else ENGINE,
+        reading=reading(opened, [check_text(text) for text in texts]),
+    )
 
 
 def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
@@ -108,49 +109,4 @@ def _of_batch(opened: OpenModel, batch: "Batch") -> np.ndarray:
         return answers_of(opened.family, opened.model, batch)["logits"]
     logits = opened.engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
     # The engine gives start and end per token: (rows, tokens, 2); one row has no padding to mask.
-    return logits.transpose(0, 2, 1) if opened.task.kind == "span" else logits
-
-
-def _answered(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:
-    task = opened.task
-    if task.kind == "span":
-        return _best_spans(opened, encoded, logits)
-    if task.kind == "value":
-        value = float(logits[0][0])
-        return Prediction(answer=f"{value:.2f}", value=value, milliseconds=0.0, tokens=0)
-    shares = softmax(logits[0])
-    return Prediction(
-        answer=task.labels[int(np.argmax(shares))],
-        labels=task.labels,
-        probabilities=tuple(float(share) for share in shares),
-        milliseconds=0.0,
-        tokens=0,
-    )
-
-
-def softmax(values: np.ndarray) -> np.ndarray:
-    """exp(v) / sum exp(v), (n,) to (n,)."""
-    shares = np.exp(values - values.max())
-    return shares / shares.sum()
-
-
-def _best_spans(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarray]) -> Prediction:
-    from core.targets.span import spans_of_row
-
-    windows = encoded.about
-    tables = [spans_of_row(each, row, windows) for row, each in logits.items()]
-    null = min(float(table[0, 3]) for table in tables)
-    found: dict[tuple[int, int], float] = {}
-    for start, end, score, _ in np.concatenate(tables):
-        place = int(start), int(end)
-        found[place] = max(score, found.get(place, score))
-    ranked = sorted(found.items(), key=lambda item: -item[1])
-    shares = softmax(np.array([score for _, score in ranked]))
-    passage = windows.contexts[0]
-    spans = tuple(
-        Span(text=passage[start:end], start=start, end=end, share=float(share))
-        for ((start, end), _), share in zip(ranked[:SHOWN_SPANS], shares, strict=False)
-    )
-    refused = null - ranked[0][1] > opened.threshold
-    answer = NO_ANSWER if refused else spans[0].text or NO_ANSWER
-    return Prediction(answer=answer, spans=spans, milliseconds=0.0, tokens=0)
+    return logits.transpose(0, 2, 1) if logits.ndim == PER_UNIT else logits

@@ -68,15 +68,6 @@ def find_run(run_id: str) -> Run:
     return run
 
 
-def shown_run(order: Experiment | Teaching | None) -> Run | None:
-    """What to show before anything is started: the run of these settings, else a finished one of
-    the same task, else any finished one."""
-    run = store.find_run(order.run_id) if order else None
-    finished = _with_results()
-    akin = [one for one in finished if order and one.result and one.result.task == order.task]
-    return run or next(iter(akin or finished), None)
-
-
 def showcase(finished: list[Run]) -> Run | None:
     """The run that the Start page tells of: the largest shipped model, else the newest run."""
     shipped = [run for run in finished if run.shipped]

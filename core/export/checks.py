@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from core.families import find_family
 from core.packed.container import read_container
 from core.packed.contents import Contents, assemble, round_contents
-from core.packed.file import contents_to_bytes, read
+from core.packed.file import read, written_again
 from core.packed.origin import tokenizer_file
 
 TEXTS, TOKENS = 8, 24
@@ -53,11 +53,11 @@ def compare(contents: Contents, path: Path) -> list[Finding]:
 def examine(path: Path) -> list[Finding]:
     """A packed file against itself: its digest, its model, its bytes, its tokenizer."""
     packed = read(path)  # raises when the digest, a shape or a number is wrong
-    contents, version = packed.contents, read_container(path).metadata["version"]
+    contents, container = packed.contents, read_container(path)
+    version = container.metadata["version"]
     digest = "SHA-256 holds" if version != "1" else "version 1 has no digest"
     logits = _logits(packed.model, contents)
-    again = contents_to_bytes(contents, contents.layout, contents.leftovers)
-    same = again == path.read_bytes()
+    same = version != "1" and written_again(container) == container.data
     rewritten = "writing it again gives the same bytes" if same else "writing it again differs"
     return [
         ("file", True, f"version {version}, {packed.size_bytes:,} bytes, {digest}"),

@@ -91,10 +91,21 @@ class Student:
         return x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
 
     def activate(self, x: np.ndarray) -> np.ndarray:
-        """GELU, or ReLU."""
-        if self.config["hidden_act"] == "relu":
+        """The function between the two matrices of a layer, by its name in the config."""
+        name = self.config["hidden_act"]
+        if name == "relu":
             return np.maximum(x, 0)
-        return x * (erf(x / np.float32(2**0.5)) + 1) * np.float32(0.5)
+        if name == "tanh":
+            return np.tanh(x)
+        if name in ("silu", "swish"):
+            return x * (np.tanh(x / 2) + 1) * np.float32(0.5)  # x times the logistic function
+        if name in ("gelu_new", "gelu_fast", "gelu_pytorch_tanh"):
+            grown = np.tanh(np.float32((2 / math.pi) ** 0.5) * (x + np.float32(0.044715) * x**3))
+        elif name in ("gelu", "gelu_python"):
+            grown = erf(x / np.float32(2**0.5))
+        else:
+            raise ValueError(f"This file cannot compute the activation {name!r}.")
+        return x * (grown + 1) * np.float32(0.5)
 
     def normalize(self, x: np.ndarray, name: str) -> np.ndarray:
         """LayerNorm over the last axis."""

@@ -1,8 +1,10 @@
 """Load a BERT for a task: an embedded backbone, a folder, or a hub id.
 
-Only safetensors are read and no code that comes with a model is ever run. Another architecture is
-refused with the list of what works. Whether the head was trained for the task or is fresh is
-said, not guessed later: a checkpoint that fits can be a teacher as it is.
+A model is a stranger's. Its config is checked before the library sees it (`settings`); weights and
+tokenizer come from regular files of its own folder (`weight_files`, `vocabulary`); no code that
+comes with it is ever run. Another architecture is refused with the list of what works. Whether the
+head was trained for the task or is fresh is said, not guessed later: a checkpoint that fits can be
+a teacher as it is.
 """
 
 import weakref
@@ -13,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from safetensors import SafetensorError
+from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
 from core.families.bert.attention import NAME
@@ -24,11 +25,15 @@ from core.families.bert.matrices import keep_layers
 from core.hub import snapshot
 from core.models.alignment import align
 from core.models.backbones import BACKBONES, backbone_folder
+from core.models.folder_files import read_text
+from core.models.settings import config_of, labels_of, settings_from_text
+from core.models.vocabulary import TOKENIZER_FILES, open_tokenizer
+from core.models.weight_files import WEIGHT_FILES, check_encoder, missing, places, read_state
 from core.places import find
 
-FAMILIES = ("bert",)
 HEAD_PARTS = ("classifier.", "qa_outputs.", "bert.pooler.")
-PATTERNS = ("*.json", "*.safetensors", "vocab.txt")
+CONFIG_FILE = "config.json"
+PATTERNS = (CONFIG_FILE, *WEIGHT_FILES, *TOKENIZER_FILES)
 _tokenizers: weakref.WeakValueDictionary[tuple[str, int], Any] = weakref.WeakValueDictionary()
 
 
@@ -46,44 +51,53 @@ class Loaded:
 def load_model(name: str, kind: str, labels: tuple[str, ...], seed: int) -> Loaded:
     """The model with a head for `kind`; a missing head is drawn from `seed`.
 
-    Raises InputError when it cannot be found or is not of the BERT family.
+    Raises InputError when it cannot be found, is not of the BERT family, or says something that
+    we do not compute.
     """
     folder, revision = files_of(name)
     with explained(name):
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        if config.model_type not in FAMILIES:
-            raise InputError(
-                f"{name} is a {config.model_type} model. Ternary Lab works with the BERT family "
-                f"(model_type {', '.join(FAMILIES)}); the embedded ones are: "
-                f"{', '.join(BACKBONES)}."
-            )
-        theirs = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
+        settings = read_settings(Path(folder), name)
+        theirs = labels_of(settings)
+        config = config_of(settings, name)
         names = dict(enumerate(output_names(kind, labels)))
         config.id2label, config.label2id = names, {label: i for i, label in names.items()}
-        torch.manual_seed(seed)
-        model, info = HEADS[kind].from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            attn_implementation=NAME,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
-        fresh = [*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])]
-        _check_encoder(fresh)
-        align(model)
+        model, fresh = build(HEADS[kind], config, Path(folder), HEAD_PARTS, seed)
     backbone = BACKBONES.get(name)
     if backbone and backbone.layers:
         keep_layers(model, backbone.layers)
     return Loaded(model=model, is_fine_tuned=not fresh, labels=theirs, revision=revision)
 
 
-def _check_encoder(fresh: list[str]) -> None:
-    """Only a head may be drawn anew: an encoder layer that nobody trained would go unnoticed."""
-    lost = [name for name in fresh if not name.startswith(HEAD_PARTS)]
-    if lost:
-        raise ValueError(f"its file has no fitting weights for {lost[0]}.")
+def read_settings(folder: Path, name: str) -> dict[str, Any]:
+    """The checked settings of a model's config.json. Raises InputError, or ValueError where
+    there is none."""
+    text = read_text(folder, CONFIG_FILE)
+    if text is None:
+        raise ValueError(f"it has no {CONFIG_FILE}.")
+    return settings_from_text(text, name)
+
+
+def build(
+    kind: Any, config: BertConfig, folder: Path, head: tuple[str, ...], seed: int = 0
+) -> tuple[PreTrainedModel, list[str]]:
+    """A model of class `kind` with the weights of a folder in float32, and the names of what was
+    drawn from `seed` instead: only what begins with `head` may be. Raises ValueError."""
+    found = places(folder)
+    with torch.device("meta"):
+        wanted = kind(config).state_dict()
+    check_encoder(found, wanted, head)
+    fresh = missing(found, wanted)
+    state = read_state(found, set(wanted) - set(fresh))
+    torch.manual_seed(seed)
+    model = kind.from_pretrained(
+        None,
+        config=config,
+        state_dict=state,
+        dtype=torch.float32,
+        attn_implementation=NAME,
+    )
+    align(model)
+    return model, fresh
 
 
 def has_trained_head(name: str, kind: str, labels: tuple[str, ...]) -> bool:
@@ -93,16 +107,12 @@ def has_trained_head(name: str, kind: str, labels: tuple[str, ...]) -> bool:
     nothing may be here yet.
     """
     wanted = next(weight for weight, head in HEAD_WEIGHTS.items() if head is HEADS[kind])
+    folder = _folder(name)
     try:
-        for file in sorted(Path(name).expanduser().glob("*.safetensors")):
-            with safe_open(file, framework="pt") as weights:
-                if wanted in weights.keys():  # noqa: SIM118
-                    return weights.get_slice(wanted).get_shape()[0] == len(
-                        output_names(kind, labels)
-                    )
+        found = places(folder).get(wanted) if folder else None
     except (OSError, SafetensorError, ValueError, RuntimeError):
         return False
-    return False
+    return found is not None and found.shape[:1] == (len(output_names(kind, labels)),)
 
 
 def files_of(name: str) -> tuple[str, str]:
@@ -116,7 +126,15 @@ def files_of(name: str) -> tuple[str, str]:
     instead = f"Use a folder with a BERT (safetensors), or one of: {', '.join(BACKBONES)}."
     if name.startswith((".", "/", "~")) or "\\" in name:
         raise InputError(f"There is no folder {name}. {instead}")
-    found = snapshot(name, "model", PATTERNS, instead)
+    return _from_hub(name, instead)
+
+
+def _from_hub(name: str, instead: str) -> tuple[str, str]:
+    """The config comes first: only of a model that we can use is the rest fetched."""
+    found = snapshot(name, "model", (CONFIG_FILE,), instead)
+    with explained(name):
+        read_settings(found.folder, name)
+    found = snapshot(name, "model", PATTERNS, instead, found.revision)
     return str(found.folder), found.revision
 
 
@@ -146,7 +164,7 @@ def tokenizer_from(folder: str, name: str):
     with explained(name):
         found = _tokenizers.get(key)
         if found is None:
-            found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            found = open_tokenizer(Path(folder))
             _tokenizers[key] = found
         return found
 
@@ -161,30 +179,13 @@ def check_words(model: PreTrainedModel, tokenizer, name: str) -> None:
         )
 
 
-@torch.no_grad()
-def use_label_order(loaded: Loaded, labels: tuple[str, ...]) -> None:
-    """Bring the outputs of a fine-tuned classifier into the order of the task's labels.
-
-    Names are compared without case, blanks, dashes and underscores; a checkpoint that only
-    numbers its labels keeps its order. Raises InputError when the names differ.
-    """
-    theirs = [_plain(label) for label in loaded.labels]
-    if all(label == f"label{number}" for number, label in enumerate(theirs)):
-        return
-    if sorted(theirs) != sorted(map(_plain, labels)):
+def check_pairs(model: PreTrainedModel, texts: int, name: str) -> None:
+    """Raise InputError when a task has two texts a row and the model cannot tell them apart."""
+    if texts > 1 and model.config.type_vocab_size < 2:
         raise InputError(
-            f"The checkpoint's labels are {', '.join(loaded.labels)}; the task's are "
-            f"{', '.join(labels)}. Rename them, or fine-tune the checkpoint on this task."
+            f"{name} knows one kind of text (type_vocab_size 1); this task has pairs, whose "
+            "second text is of another kind. Use another model, or a task of single texts."
         )
-    order = [theirs.index(_plain(label)) for label in labels]
-    head = loaded.model.get_submodule("classifier")
-    assert isinstance(head, nn.Linear)
-    head.weight.copy_(head.weight[order].clone())
-    head.bias.copy_(head.bias[order].clone())
-
-
-def _plain(label: str) -> str:
-    return "".join(letter for letter in label.lower() if letter.isalnum())
 
 
 @contextmanager

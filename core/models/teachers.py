@@ -7,7 +7,6 @@ While a teacher of an embedded backbone is fine-tuned its word embedding stays f
 half of the model is stored once for all of them, and is in memory once however many are loaded.
 """
 
-import json
 import tempfile
 import weakref
 from pathlib import Path
@@ -25,6 +24,7 @@ from core.families.bert.matrices import TABLE as WORD_EMBEDDING
 from core.models.alignment import aligned
 from core.models.backbones import BACKBONES, share_tokenizer
 from core.models.loading import load_tokenizer, tokenizer_from
+from core.models.settings import config_of, settings_from_text
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json
 from core.results import TeacherCard
@@ -133,11 +133,8 @@ def _shared_table(path: Path) -> nn.Parameter:
 
 
 def read_config(text: str) -> BertConfig:
-    """The config of this JSON text; raises InputError when it is not one."""
-    try:
-        return BertConfig.from_dict(json.loads(text))
-    except Exception as error:  # the library stumbles over a wrong config in many ways
-        raise InputError(f"The model's config cannot be read: {_last_line(error)}") from error
+    """The config of this JSON text; raises InputError when it is not one that we compute."""
+    return config_of(settings_from_text(text))
 
 
 def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrainedModel:
@@ -151,11 +148,18 @@ def model_from_state(config: BertConfig, state: dict[str, Tensor]) -> PreTrained
             model = head_class(state)(config)
         state = {name: aligned(value.to(torch.float32)) for name, value in state.items()}
         model.load_state_dict(state, assign=True)
+        _check_finite(state)
     except Exception as error:  # as above: activations that do not exist, 0 heads, shapes ...
         raise InputError(f"The weights do not fit their config: {_last_line(error)}") from error
     _restore_buffers(model, config)
     model.set_attn_implementation(NAME)
     return model.eval()
+
+
+def _check_finite(state: dict[str, Tensor]) -> None:
+    for name, value in state.items():
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} holds a number that is not finite")
 
 
 def _last_line(error: Exception) -> str:

@@ -16,30 +16,24 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, PreTrainedModel
 
-from core.errors import InputError, one_of, shown
+from core.errors import InputError, one_of
 from core.experiment import Experiment
 from core.families import find_family
 from core.models.layers import CodeEmbedding, QuantEmbedding
+from core.models.settings import (
+    check_config,
+    config_of,
+    known_settings,
+    settings_from_text,
+)
 from core.models.student import become_student, quantized_weights
-from core.models.teachers import model_from_state, read_config
+from core.models.teachers import model_from_state
 from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
 from core.packed.origin import Origin
 from core.quantizers.base import Quantized
 
 FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
 WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
-# Settings that decide what the network computes; anything else a config may say stays out.
-CONFIG = (
-    *("architectures", "model_type", "dtype", "problem_type"),
-    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
-    *("intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),
-    *("initializer_range", "layer_norm_eps", "pad_token_id", "id2label", "label2id"),
-)
-SIZES = (
-    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
-    *("intermediate_size", "max_position_embeddings", "type_vocab_size"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,26 +147,23 @@ def keep_codes(model: PreTrainedModel, contents: Contents) -> None:
 
 
 def config_text(config: BertConfig) -> str:
-    """The settings of CONFIG as JSON."""
-    return json.dumps(known_settings(config.to_diff_dict()), separators=(",", ":"), sort_keys=True)
+    """The settings that are kept, as JSON. Raises InputError when the network has one that decides
+    what it computes and that no reader of the file would know."""
+    check_config(config)
+    return _compact(known_settings(config.to_diff_dict()))
+
+
+def config_text_as(config: BertConfig, text: str) -> str:
+    """`config_text` with the settings that `text` names, from which the config was read: which of
+    them have a default, and so go without saying, differs between versions of the library."""
+    settings = config.to_dict()
+    return _compact({name: settings[name] for name in known_settings(json.loads(text))})
+
+
+def _compact(plain: Mapping[str, object]) -> str:
+    return json.dumps(plain, separators=(",", ":"), sort_keys=True)
 
 
 def config_from_text(text: str) -> BertConfig:
-    """The inverse; settings that are not in CONFIG are passed over. Raises InputError."""
-    try:
-        plain = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError("The model's config cannot be read: it is not JSON.") from error
-    if not isinstance(plain, dict):
-        raise InputError("The model's config cannot be read: it is not a JSON object.")
-    settings = known_settings(plain)
-    for name in SIZES:
-        value = settings.get(name, 1)
-        if type(value) is not int or value < 1:
-            raise InputError(f"The model's config cannot be read: {name} is {shown(value)}.")
-    return read_config(json.dumps(settings))
-
-
-def known_settings(plain: Mapping[str, object]) -> dict[str, object]:
-    """Only the settings of CONFIG."""
-    return {name: value for name, value in plain.items() if name in CONFIG}
+    """The inverse; settings that decide nothing are passed over. Raises InputError."""
+    return config_of(settings_from_text(text))

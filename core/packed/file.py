@@ -13,6 +13,7 @@ whole file with zeros in its own place, so nothing in it can change unnoticed.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +32,14 @@ from core.packed.contents import (
     assemble,
     config_from_text,
     config_text,
+    config_text_as,
     contents_of,
     round_contents,
 )
 from core.packed.origin import Origin
 from core.places import replacing
 from core.quantizers.base import Quantized
-from core.records import canonical_json, from_json
+from core.records import canonical_json, canonical_json_as, from_json
 
 FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")
 CODES, SCALE = ".codes", ".scale"
@@ -81,6 +83,26 @@ def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
 
     Raises InputError for an unknown layout, or a number that float16 cannot hold.
     """
+    return _written(contents, layout, leftovers, {})
+
+
+def written_again(container: Container) -> bytes:
+    """What an open file's contents are written as, in the file's own spelling: a field or setting
+    that did not exist when it was made is not named, as it was not then.
+
+    Raises InputError, or what a damaged file runs into, as reading it does.
+    """
+    contents, old = contents_of_container(container), container.metadata
+    spelled = {
+        "experiment": canonical_json_as(contents.experiment, old["experiment"]),
+        "config": config_text_as(contents.config, old["config"]),
+        "origin": canonical_json_as(contents.origin, old.get("origin", "{}")),
+    }
+    return _written(contents, contents.layout, contents.leftovers, spelled)
+
+
+def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str]) -> bytes:
+    """The file; `spelled` are metadata that are written in another way than today's."""
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
@@ -100,7 +122,7 @@ def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
         "codes": layout,
         "leftovers": leftovers,
         "origin": canonical_json(contents.origin),
-    }
+    } | dict(spelled)
     return signed(write_container(tensors, metadata))
 
 

@@ -8,16 +8,18 @@ Hidden states are kept as (tokens, batch, hidden). So the heads, (tokens, batch,
 no copy in another order before the two products of attention: the runtime reads them with strides.
 """
 
+import math
+
 import numpy as np
 
 from core.errors import InputError
+from core.models.settings import ACTIVATIONS, GELU, RELU, SILU, TANH, check_config
 from core.packed.contents import Contents
 from core.packed.graph import Graph, onnx
 from core.packed.operators import INT8, Operators
 
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 OUTPUT = "logits"
-ACTIVATIONS = ("gelu", "relu")
 CLASSIFIER, ANSWERS = "classifier", "qa_outputs"  # heads: on the pooled first token, on every token
 _LOWEST = float(np.finfo(np.float32).min)
 
@@ -25,15 +27,11 @@ _LOWEST = float(np.finfo(np.float32).min)
 def draw(contents: Contents, storage: str = INT8) -> bytes:
     """The ONNX model of a packed student; inputs (batch, tokens) int64, output `logits`.
 
-    `storage` "int2" keeps ternary codes as INT2. Raises InputError when it has a hidden activation
-    or a head that the graph does not know.
+    `storage` "int2" keeps ternary codes as INT2. Raises InputError when it has a setting or a head
+    that the graph does not know.
     """
     config = contents.config
-    if config.hidden_act not in ACTIVATIONS:
-        raise InputError(
-            f"The engine computes the activations {', '.join(ACTIVATIONS)}; this model has "
-            f"{config.hidden_act!r}. Use it with torch."
-        )
+    check_config(config)
     graph = Graph()
     network = _Network(graph, contents, storage)
     hidden = network.embed()
@@ -109,13 +107,27 @@ class _Network:
         return graph.op("Reshape", context, graph.whole(0, 0, width))
 
     def _activate(self, x: str) -> str:
-        graph = self.graph
-        if self.config.hidden_act == "relu":
+        graph, function = self.graph, ACTIVATIONS[self.config.hidden_act]
+        if function == RELU:
             return graph.op("Relu", x)
+        if function == TANH:
+            return graph.op("Tanh", x)
+        if function == SILU:
+            return graph.op("Mul", x, graph.op("Sigmoid", x))
         # x (1 + erf(x / sqrt 2)) / 2, in the shape that runtimes know as Gelu
-        grown = graph.op("Erf", graph.op("Div", x, graph.number(2.0**0.5)))
+        if function == GELU:
+            grown = graph.op("Erf", graph.op("Div", x, graph.number(2.0**0.5)))
+        else:
+            grown = graph.op("Tanh", self._nearly_normal(x))
         doubled = graph.op("Mul", x, graph.op("Add", grown, graph.number(1.0)))
         return graph.op("Mul", doubled, graph.number(0.5))
+
+    def _nearly_normal(self, x: str) -> str:
+        """sqrt(2 / pi) (x + 0.044715 x^3), whose tanh is close to erf(x / sqrt 2)."""
+        graph = self.graph
+        cube = graph.op("Mul", graph.op("Mul", x, x), x)
+        bent = graph.op("Add", x, graph.op("Mul", cube, graph.number(0.044715)))
+        return graph.op("Mul", bent, graph.number((2.0 / math.pi) ** 0.5))
 
     def _normalize(self, x: str, names: str) -> str:
         parameter = self.operators.parameter

@@ -109,16 +109,16 @@ class Operators:
         graph, matrix = self.graph, self._weights.get(name)
         if matrix is None:
             return graph.op("Gather", self.parameter(f"{name}.weight"), ids)
-        scale = graph.constant(f"{name}.scale", _flat(matrix.scale))
         if self._is_packed(matrix):
+            scale = graph.constant(f"{name}.scale", _flat(matrix.scale))
             table = graph.op("DequantizeLinear", self._packed(name), scale, axis=0)
             return graph.op("Gather", table, ids)
         table = graph.constant(f"{name}.codes", matrix.codes.numpy())
         found = graph.op("Cast", graph.op("Gather", table, ids), to=self._kinds.FLOAT)
-        if matrix.scale.numel() > 1:
-            column = graph.constant(f"{name}.column", matrix.scale.numpy())
-            scale = graph.op("Gather", column, ids)
-        return graph.op("Mul", found, scale)
+        if matrix.scale.numel() == 1:
+            return graph.op("Mul", found, graph.constant(f"{name}.scale", _flat(matrix.scale)))
+        column = graph.constant(f"{name}.column", matrix.scale.numpy())
+        return graph.op("Mul", found, graph.op("Gather", column, ids))
 
     def imitate(self, x: str, quantizer: str) -> str:
         """x on its levels, in float32; x itself where activations are not quantized."""

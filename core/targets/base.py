@@ -55,6 +55,8 @@ class Target:
     truth         (task, a row of its data) -> what is right, in words
     kept_truth    (saved arrays, split, load) -> references for metrics
     kept_answers  (task, saved arrays, split, who, load) -> predictions for metrics
+    answered      (task, encoded, logits by row, threshold) -> the answer to one example
+    units_read    (reader, task, tokens of each text, longest) -> how many of them are read
     in_words      (task, dataset, saved arrays of dev by who) -> each answer in words
     agreement     (teacher's predictions, another's) -> how far it answers as the teacher
     """
@@ -76,11 +78,36 @@ class Target:
     truth: Callable[[Any, Mapping[str, Any]], str]
     kept_truth: "Callable[[Saved, str, Load], Any]"
     kept_answers: "Callable[[Any, Saved, str, str, Load], Any]"
+    answered: "Callable[[Any, Encoded, Mapping[int, np.ndarray], float], Answered]"
     in_words: "Callable[[Any, Any, Saved], InWords]"
     agreement: Callable[[np.ndarray, np.ndarray], float]
+    units_read: "Callable[[Reader, Any, Sequence[int], int], int]"
     more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict)
     group: int | None = None
     can_replace_words: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A piece of the passage, characters `start` to `end` (not included); `share` is its
+    probability among the candidates."""
+
+    text: str
+    start: int
+    end: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a model answers to one example, in words; and labels with their probabilities, a value,
+    or spans, the best first, where the target has them."""
+
+    answer: str
+    labels: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    value: float | None = None
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,3 +160,14 @@ def soft_cross_entropy(student: "Tensor", teacher: "Tensor", temperature: float)
     log_probabilities = torch.log_softmax(student / temperature, dim=-1)
     each = -(wanted * log_probabilities).sum(dim=-1)
     return each.reshape(len(each), -1).sum(dim=1).mean() * temperature**2
+
+
+def cut_at_the_end(reader: "Reader", task: Any, lengths: Sequence[int], longest: int) -> int:
+    """`units_read` where texts are cut to what the model reads."""
+    return min(sum(lengths), longest - reader.marks(len(lengths)))
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """exp(v) / sum exp(v), (n,) to (n,)."""
+    shares = np.exp(values - values.max())
+    return shares / shares.sum()

@@ -8,15 +8,18 @@ import numpy as np
 from core.metrics import Metric
 from core.targets.base import (
     LOGITS,
+    Answered,
     InWords,
     Saved,
     Target,
+    cut_at_the_end,
     labels_of,
     logits_as_kept,
     logits_of_rows,
     never_refuse,
     rows_are_examples,
     soft_cross_entropy,
+    softmax,
 )
 
 if TYPE_CHECKING:
@@ -116,6 +119,18 @@ def truth(task: Any, row: Mapping[str, Any]) -> str:
     return task.labels[row["label"]]
 
 
+def answered(
+    task: Any, encoded: "Encoded", logits: Mapping[int, np.ndarray], threshold: float
+) -> Answered:
+    """The most probable class, and the probabilities of all."""
+    shares = softmax(logits[0])
+    return Answered(
+        answer=task.labels[int(np.argmax(shares))],
+        labels=task.labels,
+        probabilities=tuple(float(share) for share in shares),
+    )
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Names of classes; an answer is right or wrong."""
     truth = [task.labels[label] for label in dataset["label"]]
@@ -152,6 +167,8 @@ TARGET = Target(
     truth=truth,
     kept_truth=labels_of,
     kept_answers=logits_as_kept,
+    answered=answered,
     in_words=in_words,
     agreement=agreement,
+    units_read=cut_at_the_end,
 )

@@ -18,17 +18,21 @@ from core.targets.base import (
     ALWAYS_ANSWER,
     LOGITS,
     NO_ANSWER,
+    Answered,
     InWords,
     Load,
     Saved,
+    Span,
     Target,
     soft_cross_entropy,
+    softmax,
 )
 from core.targets.windows import (
     Answers,
     best_of_windows,
     best_threshold,
     positions,
+    ranked_spans,
     spans_of_row,
 )
 
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from core.family import Encoded, Head, Reader, Trace
 
 LABEL = "span"
+SHOWN_SPANS = 5
 
 
 def exact_matches(predictions: Sequence[str], references: Sequence[tuple[str, ...]]) -> np.ndarray:
@@ -166,6 +171,27 @@ def truth(task: Any, row: Mapping[str, Any]) -> str:
     return " | ".join(dict.fromkeys(row["answers"])) or NO_ANSWER
 
 
+def answered(
+    task: Any, encoded: "Encoded", logits: Mapping[int, np.ndarray], threshold: float
+) -> Answered:
+    """The best spans of all windows; NO_ANSWER where that is more likely."""
+    null, ranked = ranked_spans(encoded.about, logits)
+    shares = softmax(np.array([score for _, score in ranked]))
+    passage = encoded.about.contexts[0]
+    spans = tuple(
+        Span(text=passage[start:end], start=start, end=end, share=float(share))
+        for ((start, end), _), share in zip(ranked[:SHOWN_SPANS], shares, strict=False)
+    )
+    refused = null - ranked[0][1] > threshold
+    return Answered(answer=NO_ANSWER if refused else spans[0].text or NO_ANSWER, spans=spans)
+
+
+def units_read(reader: "Reader", task: Any, lengths: Sequence[int], longest: int) -> int:
+    """Of a passage everything is read, window by window; of its question only the beginning."""
+    limit = reader.first_units(min(task.max_tokens, longest))
+    return min(lengths[0], limit) + sum(lengths[1:])
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Answers as text; the more words they share with an accepted one, the better."""
     accepted = [tuple(answers) for answers in dataset["answers"]]
@@ -212,8 +238,10 @@ TARGET = Target(
     truth=truth,
     kept_truth=kept_truth,
     kept_answers=kept_answers,
+    answered=answered,
     in_words=in_words,
     agreement=agreement,
+    units_read=units_read,
     group=-1,
     can_replace_words=False,
 )

@@ -9,9 +9,11 @@ import numpy as np
 from core.metrics import Metric
 from core.targets.base import (
     LOGITS,
+    Answered,
     InWords,
     Saved,
     Target,
+    cut_at_the_end,
     labels_of,
     logits_as_kept,
     logits_of_rows,
@@ -98,6 +100,14 @@ def truth(task: Any, row: Mapping[str, Any]) -> str:
     return f"{row['label']:.2f}"
 
 
+def answered(
+    task: Any, encoded: "Encoded", logits: Mapping[int, np.ndarray], threshold: float
+) -> Answered:
+    """The value, with two decimals in words."""
+    value = float(logits[0][0])
+    return Answered(answer=f"{value:.2f}", value=value)
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Numbers with two decimals; the nearer to the truth, the better."""
     truth = np.array(dataset["label"], dtype=float)
@@ -135,6 +145,8 @@ TARGET = Target(
     truth=truth,
     kept_truth=labels_of,
     kept_answers=logits_as_kept,
+    answered=answered,
     in_words=in_words,
     agreement=agreement,
+    units_read=cut_at_the_end,
 )

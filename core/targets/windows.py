@@ -5,7 +5,7 @@ does not hold the answer. In prediction each window proposes its best span, the 
 is the answer, and token 0 as start and end stands for none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,3 +106,17 @@ def best_threshold(
     if silent.sum() >= totals.max():
         return float(gap.min() - 1.0)
     return float(gap[order[int(np.argmax(totals))]])
+
+
+def ranked_spans(
+    windows: "Windows", logits: Mapping[int, np.ndarray]
+) -> tuple[float, list[tuple[tuple[int, int], float]]]:
+    """Of one question, by the logits (2, tokens) of each of its windows: the smallest score of "no
+    answer", and ((start, end), score) of every candidate, best first."""
+    tables = [spans_of_row(each, row, windows) for row, each in logits.items()]
+    null = min(float(table[0, 3]) for table in tables)
+    found: dict[tuple[int, int], float] = {}
+    for start, end, score, _ in np.concatenate(tables):
+        place = int(start), int(end)
+        found[place] = max(score, found.get(place, score))
+    return null, sorted(found.items(), key=lambda item: -item[1])

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.records import canonical_json
+from core.records import identity_json
 from core.tasks.checking import Checked, apart
 from core.tasks.file_targets import file_target
 from core.tasks.kept import Kept, all_kept, find_kept, keep, remove
@@ -80,7 +80,7 @@ def _kept(plan: Plan, rows: Mapping[str, list[Row]], train: Checked, test: Check
 
 
 def _digest(plan: Plan, rows: Mapping[str, list[Row]]) -> str:
-    digest = hashlib.sha256(canonical_json(plan).encode())
+    digest = hashlib.sha256(identity_json(plan).encode())
     for name, part in rows.items():
         digest.update(f"\n{name}\n".encode())
         for row in part:

@@ -1,6 +1,7 @@
 """A plan: what the columns of a file mean. Guessed from the file, corrected in a form, kept with
 the data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import InputError, one_of, shown, within
@@ -52,6 +53,15 @@ class Plan:
         return tuple(f"{text} (text)" for text in self.texts) if clash else self.texts
 
 
+def check_columns(table: Table, columns: Iterable[str]) -> None:
+    """Raise InputError for a column that the table does not have."""
+    for column in columns:
+        if column not in table.columns:
+            raise InputError(
+                f"{table.name} has no column {shown(column)}. It has: {listed(table.columns)}."
+            )
+
+
 def check_plan(table: Table, plan: Plan) -> None:
     """Raise InputError where the plan does not fit the columns of the table."""
     target = file_target(plan.kind)
@@ -61,10 +71,7 @@ def check_plan(table: Table, plan: Plan) -> None:
     for column in chosen:
         if not column:
             raise InputError("Choose the column that holds the label.")
-        if column not in table.columns:
-            raise InputError(
-                f"{table.name} has no column {shown(column)}. It has: {listed(table.columns)}."
-            )
+        check_columns(table, [column])
         if chosen.count(column) > 1:
             raise InputError(f"The column {shown(column)} is chosen twice. Choose another one.")
     if target.has_classes:

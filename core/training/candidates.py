@@ -9,16 +9,18 @@ piece of the vocabulary gets no proposals and stays as it is.
 """
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoConfig, BertForMaskedLM
+from transformers import BertForMaskedLM
 
 from core.errors import InputError
 from core.events import Preparing
-from core.models.loading import FAMILIES, explained, files_of, tokenizer_from
+from core.models.loading import build, explained, files_of, read_settings, tokenizer_from
+from core.models.settings import config_of
 from core.models.tokenizing import tokenized
 
 Place = tuple[int, int]  # number of the text, number of the word in it
@@ -85,13 +87,12 @@ def masked(model: str, texts: Sequence[list[str]], places: list[Place], count: i
 def _masked_model(model: str) -> tuple[Any, Any]:
     folder, _ = files_of(model)
     with explained(model):
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        if config.model_type not in FAMILIES:
-            raise InputError(f"{model} is a {config.model_type} model; a BERT is needed here.")
-        network, info = BertForMaskedLM.from_pretrained(  # type: ignore[misc]
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-        )
-    if any(name.startswith("cls.predictions.transform") for name in info["missing_keys"]):
+        settings = read_settings(Path(folder), model)
+        if settings.get("tie_word_embeddings", True) is not True:
+            raise ValueError("its words are embedded and predicted by two tables.")
+        config = config_of(settings, model)
+        network, fresh = build(BertForMaskedLM, config, Path(folder), ("cls.",))
+    if any(name.startswith("cls.predictions.transform") for name in fresh):
         raise InputError(
             f"{model} has no masked language model's head. Use a plain BERT such as "
             "google-bert/bert-base-uncased, or the neighbours."

@@ -23,12 +23,13 @@ from core.families import find_family
 from core.family import Batch, Encoded
 from core.machine import check_precision
 from core.models.backbones import prepare_backbone
+from core.models.labels import use_label_order
 from core.models.loading import (
     Loaded,
+    check_pairs,
     check_words,
     load_model,
     load_tokenizer,
-    use_label_order,
 )
 from core.models.teachers import save_teacher, shared_embedding_of
 from core.results import Measured, Score, TeacherCard
@@ -68,6 +69,7 @@ def _teach(
     loaded = load_model(teaching.model, task.kind, task.labels, teaching.seed)
     model, tokenizer = loaded.model, load_tokenizer(teaching.model)
     check_words(model, tokenizer, teaching.model)
+    check_pairs(model, len(task.texts), teaching.model)
     if not teaching.fine_tune:
         _check_fine_tuned(loaded, teaching, task)
     data = yield from encode_task(
@@ -94,6 +96,11 @@ def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
     if not loaded.is_fine_tuned:
         raise InputError(
             f"{teaching.model} has no head that was trained for {task.title}. Fine-tune it first."
+        )
+    if loaded.model.config.problem_type == "multi_label_classification":
+        raise InputError(
+            f"{teaching.model} was trained to give any number of labels at once, and {task.title} "
+            "has one for each text. Fine-tune it first."
         )
     if task.labels:
         use_label_order(loaded, task.labels)

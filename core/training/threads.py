@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import torch
 
-from core.events import Event, StepDone, ThreadsChanged
+from core.events import Event, Finished, StepDone, Taught, ThreadsChanged
 from core.machine import describe
 from core.results import Machine
 from core.training.cpu_usage import Reading, Usage, read_usage, usage_between
@@ -86,7 +86,8 @@ def with_threads(
         for event in training:
             yield event
             step = event.step if isinstance(event, StepDone) else step
-            if count is None or time.monotonic() < next_look:
+            is_over = isinstance(event, Finished | Taught)  # nothing comes after it
+            if count is None or is_over or time.monotonic() < next_look:
                 continue
             if count.look():
                 torch.set_num_threads(count.now)

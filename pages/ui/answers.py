@@ -1,21 +1,22 @@
 """One example through several models, drawn as a table; and where two models disagree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import address, loaded
+from pages.ui import address, browser, fetching, loaded
 from pages.ui.words import WHO, plain, size
 
 if TYPE_CHECKING:
     from core.tasks.task import Task
 
 MAX_LABELS = 20
+CARD_LABELS = 5
 
 
 def ask(task: "Task") -> tuple[str, ...]:
@@ -54,19 +55,40 @@ def table(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> Non
     if answers[0][2].spans:
         for name, _, answer in answers:
             passage(name, texts[-1], answer)
+    if browser.is_narrow():
+        cards(rows, answers[0][2].labels)
+    else:
+        _side_by_side(rows, answers[0][2].labels)
+    missing = (answer.reading.missing for _, _, answer in answers)
+    for text in dict.fromkeys(filter(None, missing)):
+        st.info(text, icon=":material/visibility_off:")
+    if answers[0][2].value is None and len({row["answer"] for row in rows}) > 1:
+        st.info("The models disagree on this example.", icon=":material/call_split:")
+
+
+def cards(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
+    """The answers below each other, for a narrow window."""
+    for row in rows:
+        with st.container(border=True):
+            st.markdown(f"**{plain(row['model'])}**: {plain(row['answer'])}")
+            for label in sorted(labels, key=lambda label: -row[label])[:CARD_LABELS]:
+                st.progress(float(row[label]), text=f"{plain(label)} {row[label]:.3f}")
+            margin = f"margin {row['margin']:.3f} · " if "margin" in row else ""
+            st.caption(f"{margin}{row['ms']:.1f} ms · {row['size']} · {row['computed by']}")
+
+
+def _side_by_side(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
     share = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         column_config={
-            **dict.fromkeys(answers[0][2].labels, share),
+            **dict.fromkeys(labels, share),
             "margin": number(format="%.3f", help="probability of the first less the second answer"),
             "ms": number(format="%.1f", help="forward pass of this one example, when first asked"),
         },
     )
-    if answers[0][2].value is None and len({row["answer"] for row in rows}) > 1:
-        st.info("The models disagree on this example.", icon=":material/call_split:")
 
 
 def passage(name: str, text: str, answer: api.Prediction) -> None:
@@ -107,6 +129,9 @@ def same_task(one: Run, other: Run) -> bool:
 
 def disagreements(run: Run) -> None:
     """Dev examples that teacher and student answer differently. Raises InputError."""
+    assert run.result is not None
+    if not fetching.is_here(run.result.task, "dev", "The dev examples are not on this computer."):
+        return
     found = loaded.disagreements(run)
     only = address.segments("Show", ("all", "teacher better", "student better"), "all", "show")
     truths = sorted({row.truth for row in found})
@@ -118,7 +143,6 @@ def disagreements(run: Run) -> None:
         for row in found
         if (only == "all" or row.better == only.split()[0]) and label in ("all", row.truth)
     ]
-    assert run.result is not None
     told = "are answered differently by teacher and student"
     if api.tasks()[run.result.task].kind == "value":
         told = "are those on which teacher and student differ most"

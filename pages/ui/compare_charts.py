@@ -1,18 +1,24 @@
 """Recipes as points (score over size, with error bars and front) and as lines through all axes."""
 
+import math
+
 import altair as alt
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.ui.compare_table import STUDENT, TEACHER, UNTRAINED
+from core.experiment import HARDLY_MATTER
+from core.options import options
+from pages.ui.compare_table import STUDENT, TEACHER, UNTRAINED, settings_of
 from pages.ui.palette import GREY, ORANGE, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips
 from pages.ui.words import metric_title
 
 NAMES = [TEACHER, UNTRAINED, STUDENT]
 # Axes of the parallel coordinates, from what was chosen to what came of it.
-CHOSEN = ("model", "method", "bits", "granularity", "steps", "other settings")
-LABELS = {"other settings": "other", "agrees with teacher": "agreement", "granularity": "scales"}
+CHOSEN = ("model", "method", "bits", "granularity", "steps")
+LABELS = {"agrees with teacher": "agreement", "granularity": "scales"}
+MOST_OTHERS, MOST_TICKS = 3, 8  # more could not be read
+USUAL = {option.name.replace("_", " "): str(option.default) for option in options()}
 CAME_OUT = ("MiB", "score", "agrees with teacher", "seconds")
 
 
@@ -74,7 +80,9 @@ def parallel_coordinates(points: pd.DataFrame, metric: str, dark: bool) -> go.Fi
     """One line a trained recipe through everything in which they differ; drag along an axis to
     keep a range of it."""
     students = points.loc[points["who"] == STUDENT]
-    columns = {name: students[name].tolist() for name in (*CHOSEN, *CAME_OUT)}
+    columns = {name: students[name].tolist() for name in CHOSEN}
+    columns |= _columns_of(students, other_settings(students)[:MOST_OTHERS])
+    columns |= {name: students[name].tolist() for name in CAME_OUT}
     dimensions = [
         _dimension(name, values, metric)
         for name, values in columns.items()
@@ -104,18 +112,46 @@ def parallel_coordinates(points: pd.DataFrame, metric: str, dark: bool) -> go.Fi
     )
 
 
+def other_settings(students: pd.DataFrame) -> list[str]:
+    """The settings without a column in which the recipes differ, the one that most of them change
+    first; without those that hardly matter."""
+    counts: dict[str, int] = {}
+    for text in students["other settings"].tolist():
+        for name in settings_of(text):
+            counts[name] = counts.get(name, 0) + 1
+    hardly = {name.replace("_", " ") for name in HARDLY_MATTER}
+    found = [name for name, count in counts.items() if name not in hardly]
+    return sorted(found, key=lambda name: (-counts[name], name))
+
+
+def _columns_of(students: pd.DataFrame, names: list[str]) -> dict[str, list]:
+    """Their values, one a recipe; where it says nothing, the usual one."""
+    texts = [settings_of(text) for text in students["other settings"].tolist()]
+    return {name: [each.get(name, USUAL[name]) for each in texts] for name in names}
+
+
+def _in_order(value: object) -> tuple[bool, float, str]:
+    """Numbers by their size, also where they are texts, then words."""
+    try:
+        return False, float(str(value)), ""
+    except ValueError:
+        return True, 0.0, str(value)
+
+
 def _dimension(name: str, values: list, metric: str) -> dict:
     """An axis: numbers as they are, words as evenly spaced ticks."""
     label = LABELS.get(name, name)
     if name == "score":
         label = metric_title(metric) if len(metric) < 10 else "test score"
-    kinds = sorted(set(values))
-    if name not in CHOSEN:
+    if name in CAME_OUT:
         return {"label": label, "values": values}
+    kinds = sorted(set(values), key=_in_order)
+    every = math.ceil(len(kinds) / MOST_TICKS)
+    ticks = list(range(0, len(kinds), every))
     return {
         "label": label,
         "values": [kinds.index(value) for value in values],
-        "tickvals": list(range(len(kinds))),
-        "ticktext": [str(kind) or "none" for kind in kinds],
+        "tickvals": ticks,
+        "ticktext": [str(kinds[tick]) or "none" for tick in ticks],
         "range": [-0.2, max(len(kinds) - 0.8, 0.2)],
     }

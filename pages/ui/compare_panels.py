@@ -10,6 +10,7 @@ from pages.ui.quick import unchecked
 from pages.ui.words import plain
 
 VIEWS = ("Score against size", "All settings", "Ablations", "Two models", "Published")
+AXES = ("every point", "the best, close up")
 PER_CENT = ("score", "standard error", "of teacher", "agrees with teacher")
 ONE_DECIMAL = (*PER_CENT, "times smaller", "seconds")
 
@@ -44,13 +45,17 @@ def score_against_size(points: pd.DataFrame, metric: str, runs: dict[str, Run]) 
         "**Up is better, left is smaller.** The dotted line joins what nothing smaller beats. "
         "Click a point to see its run."
     )
+    axes = address.segments("Show", AXES, AXES[0], "zoom")
+    drawn = compare_table.close_up(points) if axes == AXES[1] else points
     event = st.altair_chart(
-        unchecked(compare_charts.score_against_size(points, metric, state.is_dark())),
+        unchecked(compare_charts.score_against_size(drawn, metric, state.is_dark())),
         on_select="rerun",
         alt="Test score against size of teachers, untrained and trained students.",
         key="score-against-size",
     )
-    st.caption(_bars(points))
+    if left_out := len(points) - len(drawn):
+        st.caption(f"{left_out} of {len(points)} points lie outside; the table has them all.")
+    st.caption(_bars(drawn))
     picked = event["selection"].get("picked", [])
     chosen = runs.get(picked[0].get("run", "")) if picked else None
     if chosen is not None:
@@ -116,7 +121,16 @@ def all_settings(points: pd.DataFrame, metric: str) -> None:
         "Means over the seeds of each recipe; “scales” is their granularity, “agreement” the share "
         "of the teacher's answers in per cent. Settings that all share have no axis. "
         f"{'Brighter' if state.is_dark() else 'Darker'} lines rank higher."
+        f"{_without_axis(pd.DataFrame(students))}"
     )
+
+
+def _without_axis(students: pd.DataFrame) -> str:
+    """The settings in which recipes differ and that are left to the table and the filters."""
+    names = compare_charts.other_settings(students)[compare_charts.MOST_OTHERS :]
+    if not names:
+        return ""
+    return f" Without an axis, for want of room: {', '.join(names)} (see the filters)."
 
 
 def table_and_download(table: pd.DataFrame, name: str) -> None:

@@ -25,6 +25,7 @@ OWN += ("weight_granularity", "seed")
 TRAINING = ("steps", "other settings", "seed")
 FILTERS = ("model", "method", "bits", "granularity", "steps", "other settings", "seed")
 MEANS = ("score", "of teacher", "agrees with teacher", "MiB", "times smaller", "seconds")
+CLOSE_POINTS = 5.0
 ADDED = ("low", "high", "seeds", "bar", "front")
 
 
@@ -152,6 +153,22 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
     for row in found:
         row["front"] = row["who"] != UNTRAINED and (row["MiB"], row["score"]) in best
     return pd.DataFrame(found, columns=[*table.columns, *ADDED])
+
+
+def close_up(found: pd.DataFrame, points: float = CLOSE_POINTS) -> pd.DataFrame:
+    """The trained students within so many points of the best of them, and what of the rest lies
+    between their sizes and scores: where most recipes stand on each other."""
+    students = found.loc[found["who"] == STUDENT]
+    near = students.loc[students["score"] >= students["score"].max() - points]
+    low, high = near["score"].min(), near["score"].max()
+    inside = found["score"].between(low, high)
+    inside &= found["MiB"].between(near["MiB"].min(), near["MiB"].max())
+    return found.loc[inside]
+
+
+def settings_of(text: str) -> dict[str, str]:
+    """The column "other settings" of a row as names and values."""
+    return dict(part.rsplit(" ", 1) for part in text.split(", ") if part)
 
 
 def _point(rows: list[dict]) -> dict:

@@ -34,12 +34,25 @@ def choose_format() -> api.ExportKind:
     return api.ExportKind(kind="packed", codes=codes, leftovers=leftovers)
 
 
-def headline(seen: api.Inspected) -> None:
+def headline(seen: api.Inspected, run: Run) -> None:
     """The outcome in one line."""
     left, middle, right = st.columns(3)
     left.metric("In float32", f"{seen.size_bytes_float32 / 2**20:.2f} MiB")
     middle.metric("Packed file", f"{seen.size_bytes / 2**20:.2f} MiB")
     right.metric("Times smaller", f"{seen.size_bytes_float32 / seen.size_bytes:.1f}x")
+    if text := other_size(seen, run):
+        st.caption(text)
+
+
+def other_size(seen: api.Inspected, run: Run) -> str:
+    """Why this file is not as large as the other pages say; "" where it is."""
+    if run.result is None or seen.size_bytes == run.result.size_bytes_packed:
+        return ""
+    return (
+        f"This file has {seen.codes} codes and leftovers in {seen.leftovers}. The run itself keeps "
+        f"2-bit codes and leftovers in float32, {run.result.size_bytes_packed / 2**20:.2f} MiB: "
+        "that is the size on the other pages."
+    )
 
 
 def areas(seen: api.Inspected) -> None:

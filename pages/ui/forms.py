@@ -3,6 +3,7 @@
 Every widget is bound to the URL under its option name, so the same knob is the same on each page.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,6 @@ from pages.ui.words import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
 PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
-STEPS = (10, 50, 100, 300, 1000, 2000)
 
 
 def method(option: str = "method", usual: str = "twn") -> str:
@@ -115,7 +115,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         st.caption(TERMS["distillation"])
         losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
     with st.expander("Training", expanded=True):
-        steps = st.select_slider("Steps", STEPS, value=300, **address.bound("steps"))
+        steps = subjects.steps("Steps", 300, "steps")
         rate = st.select_slider(
             "Learning rate",
             _RATES,
@@ -126,7 +126,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **address.bound("seed"))
     more_text = _augmentation(subject.task)
     return state.attempt(
-        lambda: build(
+        lambda: _built(
             {
                 "task": subject.task,
                 "model": subject.model,
@@ -137,9 +137,17 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
                 **losses,
                 **more_text,
             },
-            base=replace(api.default_experiment(subject.task), quant=recipe),
+            replace(api.default_experiment(subject.task), quant=recipe),
         )
     )
+
+
+def _built(values: Mapping[str, Any], base: Experiment) -> Experiment:
+    """The experiment of these options. Raises InputError, also where it reads a folder that this
+    session may not name."""
+    made = build(values, base=base)
+    state.check_local_paths(made)
+    return made
 
 
 def _augmentation(task: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The other runs of this server: what waits, what computes, and what was broken off. The list is
 drawn anew every few seconds while it can change by itself."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import api
@@ -9,13 +11,29 @@ from pages.ui import live, run_choice, state, turns
 from pages.ui.words import plain
 
 REFRESH_SECONDS = 5.0
+AT_THE_TOP = 3
 
 
-def panel(shown: Run | None) -> None:
-    """List them, each with a way to watch it, which is where it can be stopped or resumed."""
-    shown_id = shown.run_id if shown else ""
+def under_way(shown: Run | None) -> list[str]:
+    """Above the page's own run: those that compute or wait now. Who opens a second tab, or comes
+    back without the address, finds his run here. Returns the ids of what was listed."""
+    found = [run for run in _others(_id_of(shown)) if not run.is_over][:AT_THE_TOP]
+    if found:
+        st.markdown("**Under way on this server.** Is one of them yours?")
+        _list(found)
+    return [run.run_id for run in found]
+
+
+def panel(shown: Run | None, listed: Sequence[str] = ()) -> None:
+    """The others that are not `listed` yet, each with a way to watch it, which is where it can be
+    stopped or resumed."""
+    shown_id = _id_of(shown)
     every = REFRESH_SECONDS if _others(shown_id) else None
-    st.fragment(run_every=every)(_draw)(shown_id)
+    st.fragment(run_every=every)(_draw)(shown_id, tuple(listed))
+
+
+def _id_of(shown: Run | None) -> str:
+    return shown.run_id if shown else ""
 
 
 def _others(shown_id: str) -> list[Run]:
@@ -23,12 +41,15 @@ def _others(shown_id: str) -> list[Run]:
 
 
 @turns.turn()
-def _draw(shown_id: str) -> None:
-    others = _others(shown_id)
-    if not others:
-        return
-    st.header("Also on this server", divider="gray")
-    for other in others:
+def _draw(shown_id: str, listed: Sequence[str]) -> None:
+    found = [run for run in _others(shown_id) if run.run_id not in listed]
+    if found:
+        st.header("Also on this server", divider="gray")
+        _list(found)
+
+
+def _list(runs: Sequence[Run]) -> None:
+    for other in runs:
         left, right = st.columns([4, 1])
         step = api.step_kept(other)
         saved = f" · saved after step {step}" if step else ""

@@ -5,21 +5,24 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core import api
+from core.errors import InputError
 from core.results import Machine, Measured, Result, TeacherCard
 from core.runs.store import Run
-from pages.ui.words import WHO, duration, metric_name, metric_title, percent, plain, scored, size
+from pages.ui import loaded
+from pages.ui.words import WHO, duration, metric_name, metric_title, plain, scored, size
 
 
 def of_run(run: Run) -> None:
     """The outcome of a finished run; nothing for others."""
     if run.result:
-        outcome(run.result)
+        outcome(run, run.result)
     if run.card:
         taught(run.card)
 
 
-def outcome(result: Result) -> None:
-    """The result of a run as four figures and one sentence."""
+def outcome(run: Run, result: Result) -> None:
+    """The result of a run as four figures and a few sentences."""
     columns = st.columns(4)
     figures = (
         (WHO["teacher"], result.teacher_score, result.teacher_standard_error),
@@ -36,12 +39,10 @@ def outcome(result: Result) -> None:
         delta_color="off",
         delta_arrow="off",
     )
-    share = ""
-    if result.teacher_score > 0:  # of nothing, or of less than nothing, there is no share
-        share = f"; {percent(result.of_teacher(result.score))} of the teacher's"
+    st.markdown(against_teacher(run))
     st.caption(
         f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
-        f"test examples that nothing was selected on{share}. {duration(result.train_seconds)} of "
+        f"test examples that nothing was selected on. {duration(result.train_seconds)} of "
         f"training on {_threads(result.machine)} ({plain(result.machine.processor)}). "
         "Float32 size means 4 bytes a weight."
     )
@@ -53,6 +54,30 @@ def _threads(machine: Machine) -> str:
     if machine.thread_counts:
         return f"{' and '.join(map(str, machine.thread_counts))} threads in turn"
     return f"{machine.threads} thread(s)"
+
+
+def against_teacher(run: Run) -> str:
+    """The student against its teacher on the same test examples, with the interval, in words."""
+    try:
+        found = loaded.comparison(run, "teacher", run)
+    except InputError as error:
+        return f"Whether the student differs from its teacher cannot be told: {plain(str(error))}"
+    low, high = 100 * found.low, 100 * found.high
+    verdict = {
+        "second": "**the student is better than its teacher**",
+        "first": "**the student is worse than its teacher**",
+    }.get(found.better, "**no difference shown**")
+    return (
+        f"Student minus teacher on the same examples: {100 * found.difference:+.1f} points "
+        f"(95 %: {low:+.1f} to {high:+.1f}; {p_of(found)}): {verdict}. This is one "
+        "seed; another one gives another student."
+    )
+
+
+def p_of(found: api.Comparison) -> str:
+    """ "p = 0.056 by McNemar's exact test"."""
+    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
+    return f"{p} by {found.test}"
 
 
 def scores_table(scores: Sequence[Measured]) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import address
+from pages.ui import address, state
 
 
 def finished_or_stop() -> list[Run]:
@@ -26,9 +26,25 @@ def choose(finished: Sequence[Run]) -> Run:
         "Run",
         list(runs),
         format_func=lambda run_id: title(runs[run_id]),
-        **address.by_id("student", list(runs)),
+        **address.by_id("student", list(runs), usual=usual(finished).run_id),
     )
     return runs[picked]
+
+
+def usual(finished: Sequence[Run]) -> Run:
+    """The run that the address asks for by `run`, as on the Train page; else the newest of this
+    computer; else the one that Start tells of. What it asks for in vain is said."""
+    asked = state.watched_run()
+    if asked is not None:
+        if asked in finished:
+            return asked
+        st.error(
+            f"Run {asked.run_id} has no student to show here: it is {asked.state}, or kept only "
+            "what it measured. Choose another one.",
+            icon=":material/error:",
+        )
+    own = (run for run in finished if not run.shipped)
+    return next(own, None) or api.showcase(list(finished)) or finished[0]
 
 
 def title(run: Run) -> str:

@@ -56,9 +56,15 @@ def watch(run: Run) -> None:
     st.query_params[WATCHED] = run.run_id
 
 
+def watch_none() -> None:
+    """Show the run of the form's settings again."""
+    st.query_params.pop(WATCHED, None)
+
+
 def start(order: Experiment | Teaching, again: bool = False) -> None:
     """Start a run (see `api.submit`) and watch it. Raises InputError as that does, and where this
-    session may not begin it again or replace a teacher."""
+    session may not begin it again, replace a teacher, or name the folder that it would read."""
+    check_local_paths(order)
     joined, known = api.is_under_way(order), api.is_known(order)
     replaces, pair = api.replaces_teacher(order, again), f"teacher {order.task} {order.model}"
     if again:
@@ -153,12 +159,39 @@ def check_wanted() -> None:
     _ = TEACHER in st.session_state
 
 
+def may_use_local_paths() -> bool:
+    """Whether this session may name folders of this computer as models: with a PIN set, only the
+    teacher may, for a name tells what is there and its files are read."""
+    return is_teacher()
+
+
+def check_local_paths(order: Experiment | Teaching) -> None:
+    """Raise InputError when computing the order reads a model's folder that this session may not
+    name."""
+    for name in () if may_use_local_paths() else api.local_paths(order):
+        check_local_path(name)
+
+
+def check_local_path(model: str) -> None:
+    """Raise InputError when the model is a folder of this computer that may not be named."""
+    if not may_use_local_paths() and api.is_local_path(model):
+        raise InputError(
+            "A folder of this computer can be used as a model only with the teacher's PIN (at the "
+            f"foot of the Train page). Use a hub id, or one of: {', '.join(api.embedded_models())}."
+        )
+
+
 def watched_run() -> Run | None:
     """The run that the URL names; None without one. A wrong id is said on the page."""
     run_id = st.query_params.get(WATCHED)
     if not run_id:
         return None
     return attempt(api.find_run, run_id)
+
+
+def told_by(component: str) -> Mapping[str, Any]:
+    """What a component of that key said of the browser so far."""
+    return st.session_state.get(component) or {}
 
 
 def is_dark() -> bool:

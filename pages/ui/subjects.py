@@ -18,7 +18,7 @@ from pages.ui.words import METRICS, plain
 
 NO_TEACHER = "There is no teacher yet. Make one on the Train page, or: python -m core teach"
 ROLES = ("student", "teacher")
-TEACHER_STEPS = (10, 50, 100, 300, 500, 760, 1000, 1500, 2000, 3000, 5000)
+MOST_STEPS = 100_000  # weeks on a laptop; the command line takes more
 TEACHER_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4)
 
 
@@ -77,17 +77,16 @@ def choose() -> Subject:
 
 def teaching(subject: Subject) -> Teaching | None:
     """How the teacher is made; None (and a sentence on the page) when the engine refuses it."""
-    usual = state.attempt(api.default_teaching, subject.task, subject.model)
+    usual = state.attempt(_usual, subject)
     if usual is None:
         return None
     if _as_it_is(subject):
         return replace(usual, fine_tune=False)
-    steps = st.select_slider(
+    count = steps(
         "Steps",
-        sorted({*TEACHER_STEPS, usual.train.steps}),
-        value=usual.train.steps,
-        help="The default is about three epochs; more where there are few examples.",
-        **address.bound("teacher_steps"),
+        usual.train.steps,
+        "teacher_steps",
+        "The default is about three epochs; more where there are few examples.",
     )
     rate = st.select_slider(
         "Learning rate",
@@ -97,8 +96,19 @@ def teaching(subject: Subject) -> Teaching | None:
         **address.bound("teacher_rate"),
     )
     return state.attempt(
-        lambda: replace(usual, train=replace(usual.train, steps=steps, learning_rate=rate))
+        lambda: replace(usual, train=replace(usual.train, steps=count, learning_rate=rate))
     )
+
+
+def steps(label: str, usual: int, option: str, help: str | None = None) -> int:
+    """How many steps to train, a whole number; `option` names it in the URL."""
+    return int(st.number_input(label, 1, MOST_STEPS, usual, 10, help=help, **address.bound(option)))
+
+
+def _usual(subject: Subject) -> Teaching:
+    """The default teaching. Raises InputError for a folder that this session may not name."""
+    state.check_local_path(subject.model)
+    return api.default_teaching(subject.task, subject.model)
 
 
 def _as_it_is(subject: Subject) -> bool:

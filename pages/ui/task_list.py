@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from pages.ui import address, loaded, state
+from pages.ui import address, fetching, loaded, state
 from pages.ui.words import KINDS, METRICS, plain
 
 
@@ -37,13 +37,10 @@ def look_inside() -> None:
     task = api.tasks()[name]
     st.caption(f"**{plain(task.title)}.** {plain(task.description)} {plain(task.citation)}")
     with state.explained():
-        if not api.is_prepared(name):
-            size = f"{task.source.size_bytes / 2**20:.1f} MiB"
-            asked = f"Fetch {size} from {plain(task.source.place)}"
-            if task.source.size_bytes and not st.button(asked, icon=":material/download:"):
-                return
+        if not task.source.size_bytes and not api.is_prepared(name):  # nothing to be asked for
             loaded.shown(api.prefetch(name))
-            st.rerun()
+        if not fetching.is_here(name, "task"):
+            return
         st.dataframe(pd.DataFrame(api.examples(name)), hide_index=True)
         st.caption(
             "The first examples of dev, on which every choice is made; test is only reported."

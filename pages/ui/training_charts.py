@@ -97,7 +97,7 @@ def _reference_lines(started: Started, y: alt.Y, dark: bool) -> alt.Chart:
             color=alt.Color(
                 "who:N",
                 scale=alt.Scale(domain=names, range=[ink(dark), ORANGE]),
-                legend=top_legend(),
+                legend=top_legend(1),
             ),
             strokeDash=alt.StrokeDash(
                 "who:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4]]), legend=None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.ui.palette import BLUE, GREY, VERMILION, Layered, ink, student_blue
+from pages.ui.palette import BLUE, GREY, ORANGE, VERMILION, Layered, ink, student_blue
 from pages.ui.quick import tips
 
 if TYPE_CHECKING:
@@ -57,15 +57,16 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
         chart = alt.Chart(table).mark_bar(**style)
         return chart.encode(x=x, x2=alt.X2("to:Q"), y=y, y2=alt.Y2Datum(0), tooltip=tooltip)
 
-    dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [5, 4], [1, 3]])
+    dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [8, 5], [2, 4]])
+    colours = alt.Scale(domain=list(LINES), range=[ink(dark), ORANGE, VERMILION])
+    legend = alt.Legend(title=None, orient="top", symbolSize=300, symbolStrokeWidth=2)
     rules = (
         alt.Chart(line_table(histogram))
-        .mark_rule(color=ink(dark), clip=True)
+        .mark_rule(clip=True, strokeWidth=2)
         .encode(
             x=alt.X("x:Q"),
-            strokeDash=alt.StrokeDash(
-                "line:N", scale=dashes, legend=alt.Legend(title=None, orient="top")
-            ),
+            color=alt.Color("line:N", scale=colours, legend=legend),
+            strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=legend),
             tooltip=tips("line:N", "at:N"),
         )
     )

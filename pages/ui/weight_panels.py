@@ -7,18 +7,27 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from core.errors import how_to_fetch
 from core.experiment import QuantRecipe
-from pages.ui import address, forms, loaded, quick, run_choice, state, subjects, weight_charts
-from pages.ui.words import TERMS, plain, scored
+from pages.ui import (
+    address,
+    fetching,
+    forms,
+    loaded,
+    quick,
+    run_choice,
+    state,
+    subjects,
+    weight_charts,
+    weight_words,
+)
+from pages.ui.weight_words import Quant
+from pages.ui.words import TERMS, plain
 
 if TYPE_CHECKING:
     from core.analysis.weights import WeightView
 
 # First column: the knobs that every page shares. The others: a comparison worth looking at.
 RIVALS = (("optimal", 2, "layer"), ("twn", 2, "row"))
-
-Quant = tuple[str, int, str]  # method, bits, granularity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +83,12 @@ def knobs(column: int, matrix: Matrix) -> Quant:
         is_embedding = api.is_table(matrix.name)
         part, usual = ("embedding", "row") if is_embedding else ("weight", "layer")
         method = forms.method()
-        bits = forms.bits("Bits", f"{part}_bits", api.rules()[method].bits)
-        return method, bits, forms.granularity("Scale per", f"{part}_granularity", usual)
+        what = part.capitalize()
+        bits = forms.bits(f"{what} bits", f"{part}_bits", api.rules()[method].bits)
+        scale = forms.granularity(f"{what} scale per", f"{part}_granularity", usual)
+        if is_embedding:
+            st.caption(weight_words.knobs_of_embedding())
+        return method, bits, scale
     usual_method, usual_bits, usual_granularity = RIVALS[column - 1]
     letter = "abc"[column]
     method = forms.method(option=f"method_{letter}", usual=usual_method)
@@ -93,9 +106,11 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
     weighted = any(api.rules()[method].uses_importance for method, _, _ in chosen)
     if weighted and not api.is_prepared(matrix.source.task):
         weighted = False
-        st.caption(
+        fetching.is_here(
+            matrix.source.task,
+            "importance",
             "Every weight counts the same here: importance needs the task's text, which is not on "
-            f"this computer. {plain(how_to_fetch(matrix.source.task))}"
+            "this computer.",
         )
     shown = []
     for place, quant in zip(places, chosen, strict=True):
@@ -106,6 +121,7 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
             alt=f"Latent and quantized weights of {matrix.title}: {shown[-1].name}.",
             key=f"histogram-{len(shown)}",
         )
+        place.markdown(weight_words.what_happens(quant[1], view))
     return shown
 
 
@@ -145,8 +161,9 @@ def closer(shown: list[Shown]) -> None:
 
     Drawn only while it is open: its 12,288 numbers would double the time of every knob.
     """
+    rows = weight_words.any_rows(column.view for column in shown)
     corner = st.expander(
-        "A corner, number by number, and the scales of the rows",
+        "A corner, number by number" + ", and the scales of the rows" * rows,
         on_change="rerun",
         **address.bound("corner"),
     )
@@ -175,7 +192,10 @@ def _corner(shown: list[Shown]) -> None:
             config={"displayModeBar": False},
         )
     if len(view.scales) > 1:
-        st.markdown("**Every row has its own scale.** The wider the hill, the more rows gain.")
+        st.markdown(
+            "**Every row has its own scale.** The wider the hill, the less one scale would suit "
+            "all of them."
+        )
         st.altair_chart(
             quick.unchecked(weight_charts.scales(view, state.is_dark())),
             alt="Histogram of the scales of all rows.",
@@ -184,57 +204,11 @@ def _corner(shown: list[Shown]) -> None:
 
 
 def recipe(quant: Quant) -> QuantRecipe:
-    """The first column's knobs for the whole model, embedding included."""
+    """The first column's method and bits for the whole model; the granularity is the encoder's,
+    and the embedding keeps the paper's scale per row."""
     method, bits, granularity = quant
     recipe = QuantRecipe(method=method, weight_bits=bits, embedding_bits=bits)
     return replace(recipe, weight_granularity=granularity)
-
-
-def whole_model(matrix: Matrix, quant: QuantRecipe) -> None:
-    """The model quantized like this, without training: its score, and which matrix hurts most."""
-    left, right = st.columns(2)
-    with state.explained():
-        asked = left.button("Score on 200 dev sentences", icon=":material/speed:")
-        score = loaded.on_demand(
-            asked,
-            ("score", matrix.source, quant),
-            lambda: api.untrained_score(loaded.model(matrix.source), quant),
-        )
-        if score is not None:
-            said = scored(score.metric, score.value, score.standard_error)
-            st.metric("Without training", said)
-    with state.explained():
-        asked = right.button("Rank all matrices", icon=":material/sort:")
-        errors = loaded.on_demand(
-            asked,
-            ("ranking", matrix.source, quant),
-            lambda: api.rank_matrices(loaded.model(matrix.source), quant),
-        )
-        if errors is not None:
-            draw_ranking(weight_charts.ranking_table(errors, api.matrix_title))
-
-
-def draw_ranking(table: pd.DataFrame) -> None:
-    """Isolated and accumulated error side by side, and as a table."""
-    left, right = st.columns(2)
-    left.markdown("**Alone:** only this matrix is quantized. The longest bar hurts most.")
-    left.altair_chart(
-        quick.unchecked(weight_charts.isolated(table, state.is_dark())),
-        alt="Error when only one matrix is quantized, ranked.",
-        key="isolated",
-    )
-    right.markdown("**Together:** this matrix and everything before it.")
-    right.altair_chart(
-        quick.unchecked(weight_charts.accumulated(table, state.is_dark())),
-        alt="Error when all matrices up to this one are quantized.",
-        key="accumulated",
-    )
-    st.caption(
-        "Squared distance of the last hidden states from those of the unquantized model, relative "
-        "to their own square, over the real tokens of 64 dev sentences. Activations stay float."
-    )
-    with st.expander("As a table"):
-        st.dataframe(table, hide_index=True)
 
 
 def explain(matrix: Matrix, shown: Shown) -> None:

@@ -46,6 +46,11 @@ TERMS = {
     "the luck in a result.",
 }
 
+BITS_EXPLAINED = (
+    "Three numbers such as 2-2-8 are the bits of the weights, of the word embedding and of the "
+    "activations."
+)
+
 WHO = {
     "teacher": "teacher (full precision)",
     "untrained": "quantized without training",

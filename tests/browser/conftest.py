@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
 from core import api
 from core.experiment import Experiment, TrainRecipe
@@ -84,6 +84,13 @@ class Visitor:
         self.page, self.address = page, address
         self.faults: list[str] = []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        """Whatever leaves the server is a fault: pages work offline, and tell nobody of a visit."""
+        inside = (f"{self.address}/", self.address.replace("http:", "ws:"), "data:", "blob:")
+        if not request.url.startswith(inside):
+            self.faults.append(f"asks {request.url}")
 
     def open(self, place: str) -> "Visitor":
         """Follow an address: what comes after the server's name."""
@@ -93,7 +100,7 @@ class Visitor:
 
     def settle(self) -> None:
         """Wait until the page is drawn, charts included."""
-        self.page.wait_for_function(SETTLED)
+        self.page.wait_for_function(SETTLED, timeout=PATIENCE_MS)
         for chart in self.page.get_by_test_id("stVegaLiteChart").all():
             expect(chart.locator("canvas, svg").first).to_be_attached()
 
@@ -156,14 +163,15 @@ class Visitor:
 
 @pytest.fixture
 def tab(chromium: Browser, address: str) -> Iterator:
-    """Opens tabs: `tab()`, `tab(width=390, theme="dark")`. No script of theirs may fail."""
+    """Opens tabs: `tab()`, `tab(width=390, theme="dark")`. No script of theirs may fail, and none
+    may ask another server."""
     tabs: list[Visitor] = []
 
-    def opened(width: int = 1280, theme: str = "light") -> Visitor:
+    def opened(width: int = 1280, theme: str = "light", server: str = address) -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, accept_downloads=True
         )
-        tabs.append(Visitor(context.new_page(), address))
+        tabs.append(Visitor(context.new_page(), server))
         return tabs[-1]
 
     yield opened

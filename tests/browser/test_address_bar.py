@@ -57,16 +57,34 @@ def test_a_chosen_run_is_in_the_address_by_its_id_and_goes_along(visitor):
     visitor.has_in_address(f"student={SHIPPED_RUN}")
 
 
-def test_back_brings_the_last_page_and_then_its_setting(visitor):
-    """A knob adds no step to the history. Leaving a page adds two: Streamlit first empties the
-    address, then opens the other page; so the setting is one step further back than the page."""
-    visitor.open("weights")
+def test_one_step_back_brings_the_last_page_with_its_setting(visitor):
+    """Neither a knob nor what Streamlit does to the address of a page that is left is a step."""
+    visitor.open("")
+    main = visitor.page.get_by_role("link", name="Weights", exact=True)
+    main.first.click()
+    visitor.title("What does quantizing do to one weight matrix?")
     visitor.segment("Side by side", "3").click()
     visitor.has_in_address("columns=3")
     visitor.page.get_by_role("link", name="Export", exact=True).first.click()
     visitor.title("How many bytes is it really?")
     visitor.page.go_back()
     visitor.title("What does quantizing do to one weight matrix?")
-    visitor.page.go_back()
     visitor.has_in_address("columns=3")
     expect(visitor.segment("Side by side", "3")).to_be_checked()
+    visitor.page.go_back()
+    visitor.title("How small can a language model get?")
+    visitor.page.go_forward()
+    visitor.has_in_address("columns=3")
+    expect(visitor.segment("Side by side", "3")).to_be_checked()
+
+
+def test_a_choice_that_is_kept_from_page_to_page_is_no_step_either(visitor):
+    visitor.open("export")
+    visitor.choose("Run", SHIPPED_RUN[:6])
+    visitor.has_in_address(f"student={SHIPPED_RUN}")
+    visitor.page.get_by_role("link", name="Predict", exact=True).first.click()
+    visitor.title("Where do they disagree?")
+    visitor.has_in_address(f"student={SHIPPED_RUN}")
+    visitor.page.go_back()
+    visitor.title("How many bytes is it really?")
+    visitor.has_in_address(f"student={SHIPPED_RUN}")

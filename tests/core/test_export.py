@@ -9,21 +9,27 @@ from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from core.families.bert.heads import HEADS
 from transformers import AutoModelForSequenceClassification
 
 from core import api
 from core.__main__ import main
 from core.errors import InputError
+from core.experiment import Experiment, QuantRecipe
 from core.export.files import load_folder
+from core.models.student import build_student
 from core.packed import file
-from core.packed.contents import assemble, round_contents
+from core.packed.contents import assemble, contents_of, round_contents
+from core.packed.network import draw
+from core.packed.operators import INT2, INT8
 from core.places import CACHED_MODELS
 from core.records import from_plain
 from core.tasks.registry import find_task
-from tests.conftest import compute, with_quant
+from tests.conftest import compute, tiny_model, with_quant
 
 EXACT = "engine, one text; torch in float64, one text"
 TEXT = "the film was a lovely story and the cast was dull"
@@ -138,6 +144,47 @@ def test_an_onnx_model_runs_in_a_plain_session(finished_run, tmp_path, kind):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     assert np.abs(found - expected.numpy()).max() < 0.05
+
+
+GRAPHS = [
+    {},
+    {"weight_granularity": "row"},
+    {"embedding_granularity": "layer"},
+    {"activation": "symmetric", "activation_bits": 4},
+    {"activation": "lsq", "method": "lsq"},
+    {"method": "uniform", "weight_bits": 8, "embedding_bits": 8},
+    {"method": "uniform", "weight_bits": 3, "embedding_bits": 32},
+    {"activation_bits": 32},
+]
+
+
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("storage", [INT8, INT2])
+@pytest.mark.parametrize("recipe", GRAPHS, ids=str)
+def test_no_constant_of_a_graph_is_unused(kind, storage, recipe):
+    quant = QuantRecipe(**recipe)
+    student = build_student(tiny_model(kind=kind), quant)
+    graph = onnx.load_from_string(
+        draw(contents_of(student, Experiment(quant=quant)), storage)
+    ).graph
+    read = {name for node in graph.node for name in node.input}
+    assert [each.name for each in graph.initializer if each.name not in read] == []
+    made = {name for node in graph.node for name in node.output}
+    assert made - read == {output.name for output in graph.output}
+
+
+@pytest.mark.parametrize("kind", ["onnx", "onnx-int2"])
+def test_the_runtime_opens_an_exported_model_without_a_warning(finished_run, tmp_path, kind):
+    path = tmp_path / "model.onnx"
+    api.export(finished_run, api.ExportKind(kind=kind), path)
+    program = (
+        "import sys, onnxruntime; onnxruntime.set_default_logger_severity(2); "
+        "onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider']); "
+        "sys.stderr.write('opened')"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "opened"
 
 
 def test_downloads_are_the_same_bytes_each_time_and_a_zip_of_the_folder(finished_run, tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.__main__ import main
@@ -48,6 +50,41 @@ def test_a_test_file_is_test_and_can_be_shortened(reviews, tmp_path, capsys):
 def test_kind_and_columns_can_be_said(reviews, capsys):
     name = imported(capsys, reviews, "--title", "As numbers", "--kind", "value", "--label", "label")
     assert find_task(name).kind == "value"
+
+
+def test_columns_that_are_left_out_are_named(tmp_path, capsys):
+    rows = [row | {"vector": [0.5]} for row in made_up_rows(80, seed=5)]
+    path = tmp_path / "reviews.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert main(["import", str(path), "--title", "Reviews"]) == 0
+    said = capsys.readouterr().err
+    assert "Left out: a column that is neither text nor number: 'vector' (list<" in said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--text", "sentence"),
+        ("--text", "text", "sentence"),
+        ("--label", "sentence"),
+        ("--kind", "value", "--label", "sentence"),
+        ("--kind", "classes", "--label", "sentence"),
+        ("--text", "sentence", "--max-tokens", "32"),
+    ],
+    ids=" ".join,
+)
+def test_a_column_that_the_file_does_not_have_is_said(reviews, capsys, asked):
+    assert main(["import", str(reviews), "--title", "X", *asked]) == 2
+    said = capsys.readouterr().err
+    assert "reviews.jsonl has no column 'sentence'. It has: " in said
+    assert "Traceback" not in said
+
+
+def test_a_column_that_only_the_test_file_lacks_is_said(reviews, tmp_path, capsys):
+    (tmp_path / "test.csv").write_text("sentence,label\nfine,1\n")
+    arguments = ["import", str(reviews), "--test", str(tmp_path / "test.csv"), "--title", "X"]
+    assert main(arguments) == 2
+    assert "test.csv has no column 'text'" in capsys.readouterr().err
 
 
 def test_bad_rows_are_listed_with_their_lines_and_left_out_when_agreed(reviews, capsys):

@@ -13,13 +13,8 @@ from core.errors import InputError
 from core.events import StepDone, Taught
 from core.experiment import Teaching, TrainRecipe
 from core.families.bert.heads import HEADS
-from core.models.loading import (
-    files_of,
-    has_trained_head,
-    load_model,
-    load_tokenizer,
-    use_label_order,
-)
+from core.models.labels import label_order, use_label_order
+from core.models.loading import files_of, has_trained_head, load_model, load_tokenizer
 from core.models.teachers import load_teacher
 from core.teacher_folders import teacher_folder
 from core.training.teach import teach
@@ -151,6 +146,46 @@ def test_outputs_are_ordered_by_their_names_and_numbers_keep_their_order(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("theirs", "ours", "order"),
+    [
+        (("-1", "0", "1"), ("-1", "0", "1"), [0, 1, 2]),
+        (("1", "0", "-1"), ("-1", "0", "1"), [2, 1, 0]),
+        (("-", "+"), ("+", "-"), [1, 0]),
+        (("C#", "C", "C++"), ("c", "c++", "c#"), [1, 2, 0]),
+        ((">30", "<30"), ("<30", ">30"), [1, 0]),
+        (("LABEL_1", "LABEL_0"), ("LABEL_0", "LABEL_1"), [1, 0]),
+        (("label 0", "LABEL-1"), ("-1", "1"), [0, 1]),
+        (("Not duplicate", "DUPLICATE"), ("duplicate", "not_duplicate"), [1, 0]),
+        (("A", "a"), ("a", "A"), [1, 0]),
+        (("-1", "0"), ("0", "1"), None),
+        (("-1", "1"), ("1", " +1"), None),
+        (("<30", "50"), (">30", "50"), None),
+        (("a", "A"), ("A", "b"), None),
+        (("good", "good"), ("good", "bad"), None),
+        (("no entail", "entail"), ("noentail", "Entail", "x"), None),
+        (("LABEL_0", "LABEL_1", "LABEL_2"), ("a", "b"), None),
+        (("LABEL_0", "LABEL_2"), ("a", "b"), None),
+        (("1 0", "1"), ("10", "1"), None),
+    ],
+)
+def test_labels_that_look_alike_are_never_taken_for_each_other(theirs, ours, order):
+    assert label_order(theirs, ours) == order
+
+
+def test_every_class_of_a_checkpoint_of_signs_keeps_its_own_row_of_the_head(lab, own):
+    """As after `import` of a file whose labels are -1, 0 and 1."""
+    labels = ("-1", "0", "1")
+    config = tiny_config()
+    config.id2label = dict(enumerate(("1", "-1", "0")))
+    model = HEADS["classes"](config)
+    save_tiny_model(own, model)
+    loaded = load_model(str(own), "classes", labels, seed=0)
+    use_label_order(loaded, labels)
+    assert torch.equal(head_of(loaded.model).weight, head_of(model).weight[[1, 2, 0]])
+    assert torch.equal(head_of(loaded.model).bias, head_of(model).bias[[1, 2, 0]])
+
+
+@pytest.mark.parametrize(
     "theirs", [("bad", "good"), ("negative", "negative"), ("label_1", "label_0")]
 )
 def test_labels_of_other_names_are_refused(lab, own, theirs):
@@ -257,6 +292,62 @@ def test_an_encoder_that_the_file_does_not_fill_is_refused(own, changes):
         load_model(str(own), "classes", LABELS, seed=0)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    "name", ["bert.embeddings.LayerNorm.bias", "classifier.bias", "cls.predictions.bias"]
+)
+def test_a_number_that_is_not_finite_is_refused_before_anything_is_computed(lab, own, name, number):
+    def spoil(weights):
+        weights[name] = torch.full((2,), number) if name.startswith("cls") else weights[name]
+        weights[name][-1] = number
+        return weights
+
+    change_weights(own, spoil)
+    for fine_tune in (True, False):
+        teaching = Teaching(task=TASK, model=str(own), fine_tune=fine_tune, train=RECIPE)
+        events = []
+        with pytest.raises(InputError, match=f"its weight {name} holds a number that is not fin"):
+            events.extend(teach(teaching))
+        assert not (lab.home / "teachers" / teacher_folder(TASK, str(own))).exists()
+
+
+def test_a_kept_teacher_with_a_number_that_is_not_finite_is_damaged(lab):
+    folder = lab.home / "teachers" / teacher_folder(TASK, lab.model)
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(InputError, match=r"is damaged .*classifier.bias holds a number that is"):
+        load_teacher(TASK, lab.model)
+
+
+def test_too_large_a_number_for_float32_is_refused(own):
+    def spoil(weights):
+        weights["classifier.bias"] = torch.full((2,), 1e300, dtype=torch.float64)
+        return weights
+
+    change_weights(own, spoil)
+    with pytest.raises(InputError, match=r"its weight classifier\.bias holds a number that is not"):
+        load_model(str(own), "classes", LABELS, seed=0)
+
+
+@pytest.mark.parametrize("fine_tune", [True, False])
+@pytest.mark.parametrize(("task", "kind"), [("rte", "classes"), ("squad", "span")])
+def test_pairs_need_a_model_that_knows_two_kinds_of_text(
+    lab, tmp_path, monkeypatch, task, kind, fine_tune
+):
+    monkeypatch.setattr("core.training.teach.prepare", lambda task: iter(()))
+    save_tiny_model(tmp_path / "own", tiny_model(kind=kind, type_vocab_size=1))
+    teaching = Teaching(task=task, model=str(tmp_path / "own"), fine_tune=fine_tune, train=RECIPE)
+    with pytest.raises(InputError, match=r"knows one kind of text .type_vocab_size 1.; this task"):
+        list(teach(teaching))
+
+
+def test_a_head_of_many_labels_at_once_is_no_classifier_of_one(lab, own):
+    change_config(own, problem_type="multi_label_classification")
+    with pytest.raises(InputError, match=r"any number of labels at once.* Fine-tune it first"):
+        list(teach(adopt(own)))
+
+
 def test_a_tokenizer_of_another_model_is_refused(lab, tmp_path):
     save_tiny_model(tmp_path / "own", tiny_model(vocab_size=20))
     for fine_tune in (True, False):
@@ -279,11 +370,14 @@ def test_code_that_comes_with_a_model_is_never_run(own, tmp_path):
     ran = tmp_path / "ran"
     (own / "evil.py").write_text(f"open({str(ran)!r}, 'w')\n")
     code = {name: f"evil.{name}" for name in ("AutoConfig", "AutoModel", "AutoTokenizer")}
+    (own / "tokenizer_config.json").write_text(json.dumps({"auto_map": code}))
+    with pytest.raises(InputError, match=r"its tokenizer is code of its own .* never run"):
+        load_tokenizer(str(own))
     change_config(own, auto_map=code)
-    load_model(str(own), "classes", LABELS, seed=0)
-    load_tokenizer(str(own))
+    with pytest.raises(InputError, match=r"says that auto_map is .* only without that setting"):
+        load_model(str(own), "classes", LABELS, seed=0)
     change_config(own, model_type="evil")
-    with pytest.raises(InputError, match="could not be loaded"):
+    with pytest.raises(InputError, match="is a evil model, by its config"):
         load_model(str(own), "classes", LABELS, seed=0)
     assert not ran.exists()
 

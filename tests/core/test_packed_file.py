@@ -129,6 +129,11 @@ def test_wrong_metadata_is_refused(path, name, value):
         ("vocab_size", 10**15),
         ("max_position_embeddings", 10**15),
         ("hidden_act", "magic"),
+        ("is_decoder", True),
+        ("add_cross_attention", True),
+        ("position_embedding_type", "relative_key"),
+        ("pruned_heads", {"0": [1]}),
+        ("layer_norm_eps", -1.0),
         ("pad_token_id", 10**6),
         ("dtype", "float33"),
         ("id2label", 3),
@@ -142,7 +147,7 @@ def test_a_config_that_makes_no_sense_is_refused(path, setting, value):
         file.read(path)
 
 
-@pytest.mark.parametrize("setting", ["num_labels", "pruned_heads", "attn_implementation"])
+@pytest.mark.parametrize("setting", ["num_labels", "use_cache", "attn_implementation"])
 def test_settings_that_no_student_needs_are_passed_over(path, setting):
     config = json.loads(metadata_of(path)["config"]) | {setting: 10**12}
     rewrite(path, {"config": json.dumps(config)})

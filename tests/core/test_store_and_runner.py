@@ -1,5 +1,6 @@
 """Runs: a folder says what became of it; a run computes in its own process and stops when asked."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -100,7 +101,7 @@ def test_a_run_that_keeps_no_student_is_compared_but_not_asked(finished_run):
     assert [run.state for run in api.runs()] == ["finished"]
     shown = api.shown_run(finished_run.experiment)
     assert shown is not None
-    assert shown.run_id == finished_run.run_id
+    assert shown.run.run_id == finished_run.run_id
 
 
 @pytest.mark.parametrize("name", ["experiment.json", "result.json"])
@@ -166,13 +167,21 @@ def test_the_newest_run_comes_first_and_shipped_ones_last(lab):
     assert [run.shipped for run in list_runs()] == [False, False, True]
 
 
-def test_a_shipped_run_is_found_by_its_id_whatever_its_folder_is_called(lab, finished_run):
-    sent = shipped() / "runs" / ("0" * 12)
-    shutil.copytree(finished_run.folder, sent)
+def test_a_shipped_run_whose_folder_has_its_older_id_is_found(lab, finished_run):
+    """Before options could be added without a new id, it was the digest of the text itself."""
+    text = (finished_run.folder / "experiment.json").read_bytes().strip()
+    older = hashlib.sha256(text).hexdigest()[:12]
+    assert finished_run.names == (finished_run.run_id, older)
+    shutil.copytree(finished_run.folder, shipped() / "runs" / older)
     shutil.rmtree(finished_run.folder)
     (run,) = list_runs()
     assert run.shipped
+    assert (run.state, run.run_id) == ("finished", finished_run.run_id)
     assert find_run(run.run_id) == run
+    assert api.events(run)
+    (shipped() / "runs" / older).rename(shipped() / "runs" / ("0" * 12))
+    (foreign,) = list_runs()
+    assert (foreign.state, foreign.run_id) == ("damaged", "0" * 12)
 
 
 def test_many_askers_never_take_each_other_for_a_worker(asked):

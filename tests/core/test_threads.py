@@ -218,6 +218,14 @@ def test_the_number_changes_between_two_events_and_is_told(at_once):
     )
 
 
+def test_nothing_comes_after_the_last_event(at_once, finished_run):
+    last = Finished(result=finished_run.result)
+    events = with_threads(
+        (e for e in [Preparing(text=""), last]), 2, ThreadCount(2, accounts(BUSY))
+    )
+    assert list(events)[-1] == last
+
+
 def run_on_two(lab, monkeypatch, *looks):
     """The lab's run on two threads with these looks, one after every event."""
     monkeypatch.setattr(local, "threads", lambda: 2)

@@ -12,12 +12,14 @@ import json
 import random
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from altair.utils import schemapi
+from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.pages_manager import PagesManager
@@ -169,16 +171,21 @@ def prepared(order: Experiment | Teaching) -> Run:
 
 
 @pytest.fixture
-def submitted(monkeypatch) -> list[Experiment | Teaching]:
-    """What was submitted; nothing is started."""
-    asked = []
+def submitted(monkeypatch) -> Iterator[list[Experiment | Teaching]]:
+    """What was submitted; nothing is started, but what was submitted last counts as living."""
+    asked, locks = [], []
 
     def submit(order, again=False):
         asked.append(order)
-        return prepared(order)
+        run = prepared(order)
+        locks[:] = [FileLock(run.folder / "worker.lock")]
+        locks[0].acquire()
+        return store.read_folder(run.folder)
 
     monkeypatch.setattr(api, "submit", submit)
-    return asked
+    yield asked
+    for lock in locks:
+        lock.release()
 
 
 # Files as people bring them

@@ -110,7 +110,7 @@ def test_the_whole_form_survives_copy_and_paste(lab, submitted):
     app.segmented_control(key="activation").set_value("lsq")
     app.multiselect(key="parts").set_value(["attention", "pooler"])
     app.text_input(key="layers").set_value("1")
-    app.select_slider(key="steps").set_value(1000)
+    app.number_input(key="steps").set_value(1234)
     app.select_slider(key="learning_rate").set_value(5e-5)
     app.number_input(key="seed").set_value(11)
     app.number_input(key="labels").set_value(0.5)
@@ -137,7 +137,8 @@ def test_the_whole_form_survives_copy_and_paste(lab, submitted):
         ("train", "seed", "-3", "0"),
         ("train", "seed", "nan", "0"),
         ("train", "labels", "many", "0.0"),
-        ("train", "steps", "77", "300"),
+        ("train", "steps", "0", "300"),
+        ("train", "steps", "1000000000", "300"),
         ("train", "augment", "perhaps", "False"),
         ("train", "task", "poetry", "movie-sentiment"),
         ("weights", "columns", "9", "2"),

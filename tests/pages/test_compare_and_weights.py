@@ -6,9 +6,37 @@ from dataclasses import replace
 import pytest
 
 from core import api
+from core.events import Preparing
 from core.records import canonical_json
+from pages.ui import loaded, state
 from tests.conftest import compute, with_quant, with_train
 from tests.pages.conftest import School, errors_of, open_page, press, texts_of, whole
+
+
+def test_work_without_a_bar_ends_with_the_visitor_too(monkeypatch):
+    """The importances of all weights are computed behind a spinner."""
+
+    class GoneError(BaseException):
+        pass
+
+    def gone() -> None:
+        if len(steps) == 2:
+            raise GoneError
+
+    def computing():
+        for step in range(5):
+            steps.append(step)
+            yield Preparing(text="Measuring", done=step, total=5)
+        return "measured"
+
+    steps: list[int] = []
+    monkeypatch.setattr(state, "check_wanted", gone)
+    with pytest.raises(GoneError):
+        loaded.last(computing())
+    assert steps == [0, 1]
+    steps = [-1, -1]
+    assert loaded.last(computing()) == "measured"
+
 
 # Compare
 

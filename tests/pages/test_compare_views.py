@@ -1,6 +1,7 @@
 """The views of the Compare page, with no, one and several runs, and what they say."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from core import api
 from core.places import grids, shipped
 from core.records import canonical_json
 from core.runs.store import Run, read_folder, run_folder
-from pages.ui import compare_table, published_panel
+from pages.ui import compare_charts, compare_table, published_panel
 from pages.ui.compare_panels import VIEWS
 from tests.conftest import with_quant, with_train
 from tests.pages.conftest import errors_of, open_page, texts_of, whole
@@ -26,16 +27,16 @@ def another(run: Run, experiment, score: float, right: int | None = None) -> Run
     folder = run_folder(experiment.run_id)
     shutil.copytree(run.folder, folder)
     assert run.result
-    result = replace(run.result, run_id=experiment.run_id, score=score)
+    result = replace(run.result, run_id=experiment.run_id, task=experiment.task, score=score)
     (folder / "experiment.json").write_text(canonical_json(experiment))
     (folder / "result.json").write_text(canonical_json(result))
+    file = folder / "predictions.safetensors"
+    saved = load_file(file)
     if right is not None:
-        file = folder / "predictions.safetensors"
-        saved = load_file(file)
         labels = saved["test.labels"]
         answers = np.where(np.arange(len(labels)) < right, labels, 1 - labels)
         saved["test.student"] = np.eye(2, dtype=np.float32)[answers]
-        save_file(saved, file)
+    save_file(saved, file)  # names no run
     return read_folder(folder)
 
 
@@ -285,3 +286,40 @@ def test_every_benchmark_has_its_full_model():
         assert [one.megabytes for one in mine if one.model == api.FLOAT_MODEL] == [418.0]
         assert all(0 <= one.score <= 100 for one in mine)
     assert sum(one.benchmark == "MNLI-m" for one in figures) == 19
+
+
+# Close up, and the lines
+
+
+def test_close_up_leaves_out_what_is_far_away(seeds):
+    every = compare_table.points(compare_table.runs_table(api.finished_runs()))
+    near = compare_table.close_up(every, points=5.0)
+    students = near[near["who"] == compare_table.STUDENT]
+    assert students["method"].tolist() == ["lat"]
+    assert len(near) < len(every)
+    app = open_page("compare", zoom="the best, close up")
+    (outside,) = re.findall(r"(\d+) of (\d+) points lie outside", texts_of(app))
+    spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
+    marks = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    assert marks["encoding"]["x"]["field"] == "MiB"
+    assert [int(count) for count in outside] == [len(every) - len(near), len(every)]
+
+
+def test_lines_have_few_axes_with_few_short_labels(lab, finished_run):
+    for clip in range(1, 20):
+        another(finished_run, with_train(lab.experiment, clip=float(clip)), 0.5)
+    for number, changes in enumerate(({"warmup": 0.3}, {"dropout": 0.1}, {"averaging": 0.2})):
+        another(finished_run, with_train(lab.experiment, **changes, evaluate_every=1 + number), 0.6)
+    table = compare_table.points(compare_table.runs_table(api.finished_runs()))
+    students = table[table["who"] == compare_table.STUDENT]
+    others = compare_charts.other_settings(students)
+    assert others == ["clip", "averaging", "dropout", "warmup"]  # none for "evaluate every"
+    figure = compare_charts.parallel_coordinates(table, "accuracy", dark=False)
+    axes = {axis.label: axis for axis in figure.data[0].dimensions}
+    assert [name for name in others if name in axes] == others[: compare_charts.MOST_OTHERS]
+    assert len(axes["clip"].ticktext) <= compare_charts.MOST_TICKS
+    numbers = [float(text) for text in axes["clip"].ticktext]
+    assert numbers == sorted(numbers)
+    assert len(set(axes["clip"]["values"])) == 20
+    app = open_page("compare", view="All settings")
+    assert "Without an axis, for want of room: warmup" in texts_of(app)

@@ -6,6 +6,7 @@ finished run, an interrupted one with a checkpoint, one that computes, teachers,
 
 import ast
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -258,6 +259,11 @@ def test_own_data_goes_by_whoever_brought_it_only(world, locked):
     app = open_page("data")
     assert "Delete for good" not in labels_of(app)
     assert "Only the person who brought this text" in texts_of(app)
+
+
+def test_the_app_listens_on_this_computer_only_unless_it_is_asked_to():
+    settings = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["server"]["address"] == "localhost"
 
 
 DESTRUCTIVE = {"stop", "submit", "remove_runs", "keep_data", "delete_data"}

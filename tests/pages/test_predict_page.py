@@ -12,8 +12,11 @@ from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from core import api
+from core.errors import InputError
+from core.events import Preparing
 from core.records import canonical_json
 from core.runs.store import Run
+from pages.ui import browser
 from tests.conftest import compute, with_train
 from tests.pages.conftest import School, errors_of, go_to, open_page, texts_of, whole
 
@@ -345,5 +348,58 @@ def test_models_that_agree_leave_an_empty_list(school):
 
 def test_text_that_was_cut_differently_since_gives_a_sentence(school):
     run = school.run("pair")
-    rewrite(run, **{who: np.zeros((2, 2)) for who in ("teacher", "untrained", "student")})
+    answers = {who: np.zeros((2, 2)) for who in ("teacher", "untrained", "student")}
+    rewrite(run, labels=np.zeros(2, dtype=np.int64), **answers)
     assert "are not those of the run" in errors_of(predict(school, "pair"))
+
+
+# Text that is not here
+
+
+def test_missing_text_is_a_button_that_fetches_it(finished_run, monkeypatch, tmp_path):
+    """The answers do not need it, so they are there already."""
+    here = api.is_prepared
+    fetched: list[str] = []
+    monkeypatch.setattr(api, "is_prepared", lambda task: task in fetched and here(task))
+
+    def prefetch(task, model=""):
+        yield Preparing(text="Fetching", done=1, total=2)
+        fetched.append(task)
+
+    monkeypatch.setattr(api, "prefetch", prefetch)
+    app = open_page("predict")
+    assert answers(app)["model"].tolist() == MODELS
+    assert not app.error
+    assert len(app.dataframe) == 1
+    (fetch,) = [button for button in app.button if button.label.startswith("Fetch 2.4 MiB from")]
+    app = whole(fetch.click().run())
+    assert fetched == ["movie-sentiment"]
+    assert len(app.dataframe) == 2
+
+
+def test_text_that_cannot_be_fetched_gives_a_sentence(finished_run, monkeypatch):
+    monkeypatch.setattr(api, "is_prepared", lambda task: False)
+
+    def prefetch(task, model=""):
+        raise InputError("The hub does not answer.")
+        yield
+
+    monkeypatch.setattr(api, "prefetch", prefetch)
+    app = open_page("predict")
+    (fetch,) = [button for button in app.button if button.label.startswith("Fetch")]
+    assert errors_of(whole(fetch.click().run())) == "The hub does not answer."
+
+
+# A narrow window
+
+
+def test_on_a_narrow_window_the_answers_stand_below_each_other(finished_run, monkeypatch):
+    monkeypatch.setattr(browser, "is_narrow", lambda: True)
+    app = open_page("predict")
+    said = texts_of(app)
+    for model in MODELS:
+        assert f"**{model.replace('(', chr(92) + '(').replace(')', chr(92) + ')')}**: " in said
+    assert not [table for table in app.dataframe if "answer" in table.value.columns]
+    shares = [bar.proto.text for bar in app.get("progress")]
+    assert len(shares) == 6
+    assert sum(float(text.split()[-1]) for text in shares[:2]) == pytest.approx(1.0, abs=0.002)

@@ -20,25 +20,25 @@ from tests.pages.damages import damage_experiment, damage_result, empty_folder
 def test_start_submits_what_was_chosen_and_watches_it(lab, submitted):
     app = open_page("train")
     app.selectbox(key="method").set_value("lat")
-    app.select_slider(key="steps").set_value(50)
+    app.number_input(key="steps").set_value(20)
     app.number_input(key="seed").set_value(7)
     press(app, "Start")
     (experiment,) = submitted
     assert (experiment.task, experiment.model) == ("movie-sentiment", lab.model)
     assert experiment.quant == replace(experiment.quant, method="lat")
-    assert (experiment.train.steps, experiment.seed) == (50, 7)
+    assert (experiment.train.steps, experiment.seed) == (20, 7)
     assert app.query_params["run"] == experiment.run_id
     assert experiment.run_id in texts_of(app)
 
 
 def test_settings_come_from_the_address_and_wrong_ones_are_dropped(lab, submitted):
-    wanted = {"weight_bits": "4", "activation": "symmetric", "steps": "10", "method": "lat"}
+    wanted = {"weight_bits": "4", "activation": "symmetric", "steps": "20", "method": "lat"}
     press(open_page("train", **wanted, embedding_bits="5", labels="many", seed="-3"), "Start")
     (experiment,) = submitted
     quant = experiment.quant
     assert (quant.method, quant.weight_bits, quant.activation) == ("lat", 4, "symmetric")
     assert (quant.embedding_bits, experiment.distill.labels, experiment.seed) == (2, 0.0, 0)
-    assert experiment.train.steps == 10
+    assert experiment.train.steps == 20
 
 
 def test_every_loss_switched_off_gives_a_sentence_and_submits_nothing(lab, submitted):
@@ -188,3 +188,24 @@ def test_a_run_that_somebody_goes_on_with_is_followed_again(lab, monkeypatch):
         whole_page = app.run()
         assert "waiting" in texts_of(whole_page)
         assert 1.0 in intervals
+
+
+def test_who_opens_a_second_tab_is_shown_what_is_under_way(lab, finished_run):
+    run = prepared(replace(lab.experiment, seed=1))
+    (run.folder / "began").touch()
+    with FileLock(run.folder / "worker.lock"):
+        app = open_page("train")
+        said = texts_of(app)
+        assert "Is one of them yours?" in said
+        assert said.index("Is one of them yours?") < said.index("Does the student reach")
+        assert "Also on this server" not in said  # said once
+        press(app, "Watch")
+        assert app.query_params["run"] == run.run_id
+        assert "Is one of them yours?" not in texts_of(app)
+
+
+def test_any_number_of_steps_can_be_asked_for(lab, submitted):
+    press(open_page("train", steps="77"), "Start")
+    assert submitted[0].train.steps == 77
+    box = open_page("train").number_input(key="steps")
+    assert (box.min, box.max) == (1, 100_000)

@@ -7,7 +7,14 @@ from core.families.bert.matrices import depth, keep_layers, kind_of, matrices, m
 from core.families.bert.outputs import ALWAYS as always
 from core.families.bert.outputs import DISTANCES as distances
 from core.families.bert.outputs import forward, longest, trace_bytes
-from core.families.bert.reading import collate, encode, made_up_batch, windows
+from core.families.bert.reading import (
+    collate,
+    encode,
+    first_units,
+    made_up_batch,
+    marks,
+    windows,
+)
 
 name = "bert"
 parts = ("embedding", "attention", "feed-forward", "pooler")
@@ -24,12 +31,14 @@ __all__ = [
     "depth",
     "distances",
     "encode",
+    "first_units",
     "forward",
     "groups",
     "keep_layers",
     "kind_of",
     "longest",
     "made_up_batch",
+    "marks",
     "matrices",
     "matrix_of",
     "name",

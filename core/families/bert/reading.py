@@ -49,7 +49,7 @@ def windows(tokenizer: Any, first: list[str], second: list[str], limit: int) -> 
     start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     ids, types, example, begins, offsets = [], [], [], [], []
     for number, (question, passage) in enumerate(zip(asked, read[IDS], strict=True)):
-        head = [*start, *question[: min(FIRST_TOKENS, limit // 2)], *end]
+        head = [*start, *question[: first_units(limit)], *end]
         room = max(1, limit - len(head) - len(end))
         places = np.asarray(read["offset_mapping"][number], dtype=np.int64).reshape(-1, 2)
         for begin in _starts(len(passage), room):
@@ -67,6 +67,16 @@ def windows(tokenizer: Any, first: list[str], second: list[str], limit: int) -> 
         accepted=[()] * len(second),
     )
     return _encoded(ids, types, about)
+
+
+def first_units(limit: int) -> int:
+    """How many tokens of the first text are read at most in a window of `limit`."""
+    return min(FIRST_TOKENS, limit // 2)
+
+
+def marks(texts: int) -> int:
+    """[CLS] text [SEP], or [CLS] text [SEP] text [SEP]."""
+    return 1 + texts
 
 
 def _starts(tokens: int, room: int) -> list[int]:

@@ -1,0 +1,216 @@
+"""A tokenizer out of a model's folder: from tokenizer.json, else from a BERT's vocab.txt.
+
+Only these files and a closed list of settings of tokenizer_config.json are used. The library's own
+loader takes any argument of any tokenizer class from that file, names of other files among them;
+nothing of that kind reaches it here. Texts become the same numbers as with its loader (tested).
+Every refusal is a ValueError with a sentence.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+from transformers import PreTrainedTokenizerFast
+
+from core.models.folder_files import MAX_WORDS_BYTES, read_bytes, read_json
+from core.models.tokenizer_parts import check_parts
+
+TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.txt"
+SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE = (
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+)
+TOKENIZER_FILES = (TOKENIZER_FILE, VOCABULARY_FILE, SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE)
+# Classes that read any tokenizer.json as it stands; every other one is BERT's own or unknown.
+PLAIN_CLASSES = ("PreTrainedTokenizer", "TokenizersBackend")
+BERT_CLASSES = ("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer")
+SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
+NEEDED = ("unk", "sep", "pad", "cls")
+INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
+MAX_WORDS = 2_000_000
+MAX_ADDED, MAX_TOKEN_CHARACTERS = 10_000, 500
+# What the `tokenizers` library takes as the end of a line of vocab.txt: Unicode's white space.
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
+
+def open_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model's folder. Raises ValueError."""
+    settings = (read_json(folder, SPECIAL_FILE) or {}) | (read_json(folder, SETTINGS_FILE) or {})
+    _refuse_unknown(settings)
+    plain = read_json(folder, TOKENIZER_FILE, MAX_WORDS_BYTES)
+    if plain is not None:
+        found, more = _from_json(plain, settings), {}
+    else:
+        found, more = _from_words(folder, settings), _added_words(folder)
+    words = found.get_vocab()
+    special = {
+        name: _content(settings.get(f"{name}_token"), usual) for name, usual in SPECIAL.items()
+    }
+    lost = [special[name] for name in NEEDED if special[name] not in words]
+    if lost:
+        raise ValueError(f"its tokenizer has no word {lost[0]!r}.")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=found,
+        model_input_names=INPUTS,
+        **{
+            f"{name}_token": _token(settings.get(f"{name}_token"), token)
+            for name, token in special.items()
+            if token in words
+        },
+        **_limit(settings),
+        added_tokens_decoder={**more, **_added(settings)},
+        extra_special_tokens=_extra(settings),
+    )
+
+
+def _refuse_unknown(settings: dict[str, Any]) -> None:
+    """Settings that would decide how a text is read, with values that are not known here."""
+    if settings.get("auto_map") is not None:
+        raise ValueError("its tokenizer is code of its own (auto_map), which is never run.")
+    for side in ("truncation_side", "padding_side"):
+        if settings.get(side) not in (None, "right"):
+            raise ValueError(f"its tokenizer's {side} is not right.")
+    for name in ("do_lower_case", "tokenize_chinese_chars", "strip_accents"):
+        if settings.get(name) not in (None, True, False):
+            raise ValueError(f"its tokenizer's {name} is neither true nor false.")
+
+
+def _class(settings: dict[str, Any]) -> str:
+    named = settings.get("tokenizer_class") or "BertTokenizer"
+    return named.removesuffix("Fast") if isinstance(named, str) else "?"
+
+
+def _from_json(plain: dict[str, Any], settings: dict[str, Any]) -> Tokenizer:
+    """tokenizer.json as it stands; of BERT's own class the settings decide on case and accents,
+    as with the library."""
+    check_parts(plain)
+    try:
+        found = Tokenizer.from_str(json.dumps(plain))
+    except Exception as error:  # the library raises a bare Exception
+        raise ValueError(f"its {TOKENIZER_FILE} cannot be read ({str(error)[:100]}).") from error
+    if _class(settings) in BERT_CLASSES and _is_berts(plain):
+        found.normalizer = _normalizer(settings)  # type: ignore[assignment]
+        found.post_processor = _frame(found.get_vocab(), settings)  # type: ignore[assignment]
+    return found
+
+
+def _is_berts(plain: dict[str, Any]) -> bool:
+    def kind(part: str) -> str:
+        return (plain.get(part) or {}).get("type", "")
+
+    own = kind("model") == "WordPiece" and kind("pre_tokenizer") == "BertPreTokenizer"
+    return own and kind("normalizer") in ("", "BertNormalizer")
+
+
+def _from_words(folder: Path, settings: dict[str, Any]) -> Tokenizer:
+    """BERT's WordPiece from a list of words, one a line."""
+    data = read_bytes(folder, VOCABULARY_FILE, MAX_WORDS_BYTES)
+    if data is None:
+        raise ValueError(f"it has neither {TOKENIZER_FILE} nor {VOCABULARY_FILE}.")
+    if _class(settings) not in (*BERT_CLASSES, *PLAIN_CLASSES):
+        raise ValueError(f"it has no {TOKENIZER_FILE}, and its tokenizer is not BERT's own.")
+    if data.count(b"\n") > MAX_WORDS:
+        raise ValueError(f"its {VOCABULARY_FILE} has more than {MAX_WORDS:,} words.")
+    try:
+        lines = data.decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"its {VOCABULARY_FILE} is not text in UTF-8.") from error
+    words = {line.rstrip(BLANKS): number for number, line in enumerate(lines)}
+    found = Tokenizer(models.WordPiece(words, unk_token=_special(settings, "unk")))
+    found.normalizer = _normalizer(settings)  # type: ignore[assignment]
+    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
+    found.decoder = decoders.WordPiece(prefix="##")  # type: ignore[assignment]
+    found.post_processor = _frame(words, settings)  # type: ignore[assignment]
+    return found
+
+
+def _normalizer(settings: dict[str, Any]) -> normalizers.Normalizer:
+    return normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=settings.get("tokenize_chinese_chars", True) is not False,
+        strip_accents=settings.get("strip_accents"),
+        lowercase=settings.get("do_lower_case", True) is not False,
+    )
+
+
+def _frame(words: dict[str, int], settings: dict[str, Any]) -> processors.PostProcessor:
+    """[CLS] text [SEP], or [CLS] text [SEP] text [SEP] with type 1 from the second text on."""
+    first, last = (
+        _content(settings.get(f"{name}_token"), SPECIAL[name]) for name in ("cls", "sep")
+    )
+    if first not in words or last not in words:
+        raise ValueError(f"its tokenizer has no word {first!r}, or none {last!r}.")
+    return processors.TemplateProcessing(
+        single=[f"{first}:0", "$A:0", f"{last}:0"],
+        pair=[f"{first}:0", "$A:0", f"{last}:0", "$B:1", f"{last}:1"],
+        special_tokens=[(first, words[first]), (last, words[last])],
+    )
+
+
+def _special(settings: dict[str, Any], name: str) -> str:
+    return _content(settings.get(f"{name}_token"), SPECIAL[name])
+
+
+def _content(token: Any, usual: str) -> str:
+    """The text of a special token, which is written as text or with its properties."""
+    text = token.get("content") if isinstance(token, dict) else token
+    if text is None:
+        return usual
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_TOKEN_CHARACTERS:
+        raise ValueError("its tokenizer names a special word that is no text.")
+    return text
+
+
+def _token(token: Any, usual: str) -> AddedToken:
+    """A word that is never cut, with the properties that it was given: may it take the blanks
+    beside it, is it compared before or after the text was cleaned."""
+    names = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    given = token if isinstance(token, dict) else {"normalized": False, "special": True}
+    return AddedToken(
+        _content(token, usual), **{name: given[name] is True for name in names if name in given}
+    )
+
+
+def _added(settings: dict[str, Any]) -> dict[int, AddedToken]:
+    """Words beside the vocabulary, as `added_tokens_decoder` lists them by their numbers."""
+    listed = settings.get("added_tokens_decoder") or {}
+    if not isinstance(listed, dict) or len(listed) > MAX_ADDED:
+        raise ValueError(f"its tokenizer's added words are not a list of at most {MAX_ADDED:,}.")
+    found = {}
+    for number, token in listed.items():
+        if not re.fullmatch(r"\d{1,9}", number) or not isinstance(token, dict):
+            raise ValueError("its tokenizer's added words have no numbers.")
+        found[int(number)] = _token(token, "")
+    return found
+
+
+def _added_words(folder: Path) -> dict[int, AddedToken]:
+    """The same out of added_tokens.json, which lies beside a vocab.txt: word to number."""
+    listed = read_json(folder, ADDED_FILE) or {}
+    if len(listed) > MAX_ADDED or not all(type(number) is int for number in listed.values()):
+        raise ValueError(f"its {ADDED_FILE} is not a list of at most {MAX_ADDED:,} words.")
+    return {number: AddedToken(_content(word, "")) for word, number in listed.items()}
+
+
+def _extra(settings: dict[str, Any]) -> list[str]:
+    """Further special words, which are never cut into pieces."""
+    listed = settings.get("additional_special_tokens") or settings.get("extra_special_tokens") or []
+    if not isinstance(listed, list) or len(listed) > MAX_ADDED:
+        raise ValueError(f"its tokenizer's special words are not a list of at most {MAX_ADDED:,}.")
+    return [_content(token, "") for token in listed]
+
+
+def _limit(settings: dict[str, Any]) -> dict[str, int]:
+    most = settings.get("model_max_length")
+    return {"model_max_length": most} if type(most) is int and 1 <= most <= 1_000_000 else {}
