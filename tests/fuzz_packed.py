@@ -17,10 +17,13 @@ from safetensors.torch import save
 
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.container import read_container
 from tests.conftest import tiny_model
+
+BERT = find_family("bert")
 
 STRANGE = (
     "0",
@@ -48,7 +51,7 @@ def originals(folder: Path) -> list[bytes]:
         ("lsq", "base-3", "float32"),
     ):
         experiment = Experiment(quant=QuantRecipe(activation=activation))
-        student = build_student(tiny_model(), experiment.quant)
+        student = build_student(tiny_model(), experiment.quant, BERT)
         found.append(file.to_bytes(student, experiment, layout=layout, leftovers=leftovers))
     (folder / "old").write_bytes(found[0])
     new = read_container(folder / "old")

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from core.errors import InputError
+from core.families.registry import find_family
 from core.models import ahead
 from core.models.ahead import quantize_ahead
 from core.models.layers import QuantLinear
 from core.models.student import build_student, weight_quantizers
 from core.quantizers import rules
 from tests.conftest import tiny_model
+
+BERT = find_family("bert")
 
 INPUTS = {"input_ids": torch.tensor([[2, 5, 6, 3]]), "attention_mask": torch.ones(1, 4).long()}
 
@@ -21,7 +24,9 @@ def student(lab):
     """Makes a student in training whose loss-aware rules know a second moment."""
 
     def make(method: str):
-        made = build_student(tiny_model(), replace(lab.experiment.quant, method=method)).train()
+        made = build_student(
+            tiny_model(), replace(lab.experiment.quant, method=method), BERT
+        ).train()
         generator = torch.Generator().manual_seed(0)
         for _, weight, quantizer in weight_quantizers(made):
             quantizer.second_moment = torch.rand(weight.shape, generator=generator)
@@ -53,11 +58,11 @@ def test_the_same_bits_in_both_directions(student, three_threads, method, low):
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         quantize_ahead(other)
     layers = [m.weight_quantizer for m in other.modules() if isinstance(m, QuantLinear)]
-    ready = [quantizer for quantizer in layers if quantizer and quantizer._ahead is not None]
+    ready = [quantizer for quantizer in layers if quantizer and quantizer._prepared is not None]
     assert len(ready) == (0 if rules()[method].learns_scale else 13)
     expected, found = answers(one, low), answers(other, low)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
-    assert all(quantizer._ahead is None for quantizer in ready)
+    assert all(quantizer._prepared is None for quantizer in ready)
     scales = [[q.start_scale for _, _, q in weight_quantizers(s)] for s in (one, other)]
     assert all(a is b is None or torch.equal(a, b) for a, b in zip(*scales, strict=True))
 
@@ -77,7 +82,7 @@ def test_on_one_thread_there_is_nothing_to_share(student, monkeypatch):
     monkeypatch.setattr(ahead.torch, "get_num_threads", lambda: 1)
     made = student("twn")
     quantize_ahead(made)
-    assert all(quantizer._ahead is None for _, _, quantizer in weight_quantizers(made))
+    assert all(quantizer._prepared is None for _, _, quantizer in weight_quantizers(made))
 
 
 def test_what_a_layer_refuses_is_refused_here(student, three_threads):

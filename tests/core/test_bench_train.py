@@ -11,12 +11,15 @@ from core.bench import as_released, contention
 from core.bench import train as bench
 from core.bench.as_released import padded, released_student
 from core.experiment import QuantRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.training.batches import training_batches
 from core.training.train import train
 from tests.conftest import tiny_model, with_train
 from tests.core.test_records_and_events import STEP
 from tests.core.test_watching import pair_of
+
+BERT = find_family("bert")
 
 
 def test_the_released_student_is_a_ternary_one(monkeypatch):
@@ -25,7 +28,7 @@ def test_the_released_student_is_a_ternary_one(monkeypatch):
     monkeypatch.setattr(as_released, "CLIP", 100.0)
     teacher = tiny_model()
     theirs = released_student(teacher).eval()
-    ours = build_student(teacher, QuantRecipe(activation="symmetric"))
+    ours = build_student(teacher, QuantRecipe(activation="symmetric"), BERT)
     ids = torch.randint(5, 26, (4, 9), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         found, expected = theirs(ids).logits, ours(ids).logits
@@ -63,7 +66,7 @@ def test_padding_to_64_tokens_changes_no_text(lab):
 
 
 def test_the_floor_quantizes_nothing(lab):
-    student = build_student(tiny_model(), bench.UNQUANTIZED)
+    student = build_student(tiny_model(), bench.UNQUANTIZED, BERT)
     ids = torch.randint(5, 26, (4, 9))
     with torch.no_grad():
         torch.testing.assert_close(student(ids).logits, tiny_model()(ids).logits)

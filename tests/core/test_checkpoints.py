@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from core.errors import InputError
 from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
 from core.experiment import QuantRecipe, Teaching, TrainRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.teacher_folders import teacher_folder
 from core.training import checkpoints, resume
@@ -21,6 +22,8 @@ from core.training.resume import Checkpointer
 from core.training.teach import teach
 from core.training.train import train
 from tests.conftest import tiny_model, with_quant, with_train
+
+BERT = find_family("bert")
 
 STEPS = 9
 
@@ -165,7 +168,7 @@ def test_writing_takes_a_bounded_share_of_the_time(lab, tmp_path, monkeypatch):
 
     monkeypatch.setattr(resume.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(resume, "write", slow_write)
-    student = build_student(tiny_model(), QuantRecipe())
+    student = build_student(tiny_model(), QuantRecipe(), BERT)
     learning = (student, Optimizer(student, TrainRecipe()))
     checkpointer = Checkpointer(tmp_path, "0" * 12, origin="", learning=learning)
     for step in range(1, 1001):
@@ -190,7 +193,7 @@ class Counter:
 
 def learning_of(seed: int, recipe: QuantRecipe):
     """A student and its optimizer, after one step that depends on `seed`."""
-    student = build_student(tiny_model(seed), recipe)
+    student = build_student(tiny_model(seed), recipe, BERT)
     optimizer = Optimizer(student, TrainRecipe(learning_rate=0.01, warmup=0.0, steps=5))
     ids = torch.randint(5, 26, (4, 6), generator=torch.Generator().manual_seed(seed))
     descend(optimizer, student.train()(ids).logits.square().sum(), 1, TrainRecipe(steps=5))

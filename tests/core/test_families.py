@@ -11,9 +11,9 @@ from torch import nn
 
 from core.errors import InputError
 from core.experiment import LOSSES, PARTS
+from core.families.bert.attention import NAME
 from core.families.registry import family_names, find_family
 from core.family import Batch, Family, Reader, Trace, Windows
-from core.models.attention import NAME
 from core.targets import targets
 from core.training.teacher_outputs import _all_traces
 from tests.conftest import made_up_rows, tiny_model, tiny_tokenizer

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from core.models.anatomy import part_of
 from safetensors.torch import load_file, save_file
 
 from core.api.models import source_of_teacher
@@ -27,6 +26,8 @@ from core.models.teachers import (
 from core.packed import file
 from tests.conftest import card_of, save_tiny_model, tiny_model
 
+BERT = find_family("bert")
+
 KINDS = tuple(HEADS)
 TASKS = {"classes": "rte", "value": "stsb", "span": "squad-v2"}
 IDS = torch.randint(5, 26, (3, 8), generator=torch.Generator().manual_seed(0))
@@ -37,7 +38,7 @@ MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 2 + [0] * 6])
 def answer(model) -> Trace:
     inputs = {"input_ids": IDS, "attention_mask": MASK}
     batch = Batch(inputs=inputs, units=MASK.sum(dim=1), labels={}, examples=torch.arange(3))
-    return find_family("bert").forward(model, batch).answers["logits"]
+    return BERT.forward(model, batch).answers["logits"]
 
 
 def logits(model) -> torch.Tensor:
@@ -181,12 +182,12 @@ def test_a_teacher_whose_head_is_gone_is_explained(lab, own):
 def test_a_student_without_quantization_is_its_teacher(kind):
     off = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
     teacher = tiny_model(kind=kind)
-    torch.testing.assert_close(logits(build_student(teacher, off)), logits(teacher))
+    torch.testing.assert_close(logits(build_student(teacher, off, BERT)), logits(teacher))
 
 
 def test_all_matrices_of_a_question_answerer_but_its_head_are_quantized():
-    student = build_student(tiny_model(kind="span"), QuantRecipe())
-    parts = [part_of(name) for name, _, _ in weight_quantizers(student)]
+    student = build_student(tiny_model(kind="span"), QuantRecipe(), BERT)
+    parts = [quantizer.matrix.part for _, _, quantizer in weight_quantizers(student)]
     assert parts.count("embedding") == 1
     assert parts.count("attention") == 2 * 4
     assert parts.count("feed-forward") == 2 * 2
@@ -199,7 +200,7 @@ def test_all_matrices_of_a_question_answerer_but_its_head_are_quantized():
 def test_a_packed_student_gives_the_same_logits_bit_for_bit(tmp_path, kind, activation):
     quant = QuantRecipe(method="lat", activation=activation)
     experiment = Experiment(task=TASKS[kind], quant=quant)
-    student = build_student(tiny_model(seed=5, kind=kind), quant)
+    student = build_student(tiny_model(seed=5, kind=kind), quant, BERT)
     if activation == "lsq":
         logits(student.train())  # sets the learned steps
         student.eval()

@@ -6,12 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.layers import (
-    ActivationQuantizer,
-    QuantEmbedding,
-    QuantLinear,
-    WeightQuantizer,
-)
+from core.family import Matrix
+from core.models.activation import ActivationQuantizer
+from core.models.layers import QuantEmbedding, QuantLinear
+from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers import quantize, rules
 from core.quantizers.importance import importance
 from core.quantizers.lsq import LearnedStep
@@ -20,14 +18,16 @@ from core.quantizers.lsq import LearnedStep
 def quant_linear(method: str = "twn", bits: int = 2, granularity: str = "layer") -> QuantLinear:
     torch.manual_seed(0)
     linear = nn.Linear(6, 4)
-    quantizer = WeightQuantizer("linear", method, bits, granularity, linear.weight)
+    matrix = Matrix(address="linear.weight", title="a matrix", part="attention", layer=0)
+    quantizer = WeightQuantizer(matrix, method, bits, granularity, linear.weight)
     return QuantLinear(linear, quantizer, ActivationQuantizer(32, "minmax"))
 
 
 def quant_embedding(method: str, granularity: str) -> QuantEmbedding:
     torch.manual_seed(1)
     table = nn.Embedding(20, 6, padding_idx=0)
-    quantizer = WeightQuantizer("words", method, 2, granularity, table.weight)
+    matrix = Matrix(address="words.weight", title="words", part="embedding", is_table=True)
+    quantizer = WeightQuantizer(matrix, method, 2, granularity, table.weight)
     return QuantEmbedding(table, quantizer)
 
 

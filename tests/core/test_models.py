@@ -9,6 +9,7 @@ from torch import nn
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from core.families.registry import find_family
 from core.models.student import (
     become_student,
     build_student,
@@ -21,6 +22,8 @@ from core.quantizers.importance import importance
 from core.teacher_folders import slug, teacher_folder
 from core.training.train import train
 from tests.conftest import tiny_config, tiny_model, with_quant, with_train
+
+BERT = find_family("bert")
 
 OFF = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 IDS = torch.randint(5, 26, (3, 8), generator=torch.Generator().manual_seed(0))
@@ -35,13 +38,13 @@ def logits(model: nn.Module, ids: torch.Tensor = IDS, mask: torch.Tensor = MASK)
 def test_our_attention_gives_exactly_the_numbers_of_the_librarys():
     eager = tiny_model()
     eager.set_attn_implementation("eager")
-    assert torch.equal(logits(build_student(eager, OFF)), logits(eager))
+    assert torch.equal(logits(build_student(eager, OFF, BERT)), logits(eager))
 
 
 def test_scores_are_those_before_the_softmax():
     eager = tiny_model()
     eager.set_attn_implementation("eager")
-    ours = build_student(eager, OFF)
+    ours = build_student(eager, OFF, BERT)
     probabilities = eager(IDS, attention_mask=MASK, output_attentions=True).attentions
     scores = ours(IDS, attention_mask=MASK, output_attentions=True).attentions
     blocked = (1 - MASK[:, None, None, :].float()) * torch.finfo(torch.float32).min
@@ -50,7 +53,7 @@ def test_scores_are_those_before_the_softmax():
 
 
 def test_padding_changes_nothing_without_activation_quantization():
-    model = build_student(tiny_model(), QuantRecipe(activation_bits=32))
+    model = build_student(tiny_model(), QuantRecipe(activation_bits=32), BERT)
     alone = logits(model, IDS[2:, :2], MASK[2:, :2])
     torch.testing.assert_close(logits(model)[2:], alone, rtol=1e-5, atol=1e-5)
 
@@ -58,7 +61,7 @@ def test_padding_changes_nothing_without_activation_quantization():
 def test_building_a_student_leaves_its_teacher_alone():
     teacher = tiny_model()
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
-    student = build_student(teacher, QuantRecipe())
+    student = build_student(teacher, QuantRecipe(), BERT)
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.add_(1.0)
@@ -68,17 +71,17 @@ def test_building_a_student_leaves_its_teacher_alone():
 @pytest.mark.parametrize("method", ["twn", "lat", "lsq"])
 def test_a_model_that_becomes_a_student_computes_as_its_copy_would(method):
     recipe = QuantRecipe(method=method)
-    copied, model = build_student(tiny_model(), recipe), tiny_model()
+    copied, model = build_student(tiny_model(), recipe, BERT), tiny_model()
     weights = {name: value.data_ptr() for name, value in model.state_dict().items()}
-    became = become_student(model, recipe)
+    became = become_student(model, recipe, BERT)
     assert torch.equal(logits(became), logits(copied))
     found = {name: value.data_ptr() for name, value in became.state_dict().items()}
     assert {name: found[name] for name in weights} == weights
 
 
 def test_what_is_quantized_is_what_the_paper_quantizes():
-    student = build_student(tiny_model(), QuantRecipe())
-    parts = [part_of(name) for name, _, _ in weight_quantizers(student)]
+    student = build_student(tiny_model(), QuantRecipe(), BERT)
+    parts = [quantizer.matrix.part for _, _, quantizer in weight_quantizers(student)]
     assert parts.count("embedding") == parts.count("pooler") == 1
     assert parts.count("attention") == 2 * 4
     assert parts.count("feed-forward") == 2 * 2
@@ -98,14 +101,14 @@ def test_what_is_quantized_is_what_the_paper_quantizes():
     ],
 )
 def test_parts_and_layers_can_be_switched_off(change, count):
-    student = build_student(tiny_model(), QuantRecipe(**change))
+    student = build_student(tiny_model(), QuantRecipe(**change), BERT)
     assert len(list(weight_quantizers(student))) == count
     assert len(quantized_weights(student)) == count
 
 
 def test_a_layer_that_is_not_there_is_refused():
     with pytest.raises(InputError, match=r"no layer 2: .* 0 to 1"):
-        build_student(tiny_model(), QuantRecipe(layers=(2,)))
+        build_student(tiny_model(), QuantRecipe(layers=(2,)), BERT)
 
 
 @pytest.mark.parametrize("activation", ["minmax", "symmetric", "lsq"])
@@ -115,8 +118,8 @@ def test_activation_bits_change_the_answer_a_little(activation, bits):
         weight_bits=32, embedding_bits=32, activation_bits=bits, activation=activation
     )
     exact, rounded = (
-        logits(build_student(tiny_model(), OFF)),
-        logits(build_student(tiny_model(), recipe)),
+        logits(build_student(tiny_model(), OFF, BERT)),
+        logits(build_student(tiny_model(), recipe, BERT)),
     )
     moved = (exact - rounded).abs().max()
     assert 0 < moved < exact.abs().max() * (0.3 if bits == 8 else 3.0)
@@ -174,7 +177,7 @@ def test_keeping_layers_gives_the_same_as_skipping_the_others():
     model = tiny_model(num_hidden_layers=3)
     skipped = tiny_model(num_hidden_layers=3)
     skipped.bert.encoder.layer[1] = Through()
-    keep_layers(model, (0, 2))
+    BERT.keep_layers(model, (0, 2))
     assert model.config.num_hidden_layers == 2
     assert torch.equal(logits(model), logits(skipped))
 

@@ -11,6 +11,7 @@ import torch
 
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.models.teachers import model_from_state
 from core.packed import engine, network
@@ -20,6 +21,8 @@ from core.packed.operators import Operators
 from core.quantizers.activations import activation_range
 from core.quantizers.base import levels
 from tests.conftest import tiny_config, tiny_model
+
+BERT = find_family("bert")
 
 RECIPES = {
     "the paper's": QuantRecipe(),
@@ -51,7 +54,7 @@ def student_of(recipe: QuantRecipe, **changes):
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 parameter.normal_(0.0, 0.1, generator=draw)
-    return build_student(model, recipe).requires_grad_(False)
+    return build_student(model, recipe, BERT).requires_grad_(False)
 
 
 def batches(count: int, size: int, longest: int = 12) -> list[dict[str, np.ndarray]]:
@@ -208,7 +211,7 @@ def test_threads_and_repetition_change_nothing():
 def test_what_the_graph_does_not_know_is_refused_with_a_sentence():
     config = tiny_config(hidden_act="silu")
     state = tiny_model().state_dict()
-    student = build_student(model_from_state(config, state), QuantRecipe())
+    student = build_student(model_from_state(config, state), QuantRecipe(), BERT)
     with pytest.raises(InputError, match=r"activations gelu, relu; this model has 'silu'"):
         engine.build_engine(contents_of(student, Experiment()))
     contents = contents_of(student_of(QuantRecipe()), Experiment())

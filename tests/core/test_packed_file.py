@@ -11,11 +11,14 @@ from safetensors.torch import load, save_file
 
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.container import read_container, write_container
 from core.packed.contents import round_student
 from tests.conftest import tiny_model
+
+BERT = find_family("bert")
 
 EXPERIMENT = Experiment(quant=QuantRecipe(method="twn"))
 TOKENS = torch.randint(5, 26, (2, 7), generator=torch.Generator().manual_seed(0))
@@ -23,7 +26,7 @@ TOKENS = torch.randint(5, 26, (2, 7), generator=torch.Generator().manual_seed(0)
 
 @pytest.fixture(scope="module")
 def whole() -> bytes:
-    return file.to_bytes(build_student(tiny_model(), EXPERIMENT.quant), EXPERIMENT)
+    return file.to_bytes(build_student(tiny_model(), EXPERIMENT.quant, BERT), EXPERIMENT)
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ def test_wrong_tensors_are_refused(path, whole):
 
 def test_wrong_learned_steps_are_refused(path):
     experiment = Experiment(quant=QuantRecipe(activation="lsq"))
-    written = file.to_bytes(build_student(tiny_model(), experiment.quant), experiment)
+    written = file.to_bytes(build_student(tiny_model(), experiment.quant, BERT), experiment)
     step = f"{MATRIX}.activation_quantizer.step"
     for wrong in ({step: torch.zeros(3, 3)}, {step: None}, {"other.step": torch.zeros(1, 1)}):
         path.write_bytes(written)
@@ -237,7 +240,7 @@ def test_flipped_bits_that_were_signed_are_refused_or_compute(path, whole):
 def test_every_kind_of_file_computes_what_its_student_computes(tmp_path, layout, bits, leftovers):
     quant = QuantRecipe(method="uniform", weight_bits=bits, embedding_bits=2)
     experiment = Experiment(quant=quant)
-    student = build_student(tiny_model(seed=bits), quant)
+    student = build_student(tiny_model(seed=bits), quant, BERT)
     path = tmp_path / "model.safetensors"
     file.write(file.to_bytes(student, experiment, layout=layout, leftovers=leftovers), path)
     expected = round_student(student, experiment, leftovers)
@@ -248,7 +251,7 @@ def test_every_kind_of_file_computes_what_its_student_computes(tmp_path, layout,
 
 
 def test_the_same_student_gives_the_same_bytes(whole):
-    again = file.to_bytes(build_student(tiny_model(), EXPERIMENT.quant), EXPERIMENT)
+    again = file.to_bytes(build_student(tiny_model(), EXPERIMENT.quant, BERT), EXPERIMENT)
     assert again == whole
     names = list(json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")]))
     assert names == sorted(names, key=lambda n: (n != "__metadata__", n.endswith(".codes"), n))
@@ -282,12 +285,12 @@ def test_a_file_of_version_1_is_still_read(tmp_path, path):
 
 
 def test_what_float16_cannot_hold_is_refused():
-    student = build_student(tiny_model(), EXPERIMENT.quant)
+    student = build_student(tiny_model(), EXPERIMENT.quant, BERT)
     with torch.no_grad():
         student.get_parameter("classifier.bias")[0] = 1e6
     with pytest.raises(InputError, match=r"classifier\.bias is too large for float16"):
         file.to_bytes(student, EXPERIMENT, leftovers="float16")
-    student = build_student(tiny_model(), EXPERIMENT.quant)
+    student = build_student(tiny_model(), EXPERIMENT.quant, BERT)
     with torch.no_grad():
         student.get_parameter("bert.pooler.dense.weight").mul_(1e-9)
     with pytest.raises(InputError, match=r"pooler\.dense\.scale is too small for float16"):

@@ -5,12 +5,15 @@ import torch
 
 from core.events import StepDone
 from core.experiment import QuantRecipe, TrainRecipe
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.models.teachers import load_teacher
 from core.training import optimizer
 from core.training.rows import Decay, RowAdamW
 from core.training.train import train
 from tests.conftest import with_quant, with_train
+
+BERT = find_family("bert")
 
 ROWS, HIDDEN, STEPS = 40, 8, 120
 RATE = 3e-3
@@ -70,7 +73,7 @@ def test_training_by_rows_gives_what_training_the_whole_table_gives(lab, monkeyp
 
 
 def test_no_gradient_of_the_whole_table_is_made(lab):
-    student = build_student(load_teacher("movie-sentiment", lab.model), QuantRecipe()).train()
+    student = build_student(load_teacher("movie-sentiment", lab.model), QuantRecipe(), BERT).train()
     adam = optimizer.Optimizer(student, TrainRecipe())
     ids = torch.tensor([[2, 7, 9, 3]])
     student(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.sum().backward()

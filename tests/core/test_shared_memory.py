@@ -10,6 +10,7 @@ import torch
 from core import api
 from core.analysis.sensitivity import few_rows
 from core.experiment import Experiment, QuantRecipe
+from core.families.registry import find_family
 from core.models.layers import CodeEmbedding
 from core.models.student import become_student
 from core.models.teachers import _tables, load_teacher, teacher_tokenizer
@@ -17,6 +18,8 @@ from core.models.tokenizing import tokenized
 from core.packed import engine
 from core.packed.contents import contents_of
 from core.quantizers.importance import FLOOR
+
+BERT = find_family("bert")
 
 WORDS = "bert.embeddings.word_embeddings.weight"
 
@@ -52,7 +55,7 @@ def test_an_untrained_student_shares_the_teachers_words_and_leaves_them_alone(sh
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     opened = api.open_model(api.source_of_teacher(task, model, QuantRecipe()), lean=True)
     assert api.predict(opened, "a quiet film").tokens
-    student = become_student(load_teacher(task, model), QuantRecipe())
+    student = become_student(load_teacher(task, model), QuantRecipe(), BERT)
     assert student.get_parameter(WORDS) is teacher.get_parameter(WORDS)
     contents_of(student, Experiment(task=task, model=model))
     after = teacher.state_dict()

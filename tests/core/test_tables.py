@@ -18,7 +18,8 @@ from core.tables.pace import keep_going, paced
 from core.tables.reading import read_table
 from core.tables.table import Table
 from core.tables.values import as_label
-from core.tasks.checking import MAX_ANSWERS, Checked, check, class_names
+from core.tasks.checking import Checked, check, class_names
+from core.tasks.file_targets import MAX_ANSWERS
 from core.tasks.guessing import guess, label_kind
 from core.tasks.plans import Plan
 

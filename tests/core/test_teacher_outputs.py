@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from core.experiment import DistillRecipe
+from core.families.bert.attention import NAME
 from core.families.registry import find_family
 from core.family import Outputs, Trace
-from core.models.attention import NAME
 from core.targets import find_target
 from core.training import teacher_outputs, train
 from core.training.batches import training_batches

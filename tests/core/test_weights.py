@@ -76,7 +76,7 @@ def test_ranking_measures_each_matrix_alone_and_all_up_to_it():
     before = {name: value.clone() for name, value in model.state_dict().items()}
     batches = list(evaluation_batches(BERT, encoded(), 6))
     errors = finish(ranking(model, BERT, QuantRecipe(), batches))
-    assert [error.name for error in errors] == list(matrices(model))
+    assert [error.name for error in errors] == list(matrices(model, BERT))
     # The pooler comes after the last hidden states, so alone it cannot move them.
     assert errors[-1].isolated == 0.0
     assert all(error.isolated > 0 for error in errors[:-1])
@@ -99,7 +99,7 @@ def test_importance_is_the_root_mean_square_of_the_gradients():
         squares += weight.grad.square()
     expected = (squares / len(batches)).sqrt() + 1e-8
     torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=1e-9)
-    assert set(found) == set(matrices(model))
+    assert set(found) == set(matrices(model, BERT))
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_importance_is_the_root_mean_square_of_the_gradients():
 @pytest.mark.parametrize("bits", [2, 3])
 def test_the_order_of_the_objectives_on_every_matrix_of_the_backbone(bits, granularity):
     for number, (name, weight) in enumerate(
-        matrices(load_teacher("movie-sentiment", "minilm-l6")).items()
+        matrices(load_teacher("movie-sentiment", "minilm-l6"), BERT).items()
     ):
         rows = weight[:: max(1, weight.shape[0] // 4096)]  # the embedding: 4,360 of its rows
         assert rows.numel() > 100_000, name
