@@ -21,7 +21,9 @@ from pages.ui import state
 KEY = "browser"
 
 SCRIPT = """
-const SOON_MS = 2000, SETTLE_MS = 1000, NARROW = "(max-width: 768px)"
+const SOON_MS = 2000, SETTLE_MS = 1000
+const NARROW = "(max-width: 768px)", ARROW = "[data-testid=stExpandSidebarButton]"
+const AT_REST = "[data-test-script-state=notRunning]"
 
 function oneStepAPage() {
     if (window.ternaryLabHistory) return
@@ -42,6 +44,15 @@ function oneStepAPage() {
     }
 }
 
+// The arrow of a sidebar that has become empty goes only with a redraw after it is empty.
+function untilSettled(setStateValue, tries) {
+    setTimeout(() => {
+        if (!tries || !document.querySelector(ARROW)) return
+        if (document.querySelector(AT_REST)) setStateValue("settled", Date.now())
+        untilSettled(setStateValue, tries - 1)
+    }, SETTLE_MS)
+}
+
 export default function ({data, setStateValue}) {
     oneStepAPage()
     const narrow = window.matchMedia(NARROW)
@@ -50,9 +61,8 @@ export default function ({data, setStateValue}) {
             window.ternaryLabMoved = true
             setStateValue("narrow", narrow.matches)
         } else if (window.ternaryLabMoved) {
-            // The arrow of a sidebar that has become empty goes with the redraw after the next.
             window.ternaryLabMoved = false
-            setTimeout(() => setStateValue("settled", Date.now()), SETTLE_MS)
+            untilSettled(setStateValue, 30)
         }
     }
     tell()
