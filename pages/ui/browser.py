@@ -30,11 +30,14 @@ function oneStepAPage() {
     window.ternaryLabHistory = true
     const push = history.pushState.bind(history)
     const place = () => location.pathname + location.search
-    let left = null  // where the page was before its address changed, and when
+    let left = null  // where the page was before its address lost settings, and when
     history.pushState = (state, title, url) => {
         const to = new URL(url, location.href)
         if (to.pathname === location.pathname) {
-            left = {place: place(), path: location.pathname, at: Date.now()}
+            const had = new URLSearchParams(location.search)
+            const hadIt = ([name, value]) => had.getAll(name).includes(value)
+            const dropped = to.search !== location.search && [...to.searchParams].every(hadIt)
+            left = dropped ? {place: place(), path: location.pathname, at: Date.now()} : null
             return history.replaceState(state, title, url)
         }
         if (left && left.path === location.pathname && Date.now() - left.at < SOON_MS)
