@@ -9,9 +9,9 @@ from core.tables.limits import MAX_NAME, listed
 from core.tables.nested import SQUAD_COLUMNS
 from core.tables.table import Table
 from core.tables.values import is_whole_text
-from core.tasks.task import KINDS
 
 MAX_CLASSES = 100
+KINDS = ("classes", "value", "span")  # that a file can be read as
 ANSWERS, STARTS = SQUAD_COLUMNS[2:]
 RESERVED = ("label", ANSWERS, STARTS)
 
