@@ -6,7 +6,7 @@ and by the same rules, for other articles of Wikipedia and of the New York Times
 MARCO.
 
     train   new Wikipedia articles, and those of the New York Times that are in no other part
-    dev     300 questions of other articles of the New York Times
+    dev     150 questions of other articles of the New York Times
     test    1,000 questions of yet others, BM25's best 20 among all passages of the newspaper
     squad   1,000 questions of SQuAD v1.1's dev, BM25's best 20 among its 2,067 passages
 
@@ -38,7 +38,7 @@ BIGBENCH = Archive(
 )
 FOLDER = "bigbench-1.0.0/bigbench/benchmark_tasks/squad_shifts"
 NEWSPAPER, WIKIPEDIA, SQUAD = "nyt_v1.0.json", "new_wiki_v1.0.json", "squaddev_v1.1.json"
-DEV_QUESTIONS, TEST_QUESTIONS = 300, 1000
+DEV_QUESTIONS, TEST_QUESTIONS = 150, 1000
 
 
 def collections() -> tuple[Collection, Collection, Collection]:
