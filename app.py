@@ -1,13 +1,18 @@
 """Ternary Lab: `streamlit run app.py`. Only the way through the app; each page is a question."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui import address, quick, tidy, turns
 
+# Of our own: the browser fetches a named one from a font server on the internet.
+ICON = Path(__file__).parent / "pages" / "ui" / "icon.svg"
+
 quick.trust_charts()
 tidy.start()
 tidy.arrive()
-st.set_page_config(page_title="Ternary Lab", page_icon=":material/tonality:", layout="wide")
+st.set_page_config(page_title="Ternary Lab", page_icon=ICON, layout="wide")
 
 PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

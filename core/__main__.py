@@ -15,7 +15,6 @@ from core import api
 from core.commands import data, packed, sample, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
-from core.machine import with_huge_pages
 from core.options import build, options
 from core.records import to_plain
 
@@ -26,6 +25,9 @@ EXAMPLE = """examples:
   python -m core tasks
   python -m core run --task movie-sentiment --model minilm-l3 --method twn --steps 300 --json
   python -m core predict --run RUN_ID "A quiet film that stays with you."
+
+on Linux, commands that train are some percent faster with large pages, which runs of the app have:
+  GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m core run ...
 """
 
 
@@ -43,11 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def trains(arguments: Sequence[str]) -> bool:
-    """Whether the command takes training steps in this process."""
-    return list(arguments[:1]) in (["run"], ["teach"]) or list(arguments[:2]) == ["bench", "train"]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m core",
@@ -58,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     run = _add(commands, "run", _run, "train the student of one experiment")
     run.add_argument("--run-dir", help="compute the run of this folder (used by the app)")
+    run.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)  # the lock it inherits
     run.add_argument("--fresh", action="store_true", help="compute again what is already there")
     run.add_argument("--json", action="store_true", help="print one event per line as JSON")
     for option in options():
@@ -105,11 +103,15 @@ def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
 def _run(parsed: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from core.runs import runner, store
+    from core.runs import locks, runner, store
+    from core.runs.preparing import LOCK_FILE
 
     show = print_json if parsed.json else print_line
     if parsed.run_dir:
-        runner.work(Path(parsed.run_dir).resolve())
+        folder, lock = Path(parsed.run_dir).resolve(), None
+        if parsed.lock_fd is not None:
+            lock = locks.inherited(folder / LOCK_FILE, parsed.lock_fd)
+        runner.work(folder, lock=lock)
         return
     given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
     experiment = build(given, api.default_experiment(parsed.task or ""))
@@ -220,6 +222,4 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    if trains(sys.argv[1:]):
-        with_huge_pages()
     sys.exit(main())

@@ -11,7 +11,19 @@ from typing import Any, cast
 
 from core.errors import InputError, one_of
 from core.records import from_plain, to_plain
-from core.results import Result, Score, TeacherCard
+from core.results import (
+    Amount,
+    Count,
+    CountOrNone,
+    Finite,
+    Result,
+    Score,
+    Seconds,
+    Share,
+    StepOrNone,
+    Steps,
+    TeacherCard,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +31,8 @@ class Preparing:
     """Progress of work that is not a training step: `done` of `total`, in units of the text."""
 
     text: str
-    done: int = 0
-    total: int = 0
+    done: CountOrNone = 0
+    total: CountOrNone = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +40,8 @@ class Started:
     """Training is about to begin; the lines that the curve will be read against."""
 
     run_id: str
-    total_steps: int
-    train_examples: int
+    total_steps: Steps
+    train_examples: Count
     teacher_dev: Score
     untrained_dev: Score
 
@@ -39,7 +51,7 @@ class Resumed:
     """A run goes on after `step`: what was told of later steps does not count. With step 0 it
     begins again, and `text` says why; else it says what is not as it was."""
 
-    step: int
+    step: StepOrNone
     text: str = ""
 
 
@@ -47,19 +59,19 @@ class Resumed:
 class StepDone:
     """One optimizer step: each loss by itself, unweighted; `loss` is the weighted sum."""
 
-    step: int
-    total_steps: int
-    loss: float
-    learning_rate: float
-    tokens: int
-    seconds: float
-    hidden: float = 0.0
-    attention: float = 0.0
-    logits: float = 0.0
-    labels: float = 0.0
-    attention_maps: float = 0.0
-    attention_outputs: float = 0.0
-    margins: float = 0.0
+    step: Steps
+    total_steps: Steps
+    loss: Finite
+    learning_rate: Amount
+    tokens: CountOrNone
+    seconds: Seconds
+    hidden: Finite = 0.0
+    attention: Finite = 0.0
+    logits: Finite = 0.0
+    labels: Finite = 0.0
+    attention_maps: Finite = 0.0
+    attention_outputs: Finite = 0.0
+    margins: Finite = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +83,20 @@ class MatrixState:
 
     name: str
     part: str
-    changed: float
-    zeros: float
-    scale: float
-    threshold: float | None
-    low: float
-    high: float
-    counts: tuple[int, ...]
+    changed: Share
+    zeros: Share
+    scale: Finite
+    threshold: Finite | None
+    low: Finite
+    high: Finite
+    counts: tuple[CountOrNone, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsSeen:
     """A look at the weights after `step`, every so many steps."""
 
-    step: int
+    step: StepOrNone
     matrices: tuple[MatrixState, ...]
 
 
@@ -92,7 +104,7 @@ class WeightsSeen:
 class Evaluated:
     """The student's score on dev after `step`."""
 
-    step: int
+    step: StepOrNone
     split: str
     score: Score
 

@@ -16,6 +16,9 @@ from torch import Tensor
 Distance = Callable[["Trace", "Trace"], Tensor]  # (student, teacher) -> scalar
 
 
+HEAD = "task head"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """A weight matrix that can be quantized.
@@ -34,6 +37,11 @@ class Matrix:
     layer: int | None = None
     is_table: bool = False
     tied_to: str = ""
+
+    @property
+    def name(self) -> str:
+        """How files and events call it: the address without ".weight"."""
+        return self.address.removesuffix(".weight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +161,33 @@ class Family(Reader, Protocol):
 
     name: str
     parts: tuple[str, ...]
+    groups: Mapping[str, str]  # part -> the row of a size table that it belongs to
     distances: Mapping[str, Distance]  # of each trace, by the name of its loss
     always: Set[str]  # traces that cost nothing more, so their losses are always shown
+
+    def matrix_of(self, address: str) -> Matrix | None:
+        """The matrix of this address; None for a parameter that is never quantized."""
+        ...
+
+    def matrices(self, model: Any) -> tuple[Matrix, ...]:
+        """Every matrix of the model, in the order of the network."""
+        ...
+
+    def kind_of(self, address: str) -> str:
+        """What people call a parameter that is not quantized; HEAD for the task's head."""
+        ...
+
+    def depth(self, config: Any) -> int:
+        """How many layers a model of this config has."""
+        ...
+
+    def prepare_teacher(self, model: Any) -> None:
+        """Whatever fine-tuning in full precision wants changed."""
+        ...
+
+    def prepare(self, model: Any, recipe: Any) -> None:
+        """Whatever a student (of this `QuantRecipe`) needs beside quantized layers."""
+        ...
 
     def collate(self, encoded: Encoded, rows: np.ndarray) -> Batch:
         """The batch of these rows, padded to the longest of them."""

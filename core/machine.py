@@ -84,24 +84,16 @@ def has_bf16() -> bool:
 
 
 def huge_pages() -> dict[str, str]:
-    """What the environment of a process that trains says, so that its large tensors lie in pages
-    of 2 MiB (glibc from 2.35 on Linux heeds it, others pass over it).
+    """Environment variables that make glibc from 2.35 on use pages of 2 MiB for large tensors;
+    ignored elsewhere. A process reads them when it starts, so they belong into the environment of
+    the process that is to train; a command in the foreground has them where its shell sets them.
 
     A training step fills hundreds of megabytes anew, and pages of 4 KiB are handed over one at a
     time: quantizing, which fills most, is a third slower with them (LOG.md)."""
-    told = os.environ.get(_TUNABLES, "")
+    found = os.environ.get(_TUNABLES, "")
     if sys.platform != "linux":
         return {}
-    return {_TUNABLES: told if _HUGE_PAGES in told else f"{told}:{_HUGE_PAGES}=1".lstrip(":")}
-
-
-def with_huge_pages() -> None:
-    """Start this program anew with `huge_pages`, which a process reads only when it starts; at
-    once, before anything has been done. Returns where it has them, or cannot."""
-    wanted = huge_pages()
-    if not wanted.items() <= os.environ.items():
-        os.environ.update(wanted)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    return {_TUNABLES: found if _HUGE_PAGES in found else f"{found}:{_HUGE_PAGES}=1".lstrip(":")}
 
 
 def peak_resident_bytes() -> int:

@@ -10,17 +10,25 @@ Shipped and local have the same layout (`backbones/`, `teachers/`, `runs/`), so 
 reads the other.
 """
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
 from core.errors import InputError
 
 CACHED_MODELS = Path(__file__).resolve().parent.parent / "cached_models"
+MIB = 2**20
+# Not through a link, and without waiting for the other end of a pipe.
+_READING = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
 
 
 def shipped() -> Path:
@@ -87,3 +95,57 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def opened(path: Path) -> Generator[BinaryIO]:
+    """Open a regular file to read its bytes.
+
+    Raises InputError for a link, a pipe, a device or a folder, and OSError as `open` does.
+    """
+    try:
+        descriptor = os.open(path, _READING)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_regular(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def read_text_up_to(path: Path, most_bytes: int) -> str:
+    """The text of a regular file of at most that many bytes, which is all that is ever read.
+
+    Raises InputError when the file is larger, is not regular or is not UTF-8, and OSError as
+    `open` does.
+    """
+    with opened(path) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise _too_large(path, most_bytes)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not a text in UTF-8.") from error
+
+
+def check_file(path: Path, most_bytes: int) -> None:
+    """Raise InputError unless a library may open this file: regular, and at most that large.
+    Raises OSError when there is none."""
+    about = path.lstat()
+    if not stat.S_ISREG(about.st_mode):
+        raise _not_regular(path)
+    if about.st_size > most_bytes:
+        raise _too_large(path, most_bytes)
+
+
+def _not_regular(path: Path) -> InputError:
+    return InputError(f"{path.name} is not a regular file, so it is not read.")
+
+
+def _too_large(path: Path, most_bytes: int) -> InputError:
+    size = f"{most_bytes / MIB:,.0f} MiB" if most_bytes >= MIB else f"{most_bytes:,} bytes"
+    return InputError(f"{path.name} is larger than {size}, so it is not read.")

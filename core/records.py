@@ -2,23 +2,48 @@
 
 Experiments, results and events are all plain frozen dataclasses. Here they become dictionaries
 of plain values (`to_plain`) and come back checked field by field (`from_plain`): unknown names,
-missing values and wrong types raise `InputError`. Fields that a file does not name take their
-defaults, so a file written before a field existed still reads. `settle` makes the same check
-where a record is built in Python, so that equal records have equal JSON.
+missing values, wrong types and numbers out of range raise `InputError`. Fields that a file does not
+name take their defaults, so a file written before a field existed still reads. `settle` makes the
+same check where a record is built in Python, so that equal records have equal JSON.
+
+A number's range stands in its type: `Share = Annotated[float, Range(0.0, 1.0)]`. NaN is in none.
 """
 
 import functools
 import json
 import types
 import typing
-from dataclasses import MISSING, asdict, fields, is_dataclass
-from typing import Any, TypeVar
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from typing import Annotated, Any, TypeVar
 
-from core.errors import InputError, shown
+from core.errors import InputError, one_of, shown, within
 
 LATER_FIELD = "later"  # in a field's metadata: added after records were first named
 Record = TypeVar("Record")
-_type_hints = functools.cache(typing.get_type_hints)
+_type_hints = functools.cache(functools.partial(typing.get_type_hints, include_extras=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a number may have, both ends included."""
+
+    low: float
+    high: float
+
+    def check(self, where: str, value: float) -> None:
+        """Raise InputError for another one."""
+        within(where, value, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The words that a text may be."""
+
+    words: tuple[str, ...]
+
+    def check(self, where: str, value: str) -> None:
+        """Raise InputError for another one."""
+        one_of(where, value, self.words)
 
 
 def to_plain(record: Any) -> dict[str, Any]:
@@ -88,11 +113,13 @@ def settle(record: Any) -> None:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        plain = _convert(inner[0], value, where)
+        inner[1].check(where, plain)
+        return plain
     if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in inner:
-            return None
         (hint,) = [choice for choice in inner if choice is not type(None)]
-        return _convert(hint, value, where)
+        return None if value is None else _convert(hint, value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise InputError(f"{where} must be a list, not {shown(value)}.")

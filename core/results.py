@@ -2,12 +2,30 @@
 
 Scores are fractions (0.847 is 84.7 %), sizes are bytes, times are seconds. Every score carries
 its standard error and the number of examples, because a score without them cannot be compared.
+The types below say which values a number may have; a file with another is refused.
 """
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from core.experiment import TrainRecipe
+from core.records import Among, Range
+
+Fraction = Annotated[float, Range(-1.0, 1.0)]  # correlations can be negative
+Spread = Annotated[float, Range(0.0, 10.0)]  # of a Fraction
+Share = Annotated[float, Range(0.0, 1.0)]
+Finite = Annotated[float, Range(-1e12, 1e12)]
+Amount = Annotated[float, Range(0.0, 1e12)]
+Seconds = Annotated[float, Range(0.0, 1e10)]
+Count = Annotated[int, Range(1, 2**53)]
+CountOrNone = Annotated[int, Range(0, 2**53)]
+Steps = Annotated[int, Range(1, 1_000_000)]
+StepOrNone = Annotated[int, Range(0, 1_000_000)]
+Seed = Annotated[int, Range(0, 2**31 - 1)]
+Bits = Annotated[int, Range(1, 32)]
+Who = Annotated[str, Among(("teacher", "untrained", "student"))]
+Cosine = Annotated[float, Range(-1.001, 1.001)]  # of float32: the last digits are rounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,16 +33,16 @@ class Score:
     """One metric on one split; `standard_error` in the same units as `value`."""
 
     metric: str
-    value: float
-    standard_error: float
-    examples: int
+    value: Fraction
+    standard_error: Spread
+    examples: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A score with its owner ("teacher", "untrained", "student") and its split."""
 
-    who: str
+    who: Who
     split: str
     score: Score
 
@@ -35,14 +53,14 @@ class LayerReport:
 
     name: str
     part: str
-    rows: int
-    cols: int
-    bits: int
+    rows: Count
+    cols: Count
+    bits: Bits
     granularity: str
-    zeros: float
-    mse: float
-    sqnr_db: float
-    cosine: float
+    zeros: Share
+    mse: Amount
+    sqnr_db: Finite
+    cosine: Cosine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +68,8 @@ class Machine:
     """Where it was measured: a time without its machine means nothing."""
 
     processor: str
-    cores: int
-    threads: int
+    cores: Count
+    threads: Count
     torch: str
     transformers: str
 
@@ -70,24 +88,24 @@ class Result:
     task: str
     model: str
     metric: str
-    score: float
-    score_standard_error: float
-    teacher_score: float
-    teacher_standard_error: float
-    untrained_score: float
-    untrained_standard_error: float
-    test_examples: int
-    dev_score: float
-    teacher_dev_score: float
-    size_bytes_float32: int
-    size_bytes_packed: int
-    steps: int
-    train_seconds: float
-    total_seconds: float
+    score: Fraction
+    score_standard_error: Spread
+    teacher_score: Fraction
+    teacher_standard_error: Spread
+    untrained_score: Fraction
+    untrained_standard_error: Spread
+    test_examples: Count
+    dev_score: Fraction
+    teacher_dev_score: Fraction
+    size_bytes_float32: Count
+    size_bytes_packed: Count
+    steps: Steps
+    train_seconds: Seconds
+    total_seconds: Seconds
     machine: Machine
     layers: tuple[LayerReport, ...] = field(default=())
     scores: tuple[Measured, ...] = field(default=())
-    threshold: float = 0.0
+    threshold: Finite = 0.0
     data_revision: str = ""
     model_revision: str = ""
 
@@ -114,15 +132,15 @@ class TeacherCard:
     model: str
     labels: tuple[str, ...]
     train: TrainRecipe
-    seed: int
+    seed: Seed
     dev: Score
     test: Score
-    parameters: int
+    parameters: Count
     shared_embedding: str
-    train_seconds: float
+    train_seconds: Seconds
     machine: Machine
     fine_tuned: bool = True
     scores: tuple[Measured, ...] = field(default=())
-    threshold: float = 0.0
+    threshold: Finite = 0.0
     data_revision: str = ""
     model_revision: str = ""

@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from pathlib import Path
 
 from core.errors import InputError
-from core.places import find
+from core.places import find, read_text_up_to
 from core.records import from_json
 from core.results import TeacherCard
+
+MOST_CARD_BYTES = 2**23
 
 
 def slug(name: str) -> str:
@@ -30,4 +33,12 @@ def load_card(task: str, model: str) -> TeacherCard:
             f"There is no teacher for {task} on {model} yet. "
             f"Train one with: python -m core teach --task {task} --model {model}"
         )
-    return from_json(TeacherCard, (folder / "teacher.json").read_text(encoding="utf-8"))
+    return read_card(folder / "teacher.json")
+
+
+def read_card(path: Path) -> TeacherCard:
+    """The card of this file. Raises InputError when it is none."""
+    try:
+        return from_json(TeacherCard, read_text_up_to(path, MOST_CARD_BYTES))
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror or error}.") from error

@@ -40,5 +40,5 @@ if view == "All settings":
     compare_panels.all_settings(points, first.metric)
 else:
     compare_panels.score_against_size(points, first.metric, runs)
-st.subheader("All of them", divider="gray")
+st.header("All of them", divider="gray")
 compare_panels.table_and_download(table, task)

@@ -11,7 +11,7 @@ st.markdown(
 )
 tasks = st.container()  # drawn last: what is kept or deleted below is a task or none at once
 
-st.subheader("Your own text", divider="gray")
+st.header("Your own text", divider="gray")
 st.markdown(
     "A table with one or two columns of text and one with the label (CSV, TSV, JSON Lines, "
     "Parquet), or questions with passages in the JSON form of SQuAD. It stays on the computer "
@@ -22,5 +22,5 @@ own_data.kept()
 
 with tasks:
     task_list.table()
-    st.subheader("Look inside a task", divider="gray")
+    st.header("Look inside a task", divider="gray")
     task_list.look_inside()

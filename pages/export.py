@@ -19,10 +19,10 @@ if seen is None:
 export_panels.headline(seen)
 export_panels.areas(seen)
 
-st.subheader("Against the paper's arithmetic", divider="gray")
+st.header("Against the paper's arithmetic", divider="gray")
 export_panels.arithmetic(seen)
 
-st.subheader("Four ways to write it", divider="gray")
+st.header("Four ways to write it", divider="gray")
 with state.explained():
     export_panels.formats(chosen, kind)
 st.caption(
@@ -30,14 +30,14 @@ st.caption(
     "numbers; base-3 puts five codes into a byte instead of four."
 )
 
-st.subheader("Does it come back?", divider="gray")
+st.header("Does it come back?", divider="gray")
 with state.explained():
     export_panels.read_back(chosen, kind)
 st.caption("Computed now: the file was written, read again, and compared with the run's student.")
 
-st.subheader("Take it away", divider="gray")
+st.header("Take it away", divider="gray")
 export_panels.downloads(chosen, kind)
 
-st.subheader("How fast is it here?", divider="gray")
+st.header("How fast is it here?", divider="gray")
 with state.explained():
     export_panels.race(chosen)

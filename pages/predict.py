@@ -4,6 +4,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import address, answers, run_choice, state
+from pages.ui.words import plain
 
 MOST_RIVALS = 3
 
@@ -27,7 +28,7 @@ with st.sidebar:
 assert chosen.experiment is not None
 task = api.tasks()[chosen.experiment.task]
 if len(task.texts) > 1:
-    st.markdown(task.description)
+    st.markdown(plain(task.description))
 texts = answers.ask(task)
 models = answers.models_of(chosen)
 models += [(run_choice.title(rivals[run]), api.source_of_run(rivals[run])) for run in more]
@@ -38,6 +39,6 @@ st.caption(
     "computed in float32; students are read from their packed files."
 )
 
-st.subheader("On the dev examples", divider="gray")
+st.header("On the dev examples", divider="gray")
 with state.explained():
     answers.disagreements(chosen)

@@ -20,12 +20,12 @@ shown = api.showcase(finished)
 if shown is None or shown.result is None:
     st.info("There is no finished run yet. Train one: it takes about two minutes.")
 else:
-    st.subheader("What came out", divider="gray")
+    st.header("What came out", divider="gray")
     before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
     title = plain(run_title(shown))
     st.markdown(f"A model of {size(before)} became a file of {size(after, before)} ({title}).")
     outcomes.outcome(shown.result)
-    st.subheader("Try it", divider="gray")
+    st.header("Try it", divider="gray")
     texts = answers.ask(api.tasks()[shown.result.task])
     with state.explained():
         answers.table(texts, answers.models_of(shown))
@@ -35,7 +35,7 @@ else:
         "are stored in half precision and computed in float32."
     )
 
-st.subheader("The way through", divider="gray")
+st.header("The way through", divider="gray")
 ways = (
     ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),
     ("pages/train.py", "Train", "Can a ternary student learn from its teacher?"),

@@ -8,6 +8,7 @@ and nothing else.
 import os
 import random
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from core.machine import cores, describe
 from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner
-from core.runs.store import Run, read_folder, run_folder
+from core.runs.store import Run, is_alive, read_folder, run_folder
 from core.tasks.prepare import folder
 from core.tasks.registry import find_task
 from core.tasks.sources import Row
@@ -192,6 +193,20 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0, every: float 
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(every)
+
+
+def idle_worker(folder: Path) -> str:
+    """A program in place of Python for workers that live and do nothing, not even take a lock."""
+    program = folder / "idle-worker"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def end_worker(folder: Path) -> None:
+    """Kill the worker of a run's folder, and wait until the folder knows."""
+    os.killpg(int((folder / "worker.pid").read_text()), signal.SIGKILL)
+    wait_for(lambda: not is_alive(folder))
 
 
 def is_running(process: int) -> bool:

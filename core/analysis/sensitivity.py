@@ -17,7 +17,7 @@ from core.analysis.weights import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
 from core.family import Batch, Family
-from core.models.student import build_student, quantized_weights
+from core.models.student import build_student, quantized_weights, weight_quantizers
 from core.quantizers.importance import FLOOR
 from core.targets.base import Target
 
@@ -61,24 +61,21 @@ def importance(
 
     The loss is that of the labels; the model's own gradients and flags are left as they were.
     """
-    weights = matrices(model)
+    weights = matrices(model, family)
     squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    tracked = {name: model.get_submodule(name) for name in weights}
     for done, batch in enumerate(batches):
         yield Preparing(text="Measuring which weights matter", done=done, total=len(batches))
-        gradients = _gradients(model, tracked, family, target, batch)
+        gradients = _gradients(model, family, target, batch)
         for name, gradient in zip(squares, gradients, strict=True):
             squares[name] += gradient.square()
     return {name: (total / len(batches)).sqrt_().add_(FLOOR) for name, total in squares.items()}
 
 
-def _gradients(
-    model, tracked: dict, family: Family, target: Target, batch: Batch
-) -> tuple[Tensor, ...]:
+def _gradients(model, family: Family, target: Target, batch: Batch) -> tuple[Tensor, ...]:
     """Gradients are taken of stand-ins, so a model that others share is never changed."""
     stand_ins = {
-        f"{name}.weight": module.weight.detach().requires_grad_(True)
-        for name, module in tracked.items()
+        matrix.address: model.get_parameter(matrix.address).detach().requires_grad_(True)
+        for matrix in family.matrices(model)
     }
     with torch.enable_grad():
         outputs = family.forward(_with(model, stand_ins), batch)
@@ -95,19 +92,21 @@ def ranking(
     model: PreTrainedModel, family: Family, quant: QuantRecipe, batches: list[Batch]
 ) -> Generator[Preparing, None, list[MatrixError]]:
     """The error of every quantized matrix, in the order of the network. Activations stay float."""
+    student = build_student(model, quant, family)
+    weights = quantized_weights(student)
     values = {
-        f"{name}.weight": quantized.dequantize()
-        for name, quantized in quantized_weights(build_student(model, quant)).items()
+        quantizer.matrix.address: (name, weights[name].dequantize())
+        for name, _, quantizer in weight_quantizers(student)
     }
     exact = [_last_hidden(model, family, {}, batch) for batch in batches]
     errors, so_far = [], {}
-    for name, value in values.items():
+    for address, (name, value) in values.items():
         yield Preparing(text="Quantizing one by one", done=len(errors), total=len(values))
-        so_far[name] = value
+        so_far[address] = value
         errors.append(
             MatrixError(
-                name=name.removesuffix(".weight"),
-                isolated=_distance(model, family, {name: value}, batches, exact),
+                name=name,
+                isolated=_distance(model, family, {address: value}, batches, exact),
                 accumulated=_distance(model, family, so_far, batches, exact),
             )
         )

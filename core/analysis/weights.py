@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.models.anatomy import part_of
+from core.family import Family
 from core.quantizers.base import Quantized, quantize
 from core.quantizers.base import levels as top_level
 from core.quantizers.blocks import row_blocks
@@ -61,14 +61,12 @@ class WeightView:
     numbers: dict[str, float]
 
 
-def matrices(model: nn.Module) -> dict[str, Tensor]:
+def matrices(model: nn.Module, family: Family) -> dict[str, Tensor]:
     """Every matrix that a student would quantize, by name, in the order of the network."""
-    found = {}
-    for name, module in model.named_modules():
-        weight = getattr(module, "weight", None)
-        if part_of(name) is not None and isinstance(weight, Tensor):
-            found[name] = weight.detach()
-    return found
+    return {
+        matrix.name: model.get_parameter(matrix.address).detach()
+        for matrix in family.matrices(model)
+    }
 
 
 def latent_histogram(weight: Tensor) -> tuple[np.ndarray, np.ndarray]:

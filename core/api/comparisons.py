@@ -16,6 +16,7 @@ from core.api.tested import Tested
 from core.errors import InputError
 from core.runs.grid_results import CaseResult, case_results
 from core.runs.grids import Grid, grid_files, read_grid
+from core.runs.run_files import PREDICTIONS_FILE, read_predictions
 from core.runs.store import Run
 from core.tasks.registry import tasks
 
@@ -64,29 +65,29 @@ def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
 def agreement(run: Run, who: str = "student") -> float | None:
     """How far a model answers as its teacher does on test: the share of equal answers, or for
     numbers their correlation. None where the run kept no predictions."""
-    file = run.folder / "predictions.safetensors"
+    file, examples = run.folder / PREDICTIONS_FILE, run.result.test_examples if run.result else 0
     task = tasks().get(run.result.task) if run.result else None
     if task is None:
         return None
     try:
-        return _agreement(file, file.stat().st_mtime_ns, who, task.kind)
+        changed_ns = file.stat().st_mtime_ns
+        return _agreement(run.folder, run.names, examples, changed_ns, who, task.kind)
     except OSError:
         return None
 
 
 @functools.lru_cache(maxsize=4000)
-def _agreement(file: Path, changed_ns: int, who: str, target: str) -> float | None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
+def _agreement(
+    folder: Path, names: tuple[str, ...], examples: int, changed_ns: int, who: str, target: str
+) -> float | None:
     from core.targets import find_target
 
     try:
-        found = load_file(file)
-        teacher, other = found["test.teacher"], found[f"test.{who}"]
-    except (OSError, SafetensorError, KeyError):
+        found = read_predictions(folder, names, examples)
+    except InputError:
         return None
-    if teacher.shape != other.shape or teacher.ndim != 2 or not len(teacher):
+    teacher, other = found["test.teacher"], found[f"test.{who}"]
+    if teacher.shape != other.shape:
         return None
     return find_target(target).agreement(teacher, other)
 

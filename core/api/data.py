@@ -1,12 +1,14 @@
 """Questions about text: some examples of a task, what augmentation makes of them, a person's own
 file read, guessed, checked and kept."""
 
+import reprlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.events import Preparing
 from core.experiment import TrainRecipe
+from core.tables.pace import Tick, keep_going
 
 if TYPE_CHECKING:
     from core.tables.table import Table
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from core.tasks.plans import Plan
     from core.tasks.task import Task
 
-SHOWN_EXAMPLES, SHOWN_COPIES = 5, 3
+SHOWN_EXAMPLES, SHOWN_COPIES, SHOWN_CHARACTERS = 5, 3, 1000
 Copies = list[tuple[str, tuple[str, ...]]]
 
 
@@ -30,14 +32,9 @@ def examples(task: str, count: int = SHOWN_EXAMPLES) -> list[dict[str, str]]:
     dev = load(found).dev
     rows = [dev[row] for row in range(min(count, len(dev)))]
     return [
-        {**{name: row[name] for name in found.texts}, "truth": _truth(found, row)} for row in rows
+        {**{name: row[name] for name in found.texts}, "truth": found.target.truth(found, row)}
+        for row in rows
     ]
-
-
-def _truth(task: "Task", row: dict) -> str:
-    if task.kind == "span":
-        return " | ".join(dict.fromkeys(row["answers"])) or "(no answer)"
-    return task.labels[row["label"]] if task.kind == "classes" else f"{row['label']:.2f}"
 
 
 def augmented_examples(
@@ -69,11 +66,25 @@ def augmented_examples(
     return [(texts[i], tuple(texts[i + 1 : i + step])) for i in range(0, len(texts), step)]
 
 
-def read_table(filename: str, data: bytes) -> "Table":
-    """A person's file as a table. Raises InputError when it cannot be read or is too large."""
+def read_table(filename: str, data: bytes, tick: Tick = keep_going) -> "Table":
+    """A person's file as a table. Raises InputError when it cannot be read or is too large.
+
+    Here and below `tick` is called on the way; what it raises ends the work.
+    """
     from core.tables import reading
 
-    return reading.read_table(filename, data)
+    return reading.read_table(filename, data, tick)
+
+
+def first_rows(table: "Table", count: int) -> list[dict[str, str]]:
+    """The first rows as they are shown: every value as a text of bounded length."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = SHOWN_CHARACTERS
+
+    def text_of(value: object) -> str:
+        return value[:SHOWN_CHARACTERS] if isinstance(value, str) else brief.repr(value)
+
+    return [{name: text_of(row[name]) for name in table.columns} for row in table.rows[:count]]
 
 
 def read_files(paths: "Sequence[Path]") -> "Table":
@@ -83,18 +94,25 @@ def read_files(paths: "Sequence[Path]") -> "Table":
     return reading.read_files(paths)
 
 
-def guess_plan(table: "Table", title: str) -> "Plan":
+def guess_plan(table: "Table", title: str, tick: Tick = keep_going) -> "Plan":
     """What its columns probably mean. Raises InputError when no label or text can be found."""
     from core.tasks.guessing import guess
 
-    return guess(table, title)
+    return guess(table, title, tick)
 
 
-def label_kind(table: "Table", column: str) -> str:
+def has_classes(kind: str) -> bool:
+    """Whether a label of this kind is one of a few names."""
+    from core.tasks.file_targets import file_target
+
+    return file_target(kind).has_classes
+
+
+def label_kind(table: "Table", column: str, tick: Tick = keep_going) -> str:
     """Whether a column looks like "classes" or like a "value"."""
     from core.tasks import guessing
 
-    return guessing.label_kind(table, column)
+    return guessing.label_kind(table, column, tick)
 
 
 def length_of(table: "Table", texts: tuple[str, ...]) -> int:
@@ -104,18 +122,18 @@ def length_of(table: "Table", texts: tuple[str, ...]) -> int:
     return guessing.length_of(table, texts)
 
 
-def class_names(table: "Table", column: str) -> tuple[str, ...]:
+def class_names(table: "Table", column: str, tick: Tick = keep_going) -> tuple[str, ...]:
     """The different labels of a column, in order."""
     from core.tasks import checking
 
-    return checking.class_names(table, column)
+    return checking.class_names(table, column, tick)
 
 
-def check_rows(table: "Table", plan: "Plan") -> "Checked":
+def check_rows(table: "Table", plan: "Plan", tick: Tick = keep_going) -> "Checked":
     """Which rows fit the plan, and which do not. Raises InputError when the plan does not fit."""
     from core.tasks.checking import check
 
-    return check(table, plan)
+    return check(table, plan, tick)
 
 
 def bad_rows(checked: "Checked") -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import InputError
+from core.runs.run_files import WHO, predictions_of
 from core.runs.store import Run
 
 if TYPE_CHECKING:
     from core.targets.base import InWords
 
-WHO = ("teacher", "untrained", "student")
 LARGEST = 50
 
 
@@ -30,17 +30,9 @@ class Disagreement:
 
 def predictions(run: Run) -> dict[str, np.ndarray]:
     """What the models of a finished run said, keys like "dev.student" and "test.teacher", and the
-    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        found = load_file(run.folder / "predictions.safetensors")
-        for name in WHO:
-            _ = found[f"dev.{name}"], found[f"test.{name}"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"The predictions of run {run.run_id} cannot be read: {error}.") from error
-    return found
+    labels, "dev.labels" (not of spans). Raises InputError when the file is damaged or another
+    run's."""
+    return predictions_of(run)
 
 
 def disagreements(run: Run) -> list[Disagreement]:
@@ -49,7 +41,6 @@ def disagreements(run: Run) -> list[Disagreement]:
 
     Raises InputError when the run has no predictions or the text is not on this computer.
     """
-    from core.targets import find_target
     from core.tasks.prepare import load
     from core.tasks.registry import find_task
 
@@ -59,7 +50,7 @@ def disagreements(run: Run) -> list[Disagreement]:
     dev = load(task).dev
     if len(dev) != len(saved["student"]):
         raise InputError("The dev examples of this computer are not those of the run.")
-    answers = find_target(task.kind).in_words(task, dev, saved)
+    answers = task.target.in_words(task, dev, saved)
     return [
         Disagreement(
             text=" / ".join(dev[int(row)][column] for column in task.texts),

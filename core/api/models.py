@@ -79,9 +79,7 @@ class OpenModel:
     @property
     def target(self) -> "Target":
         """What its task asks."""
-        from core.targets import find_target
-
-        return find_target(self.task.kind)
+        return self.task.target
 
 
 def open_model(source: Source, lean: bool = False) -> OpenModel:
@@ -125,17 +123,17 @@ class _Loaded:
 
 def _load_run(source: Source, lean: bool) -> _Loaded:
     """The packed student of a run; its teacher need not be there."""
-    from core.packed import file
+    from core.runs.run_files import MODEL_FILE, student_of
 
     run = find_run(source.run_id)
-    path = run.folder / "model.safetensors"
-    contents = file.read_contents(path)
+    contents = student_of(run)
     threshold = run.result.threshold if run.result else 0.0
-    return _computing(contents, path.stat().st_size, threshold, lean)
+    return _computing(contents, (run.folder / MODEL_FILE).stat().st_size, threshold, lean)
 
 
 def _load_untrained(source: Source, lean: bool) -> _Loaded:
     """A teacher quantized without training, computing as its packed file would."""
+    from core.families import find_family
     from core.models.student import become_student
     from core.models.teachers import load_teacher
     from core.packed import file
@@ -145,7 +143,7 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     threshold = load_card(source.task, source.model).threshold
     quant = source.quant or QuantRecipe()
     experiment = Experiment(task=source.task, model=source.model, quant=quant)
-    student = become_student(load_teacher(source.task, source.model), quant)
+    student = become_student(load_teacher(source.task, source.model), quant, find_family())
     contents = file.contents_of(student, experiment)
     del student  # before the model that computes takes as much again
     size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))
@@ -197,21 +195,25 @@ def load_latent(run: Run) -> Any:
     InputError when the run did not keep them.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     from core.models.teachers import load_teacher
+    from core.runs.run_files import latent_of
 
-    assert run.experiment is not None
+    if run.experiment is None:
+        raise InputError(f"Run {run.run_id} trains no student, so it has no latent weights.")
     try:
-        latent = load_file(run.folder / "latent.safetensors")
-    except (OSError, SafetensorError) as error:
+        latent = latent_of(run)
+    except InputError as error:
         raise InputError(
-            f"Run {run.run_id} has kept no latent weights. Train it again with: "
-            f"python -m core run --fresh, or look at another run."
+            f"Run {run.run_id} has kept no latent weights that can be read: {error} Train it "
+            "again with: python -m core run --fresh, or look at another run."
         ) from error
     model = load_teacher(run.experiment.task, run.experiment.model)
+    known = dict(model.named_parameters())
     for name, weight in latent.items():
+        own = known.get(f"{name}.weight")
+        if own is None or own.shape != weight.shape or not bool(weight.isfinite().all()):
+            raise InputError(f"The latent weights of run {run.run_id} do not fit its teacher.")
         values = torch.nn.Parameter(weight.float(), requires_grad=False)
         model.get_submodule(name).weight = values
     return model

@@ -1,5 +1,6 @@
 """Keeping order on a shared server: the queue, what can go on, room, the teacher's PIN."""
 
+from core.api.runs import teachers
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs import event_files, forecast, pin, retention, runner, store
@@ -27,6 +28,11 @@ def step_kept(run: Run) -> int:
     return step_of(run.folder) if came_to_nothing else 0
 
 
+def is_known(order: Experiment | Teaching) -> bool:
+    """Whether somebody has asked for this before, whatever came of it."""
+    return store.find_run(order.run_id) is not None
+
+
 def is_under_way(order: Experiment | Teaching) -> bool:
     """Whether somebody has asked for this already and it is not over."""
     run = store.find_run(order.run_id)
@@ -45,9 +51,7 @@ def forecast_of(run: Run) -> Forecast:
     def left(one: Run) -> float | None:
         order = one.experiment or one.teaching
         return (
-            forecast.seconds_left(order, event_files.read_events(one.folder), finished)
-            if order
-            else 0
+            forecast.seconds_left(order, event_files.log_of(one).events, finished) if order else 0
         )
 
     running = [left(other) for other in others if other.state == "running"]
@@ -61,9 +65,25 @@ def forecast_of(run: Run) -> Forecast:
     )
 
 
-def check_pin(given: str, right: str) -> None:
-    """Raise InputError unless `given` is the teacher's PIN, or the right one is empty."""
-    pin.check_pin(given, right)
+def replaces_teacher(order: Experiment | Teaching, again: bool = False) -> bool:
+    """Whether starting this would put another teacher in the place of one that is there already,
+    or that another run is making."""
+    if not isinstance(order, Teaching):
+        return False
+    here = [card for card in teachers() if (card.task, card.model) == (order.task, order.model)]
+    run = store.find_run(order.run_id)
+    if run is not None and (not run.is_over or (run.card in here and not again)):
+        return False  # that very run is shown, nothing is computed
+    under_way = [other.teaching for other in store.list_runs() if not other.is_over]
+    return bool(here) or any(
+        one is not None and (one.task, one.model) == (order.task, order.model) for one in under_way
+    )
+
+
+def check_pin(given: str, right: str, address: str = "") -> None:
+    """Raise InputError unless `given` is the teacher's PIN, or the right one is empty. Whoever
+    gave wrong ones from the same network address waits, see `core.runs.pin`."""
+    pin.check_pin(given, right, address)
 
 
 def remove_runs(run_ids: list[str]) -> None:

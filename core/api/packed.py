@@ -58,10 +58,11 @@ class Inspected:
 
 
 def packed_contents(run: Run) -> "Contents":
-    """What a finished run's packed file holds. Raises InputError when it is damaged."""
-    from core.packed.file import read_contents
+    """What a finished run's packed file holds. Raises InputError when it is damaged or another
+    run's."""
+    from core.runs.run_files import student_of
 
-    return read_contents(run.folder / MODEL_FILE)
+    return student_of(run)
 
 
 def inspect_file(path: Path) -> Inspected:
@@ -83,12 +84,14 @@ def inspect_format(contents: "Contents", kind: ExportKind) -> Inspected:
 
 
 def _inspected(container: "Container", contents: "Contents") -> Inspected:
-    from core.packed.audit import architecture_of, arithmetic, audit
+    from core.families import find_family
+    from core.packed.audit import arithmetic, audit, shapes_of
 
     told, quant = container.metadata, contents.experiment.quant
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
+    shapes = shapes_of(contents)
     expected = arithmetic(
-        architecture_of(contents.config), codes, leftovers, quant.weight_bits, quant.embedding_bits
+        find_family(), shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
     )
     return Inspected(
         title=contents.experiment.title,

@@ -64,7 +64,7 @@ def find_run(run_id: str) -> Run:
     """The run of that id; raises InputError when there is none."""
     run = store.find_run(run_id)
     if run is None:
-        raise InputError(f"There is no run {run_id}. `python -m core runs` lists what there is.")
+        raise InputError(f"There is no run {run_id}. To see what there is: python -m core runs")
     return run
 
 
@@ -89,7 +89,12 @@ def _size_bytes(run: Run) -> int:
 
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
-    return event_files.read_events(run.folder)
+    return event_files.log_of(run).events
+
+
+def note_on_events(run: Run) -> str:
+    """A sentence where `events` are not all that is in the run's folder, else ""."""
+    return event_files.log_of(run).note
 
 
 def waiting_before(run: Run) -> int:
@@ -150,7 +155,7 @@ def check(experiment: Experiment) -> None:
     from core.teacher_folders import load_card
 
     task = find_task(experiment.task)
-    if experiment.train.augment and task.kind == "span":
+    if experiment.train.augment and not task.target.can_replace_words:
         raise InputError(
             "Replacing words would move the answers of questions: turn augmentation off."
         )

@@ -14,13 +14,12 @@ class Tested:
     are spans and the passages are not on this computer."""
 
     def __init__(self, run: Run) -> None:
-        from core.targets import find_target
         from core.tasks.registry import find_task
 
         assert run.result is not None
         self.metric, self.task_name = run.result.metric, run.result.task
         self._task = find_task(run.result.task)
-        self._target = find_target(self._task.kind)
+        self._target = self._task.target
         if not (run.folder / "predictions.safetensors").exists():
             raise InputError(f"Run {run.run_id} ships without its answers, so it has no pairs.")
         self._saved = predictions(run)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.analysis.sensitivity import FewRows, MatrixError
     from core.analysis.weights import WeightView
-    from core.family import Encoded
+    from core.family import Encoded, Matrix
 
 RANKING_SENTENCES = 64
 IMPORTANCE_SENTENCES = 256
@@ -31,16 +31,25 @@ Latent = tuple[np.ndarray, np.ndarray]
 
 def matrix_shapes(opened: OpenModel) -> dict[str, tuple[int, int]]:
     """Name and shape of every matrix that can be quantized."""
-    from core.analysis.weights import matrices
-
-    return {name: (w.shape[0], w.shape[1]) for name, w in matrices(opened.model).items()}
+    return {name: (w.shape[0], w.shape[1]) for name, w in _matrices(opened).items()}
 
 
 def matrix_title(name: str) -> str:
-    """What people call a matrix, e.g. "layer 2, query"."""
-    from core.models.anatomy import title_of
+    """What people call the matrix of that name, e.g. "layer 2, query"."""
+    found = _matrix_named(name)
+    return found.title if found else name
 
-    return title_of(name)
+
+def is_table(name: str) -> bool:
+    """Whether the matrix is looked up by rows: it has the embedding's bits and granularity."""
+    found = _matrix_named(name)
+    return found is not None and found.is_table
+
+
+def _matrix_named(name: str) -> "Matrix | None":
+    from core.families import find_family
+
+    return find_family().matrix_of(f"{name}.weight")
 
 
 def latent_histogram(opened: OpenModel, name: str) -> Latent:
@@ -87,11 +96,15 @@ def view_weight(
 
 
 def _matrix(opened: OpenModel, name: str) -> "Tensor":
-    from core.analysis.weights import matrices
-
-    found = matrices(opened.model)
+    found = _matrices(opened)
     one_of("Matrix", name, found)
     return found[name]
+
+
+def _matrices(opened: OpenModel) -> "dict[str, Tensor]":
+    from core.analysis.weights import matrices
+
+    return matrices(opened.model, opened.family)
 
 
 def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, FewRows]"]:
@@ -133,7 +146,7 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
     from core.training.evaluate import answers_of, scores_of, split_predictions
 
     encoded = _sentences(opened, "dev", SCORE_EXAMPLES)
-    student = build_student(opened.model, quant)
+    student = build_student(opened.model, quant, opened.family)
     task, family, target = opened.task, opened.family, opened.target
     forward = partial(answers_of, family, student)
     computing = split_predictions(forward, family, target, encoded, "Scoring without training")

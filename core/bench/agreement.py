@@ -83,7 +83,7 @@ def _logits(model: nn.Module, batch: Batch) -> np.ndarray:
 
 def _encoded(contents: Contents, split: str) -> Encoded:
     task = find_task(contents.experiment.task)
-    if task.kind != "classes":
+    if not task.labels:
         raise InputError(f"Agreement compares classes; {task.title} has none.")
     return encoded_for(contents, split)
 

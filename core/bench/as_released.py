@@ -7,19 +7,21 @@ outside, dropout in the student, float32. Only for timing: nothing here trains a
 anybody uses, so it is the one place beside `core.quantizers` that computes with codes.
 """
 
-import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel
 
+from core.experiment import QuantRecipe
+from core.families import find_family
 from core.family import Batch
-from core.models.anatomy import is_attention, part_of
-from core.models.attention import NAME, AttentionQuantizers
+from core.models.attention import AttentionQuantizers
+from core.models.student import build_student, set_dropout
 
 CLIP, TOKENS, DROPOUT = 2.5, 64, 0.1
+UNQUANTIZED = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 
 
 class _Clipped(torch.autograd.Function):
@@ -98,25 +100,23 @@ class _Embedding(nn.Module):
         return F.embedding(ids, _clipped(self.weight, "rows"), self.padding_idx)
 
 
-def released_student(teacher: PreTrainedModel) -> PreTrainedModel:
+def released_student(teacher: Any) -> Any:
     """A ternary copy of `teacher` (2-2-8: per matrix, embedding per row) that computes as the
     released code does."""
-    student = copy.deepcopy(teacher)
-    student.set_attn_implementation(NAME)
-    for name, module in list(student.named_modules()):
-        if isinstance(module, nn.Dropout):
-            module.p = DROPOUT
-        if is_attention(module):
-            quantizers = AttentionQuantizers(8, "symmetric")
+    family = find_family()
+    student = build_student(teacher, UNQUANTIZED, family)
+    set_dropout(student, DROPOUT)
+    for module in student.modules():
+        if isinstance(module, AttentionQuantizers):
             for child in ("query", "key", "value", "probabilities"):
-                setattr(quantizers, child, _Activation())
-            module.add_module("activation_quantizers", quantizers)
-        if part_of(name) is not None:
-            parent, _, child = name.rpartition(".")
-            assert isinstance(module, nn.Linear | nn.Embedding)
-            changed = _Linear(module) if isinstance(module, nn.Linear) else _Embedding(module)
-            setattr(student.get_submodule(parent), child, changed)
-    return student.requires_grad_(True)
+                setattr(module, child, _Activation())
+    for matrix in family.matrices(student):
+        name = matrix.name
+        module = student.get_submodule(name)
+        changed = _Embedding(module) if matrix.is_table else _Linear(module)
+        parent, _, child = name.rpartition(".")
+        setattr(student.get_submodule(parent), child, changed)
+    return student
 
 
 def padded(batch: Batch) -> Batch:

@@ -18,6 +18,7 @@ import torch
 from transformers import PreTrainedModel
 
 from core.experiment import Experiment, QuantRecipe
+from core.families import find_family
 from core.machine import describe
 from core.models.student import build_student
 from core.models.teachers import load_teacher, model_from_state
@@ -67,7 +68,7 @@ def measure(
 
 def _untrained(task: str, model: str, teacher: PreTrainedModel) -> Contents:
     experiment = Experiment(task=task, model=model)
-    return contents_of(build_student(teacher, experiment.quant), experiment)
+    return contents_of(build_student(teacher, experiment.quant, find_family()), experiment)
 
 
 def _arms(teacher: PreTrainedModel, contents: Contents, threads: int) -> list[Arm]:

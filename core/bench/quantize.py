@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.analysis.weights import matrices
-from core.models.anatomy import part_of
+from core.families import find_family
 from core.models.teachers import load_teacher
 from core.quantizers import quantize, rules
 from core.quantizers.error import quantization_error
@@ -37,7 +37,7 @@ class Row:
 
 def measure(task: str, model: str) -> Iterator[Row]:
     """A row for every rule, bit-width and granularity."""
-    weights = matrices(load_teacher(task, model))
+    weights = matrices(load_teacher(task, model), find_family())
     for bits in (2, 3, 4, 8):
         for granularity in ("layer", "row"):
             methods = [name for name, rule in rules().items() if bits in rule.bits]
@@ -74,7 +74,8 @@ def _errors(
     signal: dict[str, float] = defaultdict(float)
     for name, weight in weights.items():
         quantized = quantize(weight, method=method, bits=bits, granularity=granularity)
-        part = part_of(name) or ""
+        matrix = find_family().matrix_of(f"{name}.weight")
+        part = matrix.part if matrix else ""
         noise[part] += quantization_error(weight, quantized).mse * weight.numel()
         signal[part] += float(weight.square().sum())
     return {part: 100 * noise[part] / signal[part] for part in noise}

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.bench.as_released import padded, released_student
-from core.experiment import DistillRecipe, Experiment, QuantRecipe
+from core.bench.as_released import UNQUANTIZED, padded, released_student
+from core.experiment import DistillRecipe, Experiment
 from core.family import Batch
 from core.machine import peak_resident_bytes
 from core.training.batches import training_batches
@@ -32,7 +32,6 @@ WARM_UP = 3
 MEMORY_STEPS = 30
 METHODS = ("twn", "lat", "lsq")
 FLOOR, RELEASED = "floor", "released"
-UNQUANTIZED = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from core import api
 from core.errors import InputError
 
 if TYPE_CHECKING:
+    from core.tables.table import Table
     from core.tasks.checking import Checked
     from core.tasks.plans import Plan
 
@@ -38,17 +39,25 @@ def add(commands) -> None:
 
 def import_files(parsed: argparse.Namespace) -> None:
     """Read, guess, check and keep. Raises InputError as each of them does."""
-    table = api.read_files([Path(name) for name in parsed.files])
+    table = _read(parsed.files)
     plan = _corrected(api.guess_plan(table, parsed.title), table, parsed)
     train = _usable(api.check_rows(table, plan), parsed.skip_bad)
     test = None
     if parsed.test:
-        tested = api.read_files([Path(name) for name in parsed.test])
+        tested = _read(parsed.test)
         test = _usable(api.check_rows(tested, plan), parsed.skip_bad)
         if parsed.test_rows:
             test = replace(test, rows=_some(test.rows, plan, parsed.test_rows))
     task = api.keep_data(plan, train, test)
     print(f"{task.name}: {plan.kind}, texts {', '.join(plan.texts)}, {len(train.rows):,} rows")
+
+
+def _read(files: Sequence[str]) -> "Table":
+    """The files as one table; what is left out as a whole is printed."""
+    table = api.read_files([Path(name) for name in files])
+    for note in table.notes:
+        print(note, file=sys.stderr)
+    return table
 
 
 def _corrected(plan: "Plan", table, parsed: argparse.Namespace) -> "Plan":
@@ -57,11 +66,11 @@ def _corrected(plan: "Plan", table, parsed: argparse.Namespace) -> "Plan":
         plan = replace(plan, texts=texts, max_tokens=api.length_of(table, texts))
     if parsed.max_tokens:
         plan = replace(plan, max_tokens=parsed.max_tokens)
-    if plan.kind == "span":
+    if not plan.label:  # the file says by itself what is learned
         return plan
     label = parsed.label or plan.label
     kind = parsed.kind or api.label_kind(table, label)
-    labels = api.class_names(table, label) if kind == "classes" else ()
+    labels = api.class_names(table, label) if api.has_classes(kind) else ()
     return replace(plan, label=label, kind=kind, labels=labels)
 
 

@@ -78,14 +78,12 @@ def bench(parsed: argparse.Namespace) -> None:
 
 def _student(parsed: argparse.Namespace) -> "Contents | None":
     """The run that is asked for, else a finished one of (task, model), else None."""
-    from core.packed.file import read_contents
-
     if parsed.run:
-        return read_contents(api.find_run(parsed.run).folder / "model.safetensors")
+        return api.packed_contents(api.find_run(parsed.run))
     for run in api.finished_runs():
         assert run.experiment is not None
         if (run.experiment.task, run.experiment.model) == (parsed.task, parsed.model):
-            return read_contents(run.folder / "model.safetensors")
+            return api.packed_contents(run)
     return None
 
 

@@ -16,11 +16,6 @@ from core.results import Result, Score
 from core.tasks.task import Task
 
 MIB = 2**20
-PIPELINES = {
-    "classes": "text-classification",
-    "value": "text-classification",
-    "span": "question-answering",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +73,7 @@ def model_card(facts: Facts, load_line: str) -> str:
 
 
 def _snippet_use(task: Task) -> list[str]:
-    if task.kind == "span":
+    if task.target.head(task.labels).per_unit:  # predict.py does not know it
         return []
     texts = task.examples[0] if task.examples else task.texts
     return [
@@ -102,7 +97,7 @@ def _front_matter(facts: Facts) -> str:
         [
             "---",
             "library_name: ternary-lab",
-            f"pipeline_tag: {PIPELINES[facts.task.kind]}",
+            f"pipeline_tag: {facts.task.target.pipeline_tag}",
             f"base_model: {json.dumps(backbone.hub_id if backbone else model)}",
             f"datasets: [{json.dumps(facts.task.name)}]",
             f"metrics: [{json.dumps(facts.task.metric)}]",

@@ -71,11 +71,16 @@ def export_files(student: Student, kind: ExportKind, name: str) -> tuple[ExportF
 
 
 def _check_snippet(task: Task) -> None:
-    if task.kind == "span":
+    if not _has_snippet(task):
         raise InputError(
             "The snippet classifies texts and predicts values; it does not find answers in "
             "passages. Export the ONNX file or the packed file instead."
         )
+
+
+def _has_snippet(task: Task) -> bool:
+    """Whether predict.py knows the task's head: one answer for each text."""
+    return not task.target.head(task.labels).per_unit
 
 
 def _snippet() -> bytes:
@@ -94,7 +99,7 @@ def _folder(student: Student, packed: bytes, name: str) -> Iterable[ExportFile]:
     )
     yield ExportFile(name=MODEL_FILE, data=packed)
     yield ExportFile(name="config.json", data=_config(contents))
-    if student.task.kind != "span":
+    if _has_snippet(student.task):
         yield ExportFile(name="predict.py", data=_snippet())
     yield ExportFile(name="README.md", data=model_card(facts, LOAD_LINE.format(name)).encode())
     tokenizer = tokenizer_file(contents.experiment.task, contents.experiment.model)

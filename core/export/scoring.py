@@ -9,7 +9,6 @@ from core.family import Encoded
 from core.models.teachers import teacher_tokenizer
 from core.packed.contents import Contents, assemble
 from core.results import Score
-from core.targets import find_target
 from core.tasks.prepare import load
 from core.tasks.registry import find_task
 from core.training.evaluate import answers_of, scores_of, split_predictions
@@ -23,7 +22,7 @@ def score_contents(contents: Contents, threshold: float) -> Score:
     task = find_task(contents.experiment.task)
     encoded = encoded_for(contents, "test")
     torch.set_num_threads(1)
-    family, target = find_family(), find_target(task.kind)
+    family, target = find_family(), task.target
     forward = partial(answers_of, family, assemble(contents))
     computing = split_predictions(forward, family, target, encoded, "Scoring what is stored")
     try:
@@ -37,7 +36,7 @@ def encoded_for(contents: Contents, split: str) -> Encoded:
     """A split of the student's task, tokenized as it was for its training."""
     experiment = contents.experiment
     task = find_task(experiment.task)
-    family, target = find_family(), find_target(task.kind)
+    family, target = find_family(), task.target
     limit = min(experiment.train.max_tokens, family.longest(contents.config))
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
     return target.encode(family, tokenizer, getattr(load(task), split), task, limit)

@@ -4,18 +4,17 @@ The range is found per tensor and batch, or learned (kind "lsq"). The gradient p
 through, as with the weights.
 """
 
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
-from core.quantizers.last import Last
 from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
+from core.quantizers.registry import Rows
 
 KERNEL_DTYPES = (torch.float32, torch.bfloat16)
-_ROUNDED = Last()  # query, key and value read the same hidden states
 
 
 class ActivationQuantizer(nn.Module):
@@ -28,23 +27,27 @@ class ActivationQuantizer(nn.Module):
     def __init__(self, bits: int, kind: str) -> None:
         super().__init__()
         self.bits, self.kind = bits, kind
+        self.prepared: Tensor | None = None  # the next forward's rounded input
         if kind == "lsq" and bits != 32:
             self.step = nn.Parameter(torch.zeros(1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.bits == 32:
             return x
+        prepared, self.prepared = self.prepared, None
         if self.kind == "lsq":
             quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
             return quantized.to(x.dtype)
-        wanted = product_dtype(x)
-        how = self.bits, self.kind, wanted
-        return straight_through(x, _ROUNDED.about(x, how, partial(_round, x.detach(), *how)))
+        return straight_through(x, self.rounded(x) if prepared is None else prepared)
+
+    def rounded(self, x: Tensor) -> Tensor:
+        """The fake-quantized x without a gradient, as the next product reads it."""
+        return _round(x.detach(), self.bits, self.kind, product_dtype(x))
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
             if float(self.step.detach()) == 0.0:
-                first = lsq(x.detach().float().reshape(1, -1), self.bits).scale.clamp_min(
+                first = lsq(Rows.of(x.detach().float().reshape(1, -1)), self.bits).scale.clamp_min(
                     STEP_FLOOR
                 )
                 if not self.training:
@@ -52,6 +55,17 @@ class ActivationQuantizer(nn.Module):
                 self.step.copy_(first)
             self.step.clamp_min_(STEP_FLOOR)
         return self.step
+
+
+def share_rounding(x: Tensor, quantizers: Sequence[nn.Module]) -> None:
+    """Round `x` once for these ActivationQuantizers, of one recipe, that all read it next: query,
+    key and value. A learned step is each one's own, so nothing is shared."""
+    first = next(iter(quantizers), None)
+    if not isinstance(first, ActivationQuantizer) or first.bits == 32 or first.kind == "lsq":
+        return
+    rounded = first.rounded(x)
+    for quantizer in quantizers:
+        quantizer.prepared = rounded  # type: ignore[assignment]
 
 
 def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype) -> Tensor:

@@ -37,8 +37,8 @@ def _tasks(student: nn.Module) -> Iterator[Callable[[], None]]:
     """A call for each matrix. Types are found here: another thread knows nothing of autocast."""
     for layer in student.modules():
         if isinstance(layer, QuantLinear) and layer.weight_quantizer is not None:
-            quantize = layer.weight_quantizer.quantize_ahead
-            yield partial(quantize, layer.weight, layer.weight_dtype())
+            prepare = layer.weight_quantizer.prepare
+            yield partial(prepare, layer.weight, layer.weight_dtype())
 
 
 def _work(todo: Iterator[Callable[[], None]]) -> None:

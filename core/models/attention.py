@@ -1,26 +1,15 @@
-"""Attention that shows its scores before the softmax and quantizes its four tensors.
+"""Attention that gives its scores before the softmax and quantizes its four tensors.
 
 The distillation loss compares Q K^T / sqrt(d) of student and teacher *before* the softmax, which
-no attention of the transformers library returns. So we register our own under the name
-`ternary_lab`: it returns (output, scores), and where the module carries `activation_quantizers`
-(student only) it fake-quantizes Q, K, V and the attention probabilities on the way.
-
-The mask must be registered too: without it the library passes no mask at all and padding is
-attended, silently. tests/core/test_models.py holds both against the library's eager attention.
+no attention of the transformers library returns. A family uses `attention_with_scores` in its
+place: it returns (output, scores), and where the module carries `activation_quantizers` (student
+only) it fake-quantizes Q, K, V and the attention probabilities on the way.
 """
-
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import eager_mask
 
 from core.models.activation import ActivationQuantizer
-from core.models.anatomy import is_attention
-
-NAME = "ternary_lab"
 
 
 class AttentionQuantizers(nn.Module):
@@ -63,24 +52,3 @@ def attention_with_scores(
         probabilities = quantizers.probabilities(probabilities)
     output = torch.matmul(probabilities, value).transpose(1, 2).contiguous()
     return output, scores
-
-
-@contextmanager
-def recorded_attention(model: nn.Module | None) -> Generator[list[Tensor]]:
-    """What each attention of `model` gives, (batch, tokens, hidden), in the order of the layers,
-    while the block runs forward; nothing for None."""
-    outputs: list[Tensor] = []
-    modules = [] if model is None else [m for m in model.modules() if is_attention(m)]
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0]))
-        for module in modules
-    ]
-    try:
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-AttentionInterface.register(NAME, attention_with_scores)
-AttentionMaskInterface.register(NAME, eager_mask)

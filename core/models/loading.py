@@ -5,7 +5,6 @@ refused with the list of what works. Whether the head was trained for the task o
 said, not guessed later: a checkpoint that fits can be a teacher as it is.
 """
 
-import threading
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,10 +18,10 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import HEAD_WEIGHTS, HEADS, output_names
+from core.families.bert.matrices import keep_layers
 from core.hub import snapshot
-from core.models.anatomy import keep_layers
-from core.models.attention import NAME
 from core.models.backbones import BACKBONES, backbone_folder
 from core.places import find
 
@@ -30,7 +29,6 @@ FAMILIES = ("bert",)
 HEAD_PARTS = ("classifier.", "qa_outputs.", "bert.pooler.")
 PATTERNS = ("*.json", "*.safetensors", "vocab.txt")
 _tokenizers: weakref.WeakValueDictionary[tuple[str, int], Any] = weakref.WeakValueDictionary()
-_reading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,8 +135,8 @@ def load_tokenizer(name: str):
 
 
 def tokenizer_from(folder: str, name: str):
-    """The tokenizer of a folder, the same object as long as anybody holds it (`tokenized` lets
-    several threads read with it); `name` is what a message calls it."""
+    """The tokenizer of a folder, the same object as long as anybody holds it (see
+    `core.models.tokenizing`); `name` is what a message calls it."""
     try:
         key = folder, Path(folder, "tokenizer.json").stat().st_mtime_ns
     except OSError:
@@ -149,13 +147,6 @@ def tokenizer_from(folder: str, name: str):
             found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             _tokenizers[key] = found
         return found
-
-
-def tokenized(tokenizer, *texts: list[Any], **options):
-    """What `tokenizer(*texts, **options)` gives, one thread after the other: truncation is a
-    setting inside the tokenizer, which refuses to change it while somebody else reads."""
-    with _reading:
-        return tokenizer(*texts, **options)
 
 
 def check_words(model: PreTrainedModel, tokenizer, name: str) -> None:

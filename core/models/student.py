@@ -1,87 +1,107 @@
 """The student: the teacher, or a copy of it, whose weights and activations pass through quantizers.
 
-Quantized are the word embedding, every linear of the encoder and the pooler; position and type
-embeddings, LayerNorm, biases and the task head stay full precision (PAPER 1). Which module is
-which part is the architecture's knowledge (`anatomy.part_of`); nothing here knows BERT.
+Which matrices there are is the family's knowledge; a table says which quantized layer stands in for
+which layer. Everything that is no matrix of the family stays full precision (PAPER 1: position and
+type embeddings, LayerNorm, biases and the task head).
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from core.family import Family, Matrix
 from core.models.activation import ActivationQuantizer
-from core.models.anatomy import is_attention, layer_of, part_of
-from core.models.attention import NAME, AttentionQuantizers
-from core.models.layers import QuantEmbedding, QuantLinear, WeightQuantizer
+from core.models.layers import QuantEmbedding, QuantLinear
+from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers.base import Quantized
 from core.quantizers.registry import check
 
+Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name inside its module
 
-def build_student(teacher: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
+
+def _linear(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
+    activation = ActivationQuantizer(recipe.activation_bits, recipe.activation)
+    return QuantLinear(module, quantizers["weight"], activation)
+
+
+def _embedding(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
+    return QuantEmbedding(module, quantizers["weight"])
+
+
+REPLACEMENTS: Mapping[type[nn.Module], Callable[[Any, Quantizers, QuantRecipe], nn.Module]] = {
+    nn.Linear: _linear,
+    nn.Embedding: _embedding,
+}
+
+
+def build_student(teacher: Any, recipe: QuantRecipe, family: Family) -> Any:
     """A quantized copy of `teacher` in eval mode, without dropout; the teacher is untouched.
 
     Raises InputError when the recipe names an unknown method, bits the method lacks, or a layer
     that the model lacks.
     """
-    return become_student(copy.deepcopy(teacher), recipe).requires_grad_(True)
+    return become_student(copy.deepcopy(teacher), recipe, family).requires_grad_(True)
 
 
-def become_student(model: PreTrainedModel, recipe: QuantRecipe) -> PreTrainedModel:
-    """As `build_student`, of a model that nobody else holds: its layers are replaced, and no number
-    is copied or written, so it may share weights with others. Whether they learn is as it was."""
+def become_student(model: Any, recipe: QuantRecipe, family: Family) -> Any:
+    """Like `build_student`, but in place. Replaces modules without copying or modifying
+    parameters, so these may be shared; `requires_grad` is left unchanged."""
+    _check(recipe, family.depth(model.config))
+    set_dropout(model, 0.0)
+    inside: dict[str, dict[str, WeightQuantizer | None]] = {}
+    made: dict[str, WeightQuantizer | None] = {}
+    for matrix in family.matrices(model):
+        module, _, parameter = matrix.address.rpartition(".")
+        made[matrix.address] = made[matrix.tied_to] if matrix.tied_to else None
+        if not matrix.tied_to:
+            made[matrix.address] = _quantizer(matrix, model.get_parameter(matrix.address), recipe)
+        inside.setdefault(module, {})[parameter] = made[matrix.address]
+    for name, quantizers in inside.items():
+        module = model.get_submodule(name)
+        parent, _, child = name.rpartition(".")
+        replacement = REPLACEMENTS[type(module)](module, quantizers, recipe)
+        setattr(model.get_submodule(parent), child, replacement)
+    family.prepare(model, recipe)
+    return model.eval()
+
+
+def _check(recipe: QuantRecipe, depth: int) -> None:
     check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
     check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
     for bits in recipe.stages:
         check(recipe.method, bits, recipe.weight_granularity)
-    depth = model.config.num_hidden_layers
     if recipe.layers and max(recipe.layers) >= depth:
         raise InputError(
             f"There is no layer {max(recipe.layers)}: this model's layers are 0 to {depth - 1}."
         )
-    model.set_attn_implementation(NAME)
-    for name, module in list(model.named_modules()):
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        if is_attention(module):
-            quantizers = AttentionQuantizers(recipe.activation_bits, recipe.activation)
-            module.add_module("activation_quantizers", quantizers)
-        replacement = _quantized(name, module, recipe)
-        if replacement is not None:
-            parent, _, child = name.rpartition(".")
-            setattr(model.get_submodule(parent), child, replacement)
-    return model.eval()
 
 
-def _quantized(name: str, module: nn.Module, recipe: QuantRecipe) -> nn.Module | None:
-    part = part_of(name)
-    if part is None:
+def _quantizer(matrix: Matrix, weight: Tensor, recipe: QuantRecipe) -> WeightQuantizer | None:
+    """The matrix's quantizer; None where the recipe leaves it alone."""
+    bits = final_bits(matrix, recipe)
+    granularity = recipe.embedding_granularity if matrix.is_table else recipe.weight_granularity
+    is_chosen = matrix.layer is None or not recipe.layers or matrix.layer in recipe.layers
+    if matrix.part not in recipe.parts or not is_chosen or bits == 32:
         return None
-    if isinstance(module, nn.Embedding):
-        bits, granularity = recipe.embedding_bits, recipe.embedding_granularity
-    else:
-        bits, granularity = recipe.weight_bits, recipe.weight_granularity
-    layer = layer_of(name)
-    wanted = part in recipe.parts and (layer is None or not recipe.layers or layer in recipe.layers)
-    assert isinstance(module, nn.Linear | nn.Embedding), f"{name} is a {type(module).__name__}"
-    weight = None
-    if wanted and bits != 32:
-        weight = WeightQuantizer(name, recipe.method, bits, granularity, module.weight)
-    if isinstance(module, nn.Embedding):
-        return QuantEmbedding(module, weight)
-    return QuantLinear(
-        module, weight, ActivationQuantizer(recipe.activation_bits, recipe.activation)
-    )
+    return WeightQuantizer(matrix, recipe.method, bits, granularity, weight)
+
+
+def final_bits(matrix: Matrix, recipe: QuantRecipe) -> int:
+    """The bits that the recipe gives a matrix."""
+    return recipe.embedding_bits if matrix.is_table else recipe.weight_bits
 
 
 def weight_quantizers(student: nn.Module) -> Iterator[tuple[str, Tensor, WeightQuantizer]]:
     """(name, latent weight, quantizer) of every quantized matrix, in the order of the network."""
-    for name, module in student.named_modules():
-        if isinstance(module, QuantLinear | QuantEmbedding) and module.weight_quantizer is not None:
-            yield name, module.weight, module.weight_quantizer
+    for module in student.modules():
+        for child_name, child in module.named_children():
+            if isinstance(child, WeightQuantizer):
+                parameter = child_name.removesuffix("_quantizer")
+                yield child.matrix.name, module.get_parameter(parameter), child
 
 
 def quantized_weights(student: nn.Module) -> dict[str, Quantized]:
@@ -100,9 +120,8 @@ def set_dropout(student: nn.Module, share: float) -> None:
 
 def enter_stage(student: nn.Module, recipe: QuantRecipe, bits: int) -> None:
     """Quantize with `bits` for now, or with a matrix's own final bits where those are more."""
-    for name, weight, quantizer in weight_quantizers(student):
-        final = recipe.embedding_bits if part_of(name) == "embedding" else recipe.weight_bits
-        quantizer.change_bits(max(bits, final), weight)
+    for _, weight, quantizer in weight_quantizers(student):
+        quantizer.change_bits(max(bits, final_bits(quantizer.matrix, recipe)), weight)
 
 
 def hand_over_second_moments(student: nn.Module, second_moments: dict[Tensor, Tensor]) -> None:

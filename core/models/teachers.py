@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
+from core.families.bert.attention import NAME
 from core.families.bert.heads import head_class
-from core.models.anatomy import WORD_EMBEDDING
-from core.models.attention import NAME
+from core.families.bert.matrices import TABLE as WORD_EMBEDDING
 from core.models.backbones import BACKBONES, share_tokenizer
 from core.models.loading import load_tokenizer, tokenizer_from
 from core.places import find, local, replacing, shipped, write_text
-from core.records import canonical_json, from_json
+from core.records import canonical_json
 from core.results import TeacherCard
-from core.teacher_folders import load_card, teacher_folder
+from core.teacher_folders import load_card, read_card, teacher_folder
 
 TOKENIZER_FILE = "tokenizer.json"
 _tables: weakref.WeakValueDictionary[tuple[Path, int], nn.Parameter] = weakref.WeakValueDictionary()
@@ -39,8 +39,8 @@ def list_teachers() -> list[TeacherCard]:
     for root in (shipped(), local()):
         for path in sorted((root / "teachers").glob("*/teacher.json")):
             try:
-                card = from_json(TeacherCard, path.read_text(encoding="utf-8"))
-            except (InputError, OSError, UnicodeDecodeError):
+                card = read_card(path)
+            except InputError:
                 continue  # a damaged folder is reported by load_teacher when it is asked for
             cards[card.task, card.model] = card
     return list(cards.values())

@@ -18,6 +18,7 @@ from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError, one_of, shown
 from core.experiment import Experiment
+from core.families import find_family
 from core.models.layers import CodeEmbedding, QuantEmbedding
 from core.models.student import become_student, quantized_weights
 from core.models.teachers import model_from_state, read_config
@@ -136,7 +137,7 @@ def assemble(contents: Contents) -> PreTrainedModel:
     model = model_from_state(contents.config, {**leftovers, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
     quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
-    student = become_student(model, quant).requires_grad_(False)
+    student = become_student(model, quant, find_family()).requires_grad_(False)
     missing, unknown = student.load_state_dict(steps, strict=False)
     if unknown or any(name.endswith(STEP) for name in missing):
         raise InputError("its learned steps do not fit its model.")

@@ -7,8 +7,7 @@ afford it because it trains from scratch with it (Ma et al., arXiv 2402.17764, e
 
 from torch import Tensor
 
-from core.quantizers.base import mean_magnitude
-from core.quantizers.registry import Levels, rule
+from core.quantizers.registry import Levels, Rows, rule
 
 
 @rule(
@@ -20,7 +19,7 @@ from core.quantizers.registry import Levels, rule
     bits=(2,),
 )
 def absmean(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """Scale mean|w| of each row. Arguments as in `registry`."""
-    return Levels(scale=mean_magnitude(weight))
+    return Levels(scale=rows.mean)

@@ -13,18 +13,14 @@ How a rule makes itself known is told in `registry`.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from core.errors import InputError
 from core.quantizers.blocks import row_blocks
-from core.quantizers.kernels import codes_above, codes_nearest, magnitudes, scaled
-from core.quantizers.last import Last
-from core.quantizers.registry import Levels, Rule, check
-
-_MEASURED = Last()  # the check of a matrix and the rule that follows look at the same one
+from core.quantizers.kernels import codes_above, codes_nearest, scaled
+from core.quantizers.registry import Levels, Rows, Rule, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,11 +140,13 @@ def _solve_rows(
     start_scale: Tensor | None,
     name: str,
 ) -> Quantized:
-    unit = _unit(shown, name)
+    rows = Rows.of(shown)
+    unit = _unit(rows.largest, name)
     if unit is not None:
         shown = shown / unit
+        rows = Rows.of(shown)
         start_scale = None if start_scale is None else start_scale / unit
-    answer = found.solve(shown, bits, importance, start_scale)
+    answer = found.solve(rows, bits, importance, start_scale)
     codes, scale, threshold = _codes(shown, answer, bits), answer.scale, answer.threshold
     if unit is not None:
         scale = scale * unit
@@ -161,20 +159,6 @@ def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
     if answer.threshold is None:
         return nearest_codes(shown, answer.scale, bits)
     return codes_above(shown, answer.threshold)
-
-
-def mean_magnitude(weight: Tensor) -> Tensor:
-    """mean|w| of each row, (rows, 1)."""
-    return _measured(weight)[0] / weight.shape[1]
-
-
-def largest_magnitude(weight: Tensor) -> Tensor:
-    """max|w| of each row, (rows, 1)."""
-    return _measured(weight)[1]
-
-
-def _measured(weight: Tensor) -> tuple[Tensor, Tensor]:
-    return _MEASURED.about(weight, None, partial(magnitudes, weight))
 
 
 def inverse(scale: Tensor) -> Tensor:
@@ -192,13 +176,13 @@ def fake_quantize(weight: Tensor, **options) -> Tensor:
     return quantize(weight, **options).dequantize()
 
 
-def _unit(shown: Tensor, name: str) -> Tensor | None:
+def _unit(largest: Tensor, name: str) -> Tensor | None:
     """A power of two per row that brings extreme magnitudes near 1; None if all are ordinary.
+    `largest` (rows, 1) is max|w| of each row.
 
     Rules multiply weights with each other and sum over millions; far from 1 that overflows or
     underflows float32. Dividing by a power of two changes no other bit, so rules need not care.
     """
-    largest = largest_magnitude(shown)
     low, high = (float(end) for end in torch.aminmax(largest))  # NaN where any is
     if low > 1e-9 and high < 1e9:
         return None

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better, cost
-from core.quantizers.base import largest_magnitude, levels
+from core.quantizers.base import levels
 from core.quantizers.blocks import BLOCK, row_blocks
 from core.quantizers.lat import lat
-from core.quantizers.registry import Levels, rule
+from core.quantizers.registry import Levels, Rows, rule
 
 _LATEX = (
     r"\alpha^* = \frac{A_k}{B_k},\quad k = \arg\max_k \frac{A_k^2}{B_k},\quad "
@@ -36,10 +36,10 @@ STARTS = 16
     source="the exact solution of TWN's problem (arXiv 1605.04711, equation 3), by sorting",
 )
 def optimal(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """The least-squares optimum of each row. Arguments as in `registry`."""
-    return _solve(weight, bits, None)
+    return _solve(rows, bits, None)
 
 
 @rule(
@@ -50,22 +50,22 @@ def optimal(
     uses_importance=True,
 )
 def lat_exact(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """The optimum of each row under the importance. Arguments as in `registry`."""
-    return _solve(weight, bits, importance)
+    return _solve(rows, bits, importance)
 
 
-def _solve(weight: Tensor, bits: int, importance: Tensor | None) -> Levels:
+def _solve(rows: Rows, bits: int, importance: Tensor | None) -> Levels:
     if bits == 8:
-        return _by_starts(weight, bits, importance)
-    magnitude, top = weight.abs(), levels(bits)
-    if weight.shape[0] == 1:
+        return _by_starts(rows, bits, importance)
+    magnitude, top = rows.weight.abs(), levels(bits)
+    if len(magnitude) == 1:
         magnitude, importance = _merge_equal(magnitude, importance)
-    rows, cols = magnitude.shape
+    count, cols = magnitude.shape
     scales = [  # in pieces whose events fit the cache
         _by_events(magnitude[part], None if importance is None else importance[part], top)
-        for part in row_blocks(rows, cols * top)
+        for part in row_blocks(count, cols * top)
     ]
     return Levels(scale=torch.cat(scales))
 
@@ -105,14 +105,14 @@ def _merge_equal(magnitude: Tensor, importance: Tensor | None) -> tuple[Tensor, 
     return values.reshape(1, -1), total[present].to(torch.float32).reshape(1, -1)
 
 
-def _by_starts(weight: Tensor, bits: int, importance: Tensor | None) -> Levels:
+def _by_starts(rows: Rows, bits: int, importance: Tensor | None) -> Levels:
     """The better of `lat` and the alternation from the best of 16 starting scales."""
-    shares = torch.logspace(-0.7, 0.0, STARTS)
+    weight, shares = rows.weight, torch.logspace(-0.7, 0.0, STARTS)
     sample = slice(None) if weight.shape[0] > 1 else slice(0, BLOCK)
     part = weight[:, sample]
     part_importance = None if importance is None else importance[:, sample]
-    starts = largest_magnitude(weight) / levels(bits) * shares  # (rows, starts)
+    starts = rows.largest / levels(bits) * shares  # (rows, starts)
     costs = [cost(part, scale[:, None], bits, part_importance) for scale in starts.T]
     best = torch.cat(costs, dim=1).argmin(dim=1, keepdim=True)
     found = alternate(weight, Levels(scale=starts.gather(1, best)), bits, importance)
-    return better(weight, found, lat(weight, bits, importance), bits, importance)
+    return better(weight, found, lat(rows, bits, importance), bits, importance)

@@ -15,7 +15,7 @@ TWN's; above 2 bits from TWN's or the max-abs codes, whichever are better. Witho
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better
-from core.quantizers.registry import Levels, rule
+from core.quantizers.registry import Levels, Rows, rule
 from core.quantizers.twn import twn
 from core.quantizers.uniform import uniform
 
@@ -32,13 +32,13 @@ from core.quantizers.uniform import uniform
     uses_importance=True,
 )
 def lat(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """Alternate under the importance. Arguments as in `registry`."""
     if start_scale is not None:
         start = Levels(scale=start_scale)
     else:
-        start = twn(weight, bits)
+        start = twn(rows, bits)
         if bits > 2:
-            start = better(weight, start, uniform(weight, bits), bits, importance)
-    return alternate(weight, start, bits, importance)
+            start = better(rows.weight, start, uniform(rows, bits), bits, importance)
+    return alternate(rows.weight, start, bits, importance)

@@ -14,8 +14,8 @@ import math
 import torch
 from torch import Tensor
 
-from core.quantizers.base import levels, mean_magnitude, with_scale
-from core.quantizers.registry import Levels, rule
+from core.quantizers.base import levels, with_scale
+from core.quantizers.registry import Levels, Rows, rule
 
 STEP_FLOOR = 1e-9  # a learned step stays positive
 
@@ -33,12 +33,12 @@ STEP_FLOOR = 1e-9  # a learned step stays positive
     learns_scale=True,
 )
 def lsq(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """The first value of the step of each row, or the learned one. Arguments as in `registry`."""
     if start_scale is not None:
         return Levels(scale=start_scale)
-    return Levels(scale=2 * mean_magnitude(weight) / math.sqrt(levels(bits)))
+    return Levels(scale=2 * rows.mean / math.sqrt(levels(bits)))
 
 
 class LearnedStep(torch.autograd.Function):

@@ -3,13 +3,14 @@
 A rule is a function in a file of this folder:
 
     @rule("mine", title="My rule", latex=r"...", source="paper, equation")
-    def mine(weight, bits, importance, start_scale):
+    def mine(rows, bits, importance, start_scale):
         return Levels(scale=...)      # (rows, 1) float32
 
 It is then in the form, on the pages, on the command line and under the contract tests.
 
-weight (rows, cols) float32, finite; importance (rows, cols) or None for ones; start_scale (rows, 1)
-of the previous training step or None. The answer is per row.
+rows: the weights (rows, cols) float32, finite, and their magnitudes (see `Rows`); importance
+(rows, cols) or None for ones; start_scale (rows, 1) of the previous training step or None. The
+answer is per row.
 """
 
 import importlib
@@ -25,6 +26,33 @@ from torch import Tensor
 
 from core.errors import one_of
 from core.experiment import GRANULARITIES
+from core.quantizers.kernels import magnitudes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Weights as a rule sees them, measured once: the check before the rule and the rule itself
+    need the same sums.
+
+    weight     (rows, cols) float32
+    total      (rows, 1) sum|w| of each row
+    largest    (rows, 1) max|w| of each row; NaN or infinity where the row has any
+    """
+
+    weight: Tensor
+    total: Tensor
+    largest: Tensor
+
+    @classmethod
+    def of(cls, weight: Tensor) -> "Rows":
+        """Measure a matrix (rows, cols) float32."""
+        total, largest = magnitudes(weight)
+        return cls(weight=weight, total=total, largest=largest)
+
+    @property
+    def mean(self) -> Tensor:
+        """mean|w| of each row, (rows, 1)."""
+        return self.total / self.weight.shape[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +64,7 @@ class Levels:
     threshold: Tensor | None = None
 
 
-Solver = Callable[[Tensor, int, Tensor | None, Tensor | None], Levels]
+Solver = Callable[[Rows, int, Tensor | None, Tensor | None], Levels]
 AnySolver = TypeVar("AnySolver", bound=Solver)
 PLAIN_NUMBERS = r"\alpha = $scale"
 

@@ -16,9 +16,8 @@ than `uniform`, nor caught in the bad minimum where one outlier dictates the sca
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better, moments, ratio
-from core.quantizers.base import mean_magnitude
 from core.quantizers.lsq import lsq
-from core.quantizers.registry import Levels, rule
+from core.quantizers.registry import Levels, Rows, rule
 from core.quantizers.uniform import uniform
 
 THRESHOLD_FACTOR = 0.7
@@ -35,12 +34,12 @@ THRESHOLD_FACTOR = 0.7
     source="Li et al., Ternary Weight Networks (arXiv 1605.04711); TernaryBERT equation 6",
 )
 def twn(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """Ternary by threshold; above 2 bits the alternation. Arguments as in `registry`."""
     if bits > 2:
-        start = better(weight, uniform(weight, bits), lsq(weight, bits), bits, None)
-        return alternate(weight, start, bits, None)
-    threshold = THRESHOLD_FACTOR * mean_magnitude(weight)
+        start = better(rows.weight, uniform(rows, bits), lsq(rows, bits), bits, None)
+        return alternate(rows.weight, start, bits, None)
+    threshold = THRESHOLD_FACTOR * rows.mean
     cut = Levels(scale=threshold, threshold=threshold)
-    return Levels(scale=ratio(*moments(weight, cut, bits, None)), threshold=threshold)
+    return Levels(scale=ratio(*moments(rows.weight, cut, bits, None)), threshold=threshold)

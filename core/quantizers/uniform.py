@@ -7,8 +7,8 @@ becomes zero, which is why ternary networks need a better threshold.
 
 from torch import Tensor
 
-from core.quantizers.base import largest_magnitude, levels
-from core.quantizers.registry import Levels, rule
+from core.quantizers.base import levels
+from core.quantizers.registry import Levels, Rows, rule
 
 
 @rule(
@@ -19,7 +19,7 @@ from core.quantizers.registry import Levels, rule
     source="TernaryBERT section 3.1 (quantization above 2 bits)",
 )
 def uniform(
-    weight: Tensor, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
+    rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """Scale max|w| / levels of each row; arguments as in `registry`."""
-    return Levels(scale=largest_magnitude(weight) / levels(bits))
+    return Levels(scale=rows.largest / levels(bits))

@@ -26,10 +26,10 @@ from typing import Any
 from core.errors import InputError, one_of, shown, within
 from core.experiment import Experiment
 from core.options import build, options
-from core.places import grids
+from core.places import grids, read_text_up_to
 
 FIELDS = ("name", "question", "base", "axes", "cases", "reference", "seeds")
-MOST_RUNS = 1000
+MOST_RUNS, MOST_BYTES = 1000, 2**22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Grid:
 def read_grid(path: Path) -> Grid:
     """The grid of a file. Raises InputError naming the field that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text_up_to(path.resolve(), MOST_BYTES)
         plain = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"The grid {path.name} cannot be read: {error}.") from error

@@ -5,14 +5,15 @@ the record holds each step once, and in order. It is written beside and renamed,
 dies meanwhile leaves the old record or the new one.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TextIO
 
 from core.errors import InputError
 from core.events import Evaluated, Event, Finished, Resumed, StepDone, Taught, from_json, to_json
-from core.places import replacing, write_text
+from core.places import opened, replacing, write_text
 from core.records import canonical_json
-from core.runs.event_files import EVENTS_FILE
+from core.runs.event_files import EVENTS_FILE, MOST_LINE_BYTES
 from core.training.checkpoint_header import FILE as CHECKPOINT_FILE
 from core.training.checkpoint_header import step_kept
 
@@ -66,7 +67,7 @@ def lines_until(folder: Path, step: int) -> list[bytes] | None:
         return []
     kept: list[bytes] = []
     done = 0
-    for line in (folder / EVENTS_FILE).read_bytes().split(b"\n"):
+    for line in _lines(folder / EVENTS_FILE):
         event = _event(line)
         if isinstance(event, StepDone):
             if event.step != done + 1:
@@ -77,6 +78,14 @@ def lines_until(folder: Path, step: int) -> list[bytes] | None:
         if event is not None and not _comes_again(event, done, step):
             kept.append(line)
     return kept if done == step else None
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, without their ends. What is longer than any line of ours comes in
+    pieces, so that nothing is read as a whole."""
+    with opened(path) as file:
+        while line := file.readline(MOST_LINE_BYTES):
+            yield line.removesuffix(b"\n")
 
 
 def _event(line: bytes) -> Event | None:

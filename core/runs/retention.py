@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from core.errors import InputError
+from core.runs.leftovers import REMOVED, sweep
 from core.runs.limits import number_from
 from core.runs.store import Run, is_alive, list_runs, run_folder, runs_folder
 
@@ -43,15 +44,15 @@ def used_bytes() -> int:
 
 
 def make_room(wanted: str) -> None:
-    """Remove the oldest runs that are over, but not `wanted`, until the rest is below the quota.
+    """Remove what killed processes left behind, then the oldest runs that are over, but not
+    `wanted`, until the rest is below the quota. For the process that decides which runs there are.
 
     Raises InputError when that is not enough.
     """
+    sweep(runs_folder())
     quota = quota_bytes()
     if quota is None:
         return
-    for torn in runs_folder().glob(".removed-*"):  # by a process that was killed while removing
-        shutil.rmtree(torn, ignore_errors=True)
     used = used_bytes()
     if used < quota:
         return
@@ -82,7 +83,7 @@ def remove(run_id: str) -> None:
     if is_alive(folder) or (run is not None and not run.is_over):
         raise InputError(f"Run {run_id} is not over yet. Stop it first.")
     _note(run, run_id)
-    gone = folder.with_name(f".removed-{run_id}-{time.time_ns()}")
+    gone = folder.with_name(f"{REMOVED}{run_id}-{time.time_ns()}")
     try:
         folder.rename(gone)
     except OSError as error:

@@ -1,9 +1,11 @@
 """Every run has a process of its own.
 
-`submit` writes the run's folder and starts `python -m core run --run-dir FOLDER` in a session of
-its own, so neither a page that reruns nor a server that stops takes the training with it. That
-process (`work`) holds the folder's lock, which dies with it, and writes down the events of the
-place that computes (see `computing`): itself, when its turn comes, unless another is chosen.
+`submit` takes the lock of the run's folder, writes the folder and starts `python -m core run
+--run-dir FOLDER` in a session of its own, so neither a page that reruns nor a server that stops
+takes the training with it. The process inherits the lock, which dies with it: the run is known to
+live from its first moment to its last, however long it takes to load. It (`work`) writes down the
+events of the place that computes (see `computing`): itself, when its turn comes, unless another is
+chosen.
 """
 
 import os
@@ -11,37 +13,35 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from core.errors import InputError
 from core.events import Event
 from core.experiment import Experiment, Teaching
-from core.places import write_text
-from core.records import canonical_json
+from core.machine import huge_pages
+from core.places import read_text_up_to, write_text
 from core.runs.computing import chosen
+from core.runs.leftovers import sweep_folder
 from core.runs.limits import limits, watched
-from core.runs.record import CHECKPOINT_FILE, EVENTS_FILE, Record
+from core.runs.locks import Held
+from core.runs.preparing import deciding, prepare_folder, reserve
+from core.runs.record import Record
 from core.runs.retention import make_room
 from core.runs.store import (
-    EXPERIMENT_FILE,
-    TEACHING_FILE,
     Run,
     find_run,
     is_alive,
     is_ordered,
-    next_ticket,
     read_folder,
     run_folder,
-    runs_folder,
     stop_asked,
 )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 NICE = 10  # of 19: a tenth of the processor where pages want all of it
+MOST_PID_BYTES, POLL_SECONDS = 20, 0.05
 _THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -61,15 +61,40 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
         if known is not None and known.state in _THERE and not (again and known.is_over):
             return known
         make_room(order.run_id)
-        prepare_folder(folder, order, again)
-        with (folder / "worker.log").open("wb") as log:
-            command = [sys.executable, "-m", "core", "run", "--run-dir", str(folder)]
-            child = subprocess.Popen(
-                command, cwd=PROJECT, stdout=log, stderr=log, start_new_session=True
-            )
-        _let_pages_go_first(child.pid)
-        _children.append(child)
+        lock = reserve(folder)
+        try:
+            prepare_folder(folder, order, again)
+            _children.append(_start(folder, lock))
+        finally:
+            lock.leave()
     return read_folder(folder)
+
+
+def _start(folder: Path, lock: Held) -> subprocess.Popen[bytes]:
+    """The process that computes the folder's run; it inherits the lock."""
+    command = [sys.executable, "-m", "core", "run", "--run-dir", str(folder)]
+    passed = ()
+    if lock.descriptor is None:  # this system cannot hand it over
+        lock.release()
+    else:
+        passed = (lock.descriptor,)
+        command += ["--lock-fd", str(lock.descriptor)]
+    with (folder / "worker.log").open("wb") as log:
+        child = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=os.environ | huge_pages(),
+            stdout=log,
+            stderr=log,
+            pass_fds=passed,
+            start_new_session=True,
+        )
+    with suppress(InputError):  # a full disk; the process will say so itself
+        write_text(folder / "worker.pid", str(child.pid))
+    _let_pages_go_first(child.pid)
+    while not passed and child.poll() is None and not is_alive(folder):
+        time.sleep(POLL_SECONDS)  # until it has taken the lock itself
+    return child
 
 
 def _let_pages_go_first(worker: int) -> None:
@@ -87,75 +112,39 @@ def _let_pages_go_first(worker: int) -> None:
         Path(f"/proc/{worker}/autogroup").write_text(str(NICE))
 
 
-@contextmanager
-def deciding() -> Generator[None]:
-    """One at a time, among all servers on this folder, decides which runs there are; the lock
-    dies with its holder."""
-    try:
-        runs_folder().mkdir(parents=True, exist_ok=True)
-        with FileLock(runs_folder() / "submit.lock", timeout=10):
-            yield
-    except Timeout as error:
-        raise InputError("Another run is being started right now. Try again.") from error
-    except OSError as error:
-        raise _not_startable(error) from error
-
-
-def _not_startable(error: OSError) -> InputError:
-    return InputError(
-        f"The run cannot be started in {runs_folder()}: {error.strerror or error}. "
-        "Free some space or point TERNARY_LAB_HOME to another folder."
-    )
-
-
-def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = False) -> None:
-    """Make the folder of a new attempt: traces of an earlier one are removed, but for checkpoint
-    and record where there is something to go on from (never if `fresh`).
-
-    Raises InputError when it cannot be written.
-    """
-    goes_on = not fresh and (folder / CHECKPOINT_FILE).exists()
-    traces = ["STOP", "error.txt", "result.json", "worker.pid", "began"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in traces if goes_on else [*traces, EVENTS_FILE, CHECKPOINT_FILE]:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise _not_startable(error) from error
-    file = TEACHING_FILE if isinstance(order, Teaching) else EXPERIMENT_FILE
-    write_text(folder / file, canonical_json(order) + "\n")
-    write_text(folder / "ticket", f"{next_ticket():.6f}")
-
-
 def work_here(
     order: Experiment | Teaching, show: Callable[[Event], None], fresh: bool = False
 ) -> Run:
     """Compute the order in this process, on from its checkpoint unless `fresh`. Raises InputError
     as `submit` and `work` do."""
     folder = run_folder(order.run_id)
-    if not is_alive(folder):
-        with deciding():
+    with deciding():
+        lock = reserve(folder)
+        try:
             prepare_folder(folder, order, fresh)
-    return work(folder, show)
+        except InputError:
+            lock.release()
+            raise
+    return work(folder, show, lock)
 
 
-def work(folder: Path, show: Callable[[Event], None] = lambda event: None) -> Run:
-    """Compute the run of `folder` in this process, when its turn comes.
+def work(
+    folder: Path,
+    show: Callable[[Event], None] = lambda event: None,
+    lock: Held | None = None,
+) -> Run:
+    """Compute the run of `folder` in this process, when its turn comes; `lock` is the folder's,
+    where this process has it already.
 
     `show` gets every event. Raises InputError when the run fails (the sentence is
     in error.txt too) or another process already computes it.
     """
     if not is_ordered(folder):
         raise InputError(f"{folder} is not the folder of a run: it has no experiment.json.")
-    lock = FileLock(folder / "worker.lock")
+    lock = lock or reserve(folder)
     try:
-        lock.acquire(timeout=2)
-    except Timeout as error:
-        raise InputError(f"Another process already computes the run in {folder}.") from error
-    try:
+        sweep_folder(folder)
         write_text(folder / "worker.pid", str(os.getpid()))
-        for torn in folder.glob(".*.safetensors.*"):  # of a process that was killed while writing
-            torn.unlink(missing_ok=True)
         _follow(folder, show)
     except InputError as error:
         _keep_reason(folder, str(error))
@@ -215,8 +204,9 @@ def stop(run_id: str) -> None:
 
 def _signal(folder: Path, number: signal.Signals) -> None:
     try:
-        pid = int((folder / "worker.pid").read_text())
-        if pid != os.getpid() and is_alive(folder):  # never our own process, never a reused number
+        pid = int(read_text_up_to(folder / "worker.pid", MOST_PID_BYTES))
+        # Never our own group (which is what 0 means), nor init's, never a reused number.
+        if 1 < pid < 2**31 and pid not in (os.getpid(), os.getpgrp()) and is_alive(folder):
             os.killpg(pid, number)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         pass  # gone in the meantime

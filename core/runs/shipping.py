@@ -15,9 +15,10 @@ from pathlib import Path
 from safetensors.torch import load, save
 
 from core.errors import InputError
-from core.models.anatomy import part_of
-from core.places import replacing, shipped
-from core.runs.event_files import EVENTS_FILE, PACKED_EVENTS_FILE
+from core.families import find_family
+from core.places import check_file, replacing, shipped
+from core.runs.event_files import EVENTS_FILE, MOST_BYTES, PACKED_EVENTS_FILE
+from core.runs.run_files import RUN_ID
 from core.runs.store import find_run
 from core.training.student_files import LATENT_FILE, MODEL_FILE, PREDICTIONS_FILE
 
@@ -40,7 +41,7 @@ def ship(run_id: str, with_student: bool = False, with_latent: bool = False) -> 
     contents = {name: (run.folder / name).read_bytes() for name in files}
     contents[PACKED_EVENTS_FILE] = _packed_events(run.folder)
     if with_latent:
-        contents[LATENT_FILE] = _without_embedding(contents[LATENT_FILE])
+        contents[LATENT_FILE] = _without_embedding(contents[LATENT_FILE], run.run_id)
     folder = shipped() / "runs" / run.run_id
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in contents.items():
@@ -54,9 +55,15 @@ def _packed_events(folder: Path) -> bytes:
     packed = folder / PACKED_EVENTS_FILE
     if packed.exists():
         return packed.read_bytes()
+    check_file(folder / EVENTS_FILE, MOST_BYTES)  # more is not read from a packed file
     return gzip.compress((folder / EVENTS_FILE).read_bytes(), compresslevel=9, mtime=0)
 
 
-def _without_embedding(latent: bytes) -> bytes:
-    matrices = load(latent)
-    return save({name: each for name, each in matrices.items() if part_of(name) != "embedding"})
+def _without_embedding(latent: bytes, run_id: str) -> bytes:
+    matrices, family = load(latent), find_family()
+    kept = {}
+    for name, weight in matrices.items():
+        matrix = family.matrix_of(f"{name}.weight")
+        if matrix is None or not matrix.is_table:
+            kept[name] = weight
+    return save(kept, {RUN_ID: run_id})

@@ -11,15 +11,28 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from core.errors import InputError, shown
-from core.tables.limits import check_columns, check_rows, decoded
+from core.tables.limits import (
+    MAX_COLUMNS,
+    MAX_NAME,
+    check_cells,
+    check_columns,
+    check_rows,
+    check_width,
+    decoded,
+)
+from core.tables.pace import Tick, keep_going, paced
 from core.tables.table import BadRow, Table
-from core.tables.values import Row
+from core.tables.values import Row, tidied
 
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATORS = b",;\t|\n\r"
-SAMPLE_LINES = 50
+NAMED_DELIMITER = re.compile(r'"?sep=([^\w"\r\n])"?', re.IGNORECASE)
+MAX_HEADER = 2 * MAX_COLUMNS * (MAX_NAME + 2)  # characters of the first line, quoted
+MAX_AGAIN, FAILURE = 20 * 2**20, 100  # characters read again; a failure costs as much as so many
+SAMPLE_LINES, SAMPLE_CHARACTERS = 50, 200_000
 SAMPLE_ROWS = 1000
 DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
 QUOTES = (
@@ -31,41 +44,80 @@ QUOTES = (
 Record = tuple[int, list[str] | str]
 
 
-def read_csv(name: str, data: bytes) -> Table:
-    """Read a file with a header; its delimiter is the one on which most lines agree."""
-    lines = _lines(decoded(name, data, SEPARATORS))
-    return _table(name, list(records(lines, delimiter_of(lines))))
+def read_csv(name: str, data: bytes, tick: Tick = keep_going) -> Table:
+    """Read a file with a header; its delimiter is the one that its first line names ("sep=;"), else
+    the one on which most lines agree."""
+    lines = _lines(name, data, tick)
+    delimiter = _taken_delimiter(lines) or delimiter_of(name, lines)
+    _check_fields(name, lines, delimiter, tick)
+    return _table(name, records(name, lines, delimiter), tick)
 
 
-def read_tsv(name: str, data: bytes) -> Table:
-    """Read a file with a header and tabs."""
-    lines = _lines(decoded(name, data, SEPARATORS))
-    found = list(records(lines, "\t"))
-    if any(fields == QUOTES for _, fields in found):
-        found = list(records(lines, "\t", quotes=False))
-    return _table(name, found)
+def read_tsv(name: str, data: bytes, tick: Tick = keep_going) -> Table:
+    """Read a file with a header and tabs, or the delimiter that its first line names."""
+    lines = _lines(name, data, tick)
+    delimiter = _taken_delimiter(lines) or "\t"
+    _check_fields(name, lines, delimiter, tick)
+    strict = (fields for _, fields in paced(records(name, lines, delimiter), tick))
+    quotes = all(fields != QUOTES for fields in strict)
+    return _table(name, records(name, lines, delimiter, quotes), tick)
 
 
-def _lines(text: str) -> list[str]:
-    return list(io.StringIO(text, newline=""))  # cut at \n, \r\n and \r, which are kept
+def _lines(name: str, data: bytes, tick: Tick) -> list[str]:
+    """The lines, cut at \\n, \\r\\n and \\r, which are kept. Raises InputError for a first line too
+    long to name columns."""
+    text = decoded(name, data, SEPARATORS)
+    tick()
+    lines = list(io.StringIO(text, newline=""))
+    first = next((line for line in lines if line.strip()), "")
+    if len(first) > MAX_HEADER:
+        raise InputError(
+            f"The first line of {name} is {len(first):,} characters long, too long to name at most "
+            f"{MAX_COLUMNS} columns. Give each column its own short name there."
+        )
+    return lines
 
 
-def delimiter_of(lines: Sequence[str]) -> str:
+def _taken_delimiter(lines: list[str]) -> str:
+    """The delimiter that the first line names as Excel writes it; that line is blanked, so that
+    those below keep their numbers. "" when it names none."""
+    named = NAMED_DELIMITER.fullmatch("".join(lines[:1]).strip("\r\n"))
+    if not named:
+        return ""
+    lines[0] = "\n"
+    return named[1]
+
+
+def _check_fields(name: str, lines: list[str], delimiter: str, tick: Tick) -> None:
+    """Raise InputError when a delimiter that is not among SEPARATORS makes too many values."""
+    if delimiter not in DELIMITERS:
+        check_cells(name, sum(line.count(delimiter) for line in paced(lines, tick)))
+
+
+def delimiter_of(name: str, lines: Sequence[str]) -> str:
     """The delimiter that cuts most of the first lines into as many fields as the header."""
+    sizes = accumulate(len(line) for line in lines[:SAMPLE_LINES])
+    few = [line for line, size in zip(lines, sizes, strict=False) if size <= SAMPLE_CHARACTERS]
 
     def agreeing(delimiter: str) -> int:
-        sample = records(lines[:SAMPLE_LINES], delimiter)
+        sample = records(name, few, delimiter)
         widths = [len(fields) for _, fields in sample if isinstance(fields, list)]
         return widths.count(widths[0]) if widths and widths[0] > 1 else 0
 
     return max(DELIMITERS, key=agreeing)
 
 
-def records(lines: Sequence[str], delimiter: str, quotes: bool = True) -> Iterator[Record]:
+def records(
+    name: str, lines: Sequence[str], delimiter: str, quotes: bool = True
+) -> Iterator[Record]:
     """The records that are not blank, each with the line where it starts; without `quotes`, a
-    quotation mark is a character like any other."""
+    quotation mark is a character like any other.
+
+    After a record that fails, its lines but the first are read again. Raises InputError when that
+    would be more than MAX_AGAIN characters, as every record of a file can fail at the file's end.
+    """
     quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    start = 0
+    start = again = 0
     while start < len(lines):
         rest = (lines[i] for i in range(start, len(lines)))
         reader = csv.reader(rest, delimiter=delimiter, quoting=quoting, strict=True)
@@ -78,7 +130,13 @@ def records(lines: Sequence[str], delimiter: str, quotes: bool = True) -> Iterat
             return
         except csv.Error as error:
             yield start + whole + 1, _explained(error)
+            again += FAILURE + sum(map(len, lines[start + whole + 1 : start + reader.line_num]))
             start += whole + 1
+        if again > MAX_AGAIN:
+            raise InputError(
+                f"{name} has too many quotation marks that are not closed, up to line {start}. "
+                "Inside quoted text, write each mark twice; or save the file as JSON Lines."
+            )
 
 
 def _explained(error: csv.Error) -> str:
@@ -87,19 +145,20 @@ def _explained(error: csv.Error) -> str:
     return QUOTES
 
 
-def _table(name: str, found: list[Record]) -> Table:
-    if not found:
+def _table(name: str, found: Iterator[Record], tick: Tick) -> Table:
+    _, header = next(found, (0, []))
+    if not header:
         raise InputError(f"{name} is empty.")
-    header = found[0][1]
     if isinstance(header, str):
         raise InputError(f"The header of {name} cannot be read: {header}.")
-    check_rows(name, len(found) - 1)
+    check_width(name, len(header))
     columns = column_names(header)
     check_columns(name, columns)
     rows: list[Row] = []
     lines: list[int] = []
     broken: list[BadRow] = []
-    for line, fields in found[1:]:
+    for number, (line, fields) in enumerate(paced(found, tick), start=1):
+        check_rows(name, number)
         if isinstance(fields, list) and len(fields) == len(header) and fields != header:
             rows.append(dict(zip(columns, fields, strict=True)))
             lines.append(line)
@@ -122,13 +181,13 @@ def _reason(fields: list[str] | str, header: list[str]) -> str:
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:
     """The header's names, each once: nameless and repeated ones get a number."""
-    names: list[str] = []
+    names: dict[str, int] = {}  # to the number that the next column of that name gets
     for number, cell in enumerate(header, start=1):
-        usual = " ".join(cell.split()) or f"column {number}"
-        name, copy = usual, 2
+        name = usual = tidied(cell) or f"column {number}"
         while name in names:
-            name, copy = f"{usual} ({copy})", copy + 1
-        names.append(name)
+            name = f"{usual} ({names[usual]})"
+            names[usual] += 1
+        names[name] = 2
     return tuple(names)
 
 

@@ -1,22 +1,22 @@
 """JSON: one object a line, one list of objects, or SQuAD's passages with their questions.
 
-SQuAD (Rajpurkar et al. 2016) nests: an article has paragraphs, a paragraph has a passage
-("context") and questions, a question has accepted answers, each with the character where it
-begins in the passage. Here every question becomes one row with its passage, its answers and their
-starts; version 2 adds questions that the passage does not answer.
+SQuAD nests: an article has paragraphs, a paragraph has a passage ("context") and questions, a
+question has accepted answers. Here every question becomes one row with its passage, its answers
+and their starts; version 2 adds questions that the passage does not answer.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.errors import InputError
-from core.tables.limits import check_cells, check_columns, check_rows, decoded
+from core.tables.limits import check_cells, check_columns, check_rows, check_width, decoded
+from core.tables.pace import Tick, keep_going, paced
+from core.tables.squad import CONTEXT, QUESTION, SQUAD_COLUMNS, answers_of
 from core.tables.table import BadRow, Table
 from core.tables.values import Row, described
 
 SEPARATORS = b",[{"
-SQUAD_COLUMNS = ("question", "context", "answers", "starts")
 SHAPES = (
     'It must be a list of objects, [{"text": ..., "label": ...}, ...], or of SQuAD\'s shape, '
     '{"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
@@ -26,11 +26,11 @@ SHAPES = (
 Found = tuple[int, Row | str]
 
 
-def read_json_lines(name: str, data: bytes) -> Table:
+def read_json_lines(name: str, data: bytes, tick: Tick = keep_going) -> Table:
     """Read one object from each line that is not blank."""
     lines = decoded(name, data, SEPARATORS + b"\n").split("\n")
-    found = [(n, _object_of(line)) for n, line in enumerate(lines, start=1) if line.strip()]
-    return _table(name, found, "line")
+    found = ((n, _object_of(line)) for n, line in enumerate(lines, start=1) if line.strip())
+    return _table(name, found, "line", tick)
 
 
 def _object_of(line: str) -> Row | str:
@@ -44,36 +44,47 @@ def _checked(value: Any) -> Row | str:
     return value if isinstance(value, dict) else f"it is {described(value)}, not an object"
 
 
-def read_json(name: str, data: bytes) -> Table:
+def read_json(name: str, data: bytes, tick: Tick = keep_going) -> Table:
     """Read a list of objects, or a file of SQuAD's shape."""
     text = decoded(name, data, SEPARATORS)
+    tick()
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         advice = "If each line is one object, name the file .jsonl."
         raise InputError(f"{name} is not JSON ({error}). {advice}") from error
     if isinstance(content, list):
-        found = [(number, _checked(value)) for number, value in enumerate(content, start=1)]
-        return _table(name, found, "object")
+        found = ((number, _checked(value)) for number, value in enumerate(content, start=1))
+        return _table(name, found, "object", tick)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise InputError(f"{name} cannot be read as a table. {SHAPES}.")
-    found = list(enumerate(_questions(content["data"]), start=1))
-    return _table(name, found, "question", SQUAD_COLUMNS)
+    found = enumerate(_questions(content["data"]), start=1)
+    return _table(name, found, "question", tick, SQUAD_COLUMNS)
 
 
-def _table(name: str, found: list[Found], unit: str, columns: tuple[str, ...] = ()) -> Table:
-    check_rows(name, len(found))
-    good = [(place, row) for place, row in found if isinstance(row, dict)]
-    bad = [(place, reason) for place, reason in found if isinstance(reason, str)]
-    columns = columns or tuple(dict.fromkeys(key for _, row in good for key in row))
+def _table(
+    name: str, found: Iterable[Found], unit: str, tick: Tick, columns: tuple[str, ...] = ()
+) -> Table:
+    good: list[tuple[int, Row]] = []
+    broken: list[BadRow] = []
+    keys = dict.fromkeys(columns)
+    for number, (place, row) in enumerate(paced(found, tick), start=1):
+        check_rows(name, number)
+        if isinstance(row, str):
+            broken.append(BadRow(line=place, reason=row, unit=unit))
+            continue
+        good.append((place, row))
+        keys |= {} if columns else dict.fromkeys(row)
+        check_width(name, len(keys))
+    columns = tuple(keys)
     check_columns(name, columns)
     check_cells(name, len(good) * len(columns))
     return Table(
         name=name,
         columns=columns,
-        rows=[{column: row.get(column) for column in columns} for _, row in good],
+        rows=[{column: row.get(column) for column in columns} for _, row in paced(good, tick)],
         lines=[place for place, _ in good],
-        broken=tuple(BadRow(line=place, reason=reason, unit=unit) for place, reason in bad),
+        broken=tuple(broken),
         unit=unit,
     )
 
@@ -101,14 +112,7 @@ def _inside(owners: list[Any], key: str) -> Iterator[Row | str]:
 
 
 def _question(question: Row, paragraph: Row) -> Row | str:
-    answers = question.get("answers", [])
-    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
-        return '"answers" is not a list of objects'
-    if question.get("is_impossible") is True and answers:
-        return "it is marked as impossible but has answers"
-    return {
-        "question": question.get("question"),
-        "context": paragraph.get("context"),
-        "answers": [answer.get("text") for answer in answers],
-        "starts": [answer.get("answer_start") for answer in answers],
-    }
+    answers = answers_of(question.get("answers"), question.get("is_impossible"))
+    if isinstance(answers, str):
+        return answers
+    return {QUESTION: question.get("question"), CONTEXT: paragraph.get("context")} | answers

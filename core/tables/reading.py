@@ -16,9 +16,11 @@ from stat import S_ISREG
 from core.errors import InputError, shown
 from core.tables import columnar, delimited, nested
 from core.tables.limits import COMPRESSED, check_rows, check_size, listed, unpacked
+from core.tables.pace import Tick, keep_going
+from core.tables.squad import with_starts
 from core.tables.table import Table
 
-READERS: dict[str, Callable[[str, bytes], Table]] = {
+READERS: dict[str, Callable[[str, bytes, Tick], Table]] = {
     ".csv": delimited.read_csv,
     ".tsv": delimited.read_tsv,
     ".jsonl": nested.read_json_lines,
@@ -38,10 +40,11 @@ def file_kind(filename: str) -> str:
     return extension
 
 
-def read_table(filename: str, data: bytes) -> Table:
-    """Read the content of a file. Raises InputError when the file as a whole is of no use."""
+def read_table(filename: str, data: bytes, tick: Tick = keep_going) -> Table:
+    """Read the content of a file; `tick` is called on the way and ends the reading by raising.
+    Raises InputError when the file as a whole is of no use."""
     file_kind(filename)
-    return _parsed(filename, unpacked(Path(filename).name, data))
+    return _parsed(filename, unpacked(Path(filename).name, data, tick), tick)
 
 
 def read_files(paths: Sequence[Path]) -> Table:
@@ -55,17 +58,17 @@ def read_files(paths: Sequence[Path]) -> Table:
         data = unpacked(path.name, _content(path))
         size += len(data)
         check_size(path.name, size)
-        tables.append(_parsed(path.name, data))
+        tables.append(_parsed(path.name, data, keep_going))
         check_rows(path.name, sum(len(table.rows) for table in tables))
     return tables[0] if len(tables) == 1 else _joined(paths, tables)
 
 
-def _parsed(filename: str, data: bytes) -> Table:
+def _parsed(filename: str, data: bytes, tick: Tick) -> Table:
     name = Path(filename).name
     reader = READERS[file_kind(filename)]
     if not data.strip():
         raise InputError(f"{name} is empty.")
-    table = reader(name, data)
+    table = with_starts(reader(name, data, tick), tick)
     if not table.rows and not table.broken:
         raise InputError(f"{name} names its columns but has no rows.")
     if table.rows and not table.columns:
@@ -92,6 +95,7 @@ def _joined(paths: Sequence[Path], tables: list[Table]) -> Table:
         unit=first.unit,
         digest=hashlib.sha256("".join(table.digest for table in tables).encode()).hexdigest(),
         files=tuple((table.name, len(table.rows)) for table in tables),
+        notes=tuple(dict.fromkeys(note for table in tables for note in table.notes)),
     )
 
 

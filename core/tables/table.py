@@ -31,6 +31,7 @@ class Table:
     broken   the rows that could not be read
     digest   SHA-256 of the file, unpacked
     files    (name, number of rows) of each file when there are several
+    notes    sentences about what was left out as a whole
     """
 
     name: str
@@ -41,6 +42,7 @@ class Table:
     unit: str = "line"
     digest: str = ""
     files: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def bad_row(self, index: int, reason: str) -> BadRow:
         """Why row number `index` cannot be used, as a BadRow that names its place."""

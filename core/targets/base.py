@@ -40,6 +40,7 @@ class Target:
     more_losses   more losses against the teacher, by name: (student's answers, teacher's, labels)
     group         the text column whose equal values stay together when rows are cut into splits
                   (-1: the last); None: all text columns of a row together
+    can_replace_words   whether a text with some words replaced still has its label
     pipeline_tag  what a model card calls it
     head          labels -> what the model must have on top
     encode        (reader, processor, dataset, task, limit) -> rows with labels
@@ -51,6 +52,7 @@ class Target:
     threshold     (task, dev predictions, encoded) -> the student's own for "no answer"
     judged        (predictions, encoded, threshold) -> (predictions, references) for metrics
     kept_labels   encoded -> what is saved beside predictions as the truth; None: it is text
+    truth         (task, a row of its data) -> what is right, in words
     kept_truth    (saved arrays, split, load) -> references for metrics
     kept_answers  (task, saved arrays, split, who, load) -> predictions for metrics
     in_words      (task, dataset, saved arrays of dev by who) -> each answer in words
@@ -71,12 +73,14 @@ class Target:
     threshold: "Callable[[Any, np.ndarray, Encoded], float]"
     judged: "Callable[[np.ndarray, Encoded, float], tuple[Any, Any]]"
     kept_labels: "Callable[[Encoded], np.ndarray | None]"
+    truth: Callable[[Any, Mapping[str, Any]], str]
     kept_truth: "Callable[[Saved, str, Load], Any]"
     kept_answers: "Callable[[Any, Saved, str, str, Load], Any]"
     in_words: "Callable[[Any, Any, Saved], InWords]"
     agreement: Callable[[np.ndarray, np.ndarray], float]
     more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict)
     group: int | None = None
+    can_replace_words: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -111,6 +111,11 @@ def kept_labels(encoded: "Encoded") -> np.ndarray:
     return encoded.labels[LABEL]
 
 
+def truth(task: Any, row: Mapping[str, Any]) -> str:
+    """The name of the class."""
+    return task.labels[row["label"]]
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Names of classes; an answer is right or wrong."""
     truth = [task.labels[label] for label in dataset["label"]]
@@ -144,6 +149,7 @@ TARGET = Target(
     threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
+    truth=truth,
     kept_truth=labels_of,
     kept_answers=logits_as_kept,
     in_words=in_words,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 RELEVANT, QUERY = "relevant", "query"
 NOT_A_CANDIDATE = -1e4  # the logit of padding: its probability is 0
+MISSED = "(not among the candidates)"
 WORDS = 8  # of a passage, as its name
 
 
@@ -177,13 +178,15 @@ def kept_labels(encoded: "Encoded") -> np.ndarray:
     return np.column_stack([about.table(encoded.labels[RELEVANT]), about.missed])
 
 
+def truth(task: Any, row: Mapping[str, Any]) -> str:
+    """The first words of the relevant passages."""
+    named = [_named(row[task.texts[1]][place]) for place in row["relevant"]]
+    return " | ".join(named) or MISSED
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """The passage on top by its first words, and the rank that the relevant one has."""
     candidates, relevant = list(dataset[task.texts[1]]), list(dataset["relevant"])
-    truth = [
-        _named(texts[places[0]]) if places else "(not among the candidates)"
-        for texts, places in zip(candidates, relevant, strict=True)
-    ]
     said, goodness = {}, {}
     for who, scores in saved.items():
         orders = [np.argsort(-each, kind="stable")[: len(texts)].tolist()
@@ -197,7 +200,7 @@ def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
             for texts, order, rank in zip(candidates, orders, ranks, strict=True)
         ]
         goodness[who] = np.array([1 / rank if rank else 0.0 for rank in ranks])
-    return InWords(truth=truth, said=said, goodness=goodness)
+    return InWords(truth=[truth(task, row) for row in dataset], said=said, goodness=goodness)
 
 
 def _named(passage: str) -> str:
@@ -229,10 +232,12 @@ TARGET = Target(
     threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
+    truth=truth,
     kept_truth=labels_of,
     kept_answers=logits_as_kept,
     in_words=in_words,
     agreement=agreement,
     more_losses={"margins": margin_loss},
     group=0,
+    can_replace_words=False,
 )

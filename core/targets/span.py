@@ -161,6 +161,11 @@ def _limit(task: Any, found: np.ndarray, dev: Any) -> float:
     return best_threshold(Answers(table=found), list(dev["context"]), accepted, word_f1)
 
 
+def truth(task: Any, row: Mapping[str, Any]) -> str:
+    """The accepted answers."""
+    return " | ".join(dict.fromkeys(row["answers"])) or NO_ANSWER
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Answers as text; the more words they share with an accepted one, the better."""
     accepted = [tuple(answers) for answers in dataset["answers"]]
@@ -204,9 +209,11 @@ TARGET = Target(
     threshold=threshold,
     judged=judged,
     kept_labels=kept_labels,
+    truth=truth,
     kept_truth=kept_truth,
     kept_answers=kept_answers,
     in_words=in_words,
     agreement=agreement,
     group=-1,
+    can_replace_words=False,
 )

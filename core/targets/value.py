@@ -93,6 +93,11 @@ def kept_labels(encoded: "Encoded") -> np.ndarray:
     return encoded.labels[LABEL]
 
 
+def truth(task: Any, row: Mapping[str, Any]) -> str:
+    """The number with two decimals."""
+    return f"{row['label']:.2f}"
+
+
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """Numbers with two decimals; the nearer to the truth, the better."""
     truth = np.array(dataset["label"], dtype=float)
@@ -127,6 +132,7 @@ TARGET = Target(
     threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
+    truth=truth,
     kept_truth=labels_of,
     kept_answers=logits_as_kept,
     in_words=in_words,

@@ -6,19 +6,20 @@ learned by heart.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InputError, shown
-from core.tables.limits import MAX_NAME, check_characters
+from core.tables.limits import check_characters
+from core.tables.pace import Tick, keep_going, paced
 from core.tables.table import BadRow, Table
-from core.tables.values import as_text, described, number
-from core.tasks.plans import ANSWERS, MAX_CLASSES, STARTS, Plan, check_plan
+from core.tables.values import as_text, number
+from core.tasks.file_targets import class_name, file_target
+from core.tasks.plans import ANSWERS, MAX_CLASSES, Plan, check_plan
 from core.tasks.sources import Row
 
 MAX_TEXT = 20_000  # characters of one text
-NUDGE = 2
 SHOWN = 20
 
 
@@ -38,14 +39,14 @@ class Checked:
     contradictory: int = 0
 
 
-def check(table: Table, plan: Plan) -> Checked:
+def check(table: Table, plan: Plan, tick: Tick = keep_going) -> Checked:
     """Hold every row against the plan. Raises InputError where the plan itself does not fit."""
     check_plan(table, plan)
-    target = _target_of(plan)
+    target = file_target(plan.kind).reader(plan)
     rows: list[Row] = []
     bad, seen = list(table.broken), dict[bytes, Any]()
     contradictory = characters = 0
-    for index, row in enumerate(table.rows):
+    for index, row in enumerate(paced(table.rows, tick)):
         try:
             texts = _texts(row, plan)
             made = texts | target(row, texts)
@@ -79,20 +80,22 @@ def told(bad: Sequence[BadRow]) -> tuple[str, ...]:
     return (*lines, *([f"and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []))
 
 
-def class_names(table: Table, column: str) -> tuple[str, ...]:
+def class_names(table: Table, column: str, tick: Tick = keep_going) -> tuple[str, ...]:
     """The different labels of a column, numbers by size, else by alphabet. Of more than
-    MAX_CLASSES only one more is given."""
+    MAX_CLASSES only the first found are given, one too many."""
     found: set[str] = set()
-    for row in table.rows:
+    for row in paced(table.rows, tick):
+        if len(found) > MAX_CLASSES:
+            break
         try:
-            found.add(_class_name(row, column))
+            found.add(class_name(row, column))
         except InputError:
             continue
     try:
         ordered = sorted(found, key=lambda name: (number(name), name))
     except InputError:
         ordered = sorted(found, key=lambda name: (name.casefold(), name))
-    return tuple(ordered[: MAX_CLASSES + 1])
+    return tuple(ordered)
 
 
 def key_of(row: Row, plan: Plan) -> bytes:
@@ -107,67 +110,12 @@ def key_of(row: Row, plan: Plan) -> bytes:
 def _texts(row: Row, plan: Plan) -> Row:
     """The texts of a row. A passage keeps its blanks: answers are found by their position."""
     made: Row = {}
+    keeps_blanks = file_target(plan.kind).keeps_blanks
     for column, name in zip(plan.texts, plan.columns, strict=True):
         text = as_text(row[column])
         if not text.strip():
             raise InputError(f"{shown(column)} is empty")
         if len(text) > MAX_TEXT:
             raise InputError(f"{shown(column)} is longer than {MAX_TEXT:,} characters")
-        made[name] = text if plan.kind == "span" else text.strip()
+        made[name] = text if keeps_blanks else text.strip()
     return made
-
-
-def _target_of(plan: Plan) -> Callable[[Row, Row], Row]:
-    """What reads the thing to learn out of a row and its texts."""
-    if plan.kind == "span":
-        return lambda row, texts: _answers(row, texts[plan.columns[1]])
-    if plan.kind == "value":
-        return lambda row, _: {"label": _value(row, plan.label)}
-    numbers = {name: index for index, name in enumerate(plan.labels)}
-
-    def class_of(row: Row, _: Row) -> Row:
-        name = _class_name(row, plan.label)
-        if name not in numbers:
-            raise InputError(f"the label {shown(name)} is not one of the classes")
-        return {"label": numbers[name]}
-
-    return class_of
-
-
-def _class_name(row: Row, column: str) -> str:
-    name = as_text(row[column]).strip()
-    if not name or len(name) > MAX_NAME:
-        raise InputError(
-            f"the label is longer than {MAX_NAME} characters" if name else "the label is missing"
-        )
-    return name
-
-
-def _value(row: Row, column: str) -> float:
-    if not as_text(row[column]).strip():
-        raise InputError("the label is missing")
-    return number(row[column])
-
-
-def _answers(row: Row, passage: str) -> Row:
-    """The accepted answers, each standing in the passage where it is said to."""
-    answers, starts = row[ANSWERS], row[STARTS]
-    if not isinstance(answers, list) or not isinstance(starts, list):
-        raise InputError("answers and starts are not lists")
-    if len(answers) != len(starts):
-        raise InputError(f"it has {len(answers)} answers but {len(starts)} starts")
-    placed = [_placed(*pair, passage) for pair in zip(answers, starts, strict=True)]
-    return {ANSWERS: [answer for answer, _ in placed], STARTS: [start for _, start in placed]}
-
-
-def _placed(answer: Any, start: Any, passage: str) -> tuple[str, int]:
-    """An answer without blanks around it, and where it begins: where it is said to, or at most
-    NUDGE characters beside (in SQuAD itself one in a thousand is that far off)."""
-    if not isinstance(answer, str) or not answer.strip():
-        raise InputError(f"the answer {described(answer)} is empty or not a text")
-    answer = answer.strip()
-    if type(start) is int:
-        for place in sorted(range(start - NUDGE, start + NUDGE + 1), key=lambda p: abs(p - start)):
-            if place >= 0 and passage.startswith(answer, place):
-                return answer, place
-    raise InputError(f"the answer {shown(answer)} does not begin at character {described(start)}")

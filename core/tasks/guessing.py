@@ -12,14 +12,16 @@ from itertools import pairwise, permutations
 
 from core.errors import InputError, shown
 from core.tables.limits import MAX_NAME
-from core.tables.nested import SQUAD_COLUMNS
+from core.tables.pace import Tick, keep_going, paced
+from core.tables.squad import SQUAD_COLUMNS
 from core.tables.table import Table
 from core.tables.values import as_text, number
-from core.tasks.checking import class_names
+from core.tasks.checking import MAX_TEXT, class_names
+from core.tasks.file_targets import file_target
 from core.tasks.plans import Plan
 from core.tasks.sources import Row
 
-SAMPLE_ROWS = 1000
+SAMPLE_ROWS, SAMPLE_CHARACTERS = 1000, 10_000_000
 MOST_CLASSES = 20  # whole numbers with more different values are values, not classes
 TEXT_NAMES = (
     *("text", "sentence", "review", "tweet", "comment", "message", "utterance", "content", "body"),
@@ -35,7 +37,7 @@ LABEL_NAMES = (
     *("sentiment", "score", "rating", "stars", "similarity", "quality", "duplicate", "emotion"),
     *("intent", "topic", "polarity", "stance", "verdict", "overall", "value", "y"),
 )
-ID = re.compile(r"(.*_)?(id|ids|idx|index|uid|uuid|guid|key|unnamed)(_?\d+)*")
+ID = re.compile(r"(.*_)?(id|ids|idx|index|uid|uuid|guid|key|unnamed)[\d_]*")
 TOKENS_PER_WORD, LENGTHS = 1.4, (32, 64, 128, 256, 384, 512)
 SPAN_TOKENS = 384
 
@@ -53,16 +55,19 @@ class _Column:
     is_id: bool
 
 
-def guess(table: Table, title: str) -> Plan:
-    """The likely plan. Raises InputError when the file has no rows or too few columns."""
+def guess(table: Table, title: str, tick: Tick = keep_going) -> Plan:
+    """The likely plan, from a sample of bounded size. Raises InputError when the file has no rows
+    or too few columns."""
     title = " ".join((title.strip() or table.name).split())[:MAX_NAME]
     if not table.rows:
         raise InputError(f"{table.name} has no row that can be read; {table.broken[0]}.")
     if set(SQUAD_COLUMNS) <= set(table.columns):
         return Plan(title=title, kind="span", texts=SQUAD_COLUMNS[:2], max_tokens=SPAN_TOKENS)
-    stride = max(1, len(table.rows) // SAMPLE_ROWS)
-    sample = table.rows[::stride]
-    columns = [_profile(sample, name, stride) for name in table.columns]
+    sample, stride = _sample(table)
+    columns = []
+    for name in table.columns:
+        tick()
+        columns.append(_profile(sample, name, stride))
     texts = _texts(columns)
     rest = [column for column in columns if column.name not in texts]
     label = _label([column for column in rest if not column.is_id and column.filled])
@@ -71,20 +76,20 @@ def guess(table: Table, title: str) -> Plan:
             f"{table.name} has a text column, {shown(texts[0])}, but none for the label. "
             "Add a column with the class or value of each row."
         )
-    kind = label_kind(table, label)
+    kind = label_kind(table, label, tick)
     return Plan(
         title=title,
         kind=kind,
         texts=texts,
         label=label,
-        labels=class_names(table, label) if kind == "classes" else (),
+        labels=class_names(table, label, tick) if file_target(kind).has_classes else (),
         max_tokens=length_of(table, texts),
     )
 
 
-def label_kind(table: Table, column: str) -> str:
+def label_kind(table: Table, column: str, tick: Tick = keep_going) -> str:
     """The kind "value" for numbers that are not whole or differ a lot, else "classes"."""
-    found = [text for row in table.rows if (text := _cell(row, column))]
+    found = [text for row in paced(table.rows, tick) if (text := _cell(row, column))]
     numbers = [value for text in set(found) if (value := _number(text)) is not None]
     if len(numbers) < 0.95 * len(set(found)):
         return "classes"
@@ -92,10 +97,24 @@ def label_kind(table: Table, column: str) -> str:
     return "classes" if whole and len(set(numbers)) <= MOST_CLASSES else "value"
 
 
+def _sample(table: Table) -> tuple[list[Row], int]:
+    """Rows spread over the table, every so-manieth, and that step. Where texts are long they are
+    fewer, and end before the table does."""
+    stride = max(1, len(table.rows) // SAMPLE_ROWS)
+    sample: list[Row] = []
+    characters = 0
+    for row in table.rows[::stride]:
+        sample.append(row)
+        characters += sum(len(value) for value in row.values() if isinstance(value, str))
+        if characters > SAMPLE_CHARACTERS:
+            break
+    return sample, stride
+
+
 def _cell(row: Row, column: str) -> str:
-    """The value as text, "" where it is none."""
+    """The value as text, cut at the longest that is read; "" where it is none."""
     try:
-        return as_text(row[column]).strip()
+        return as_text(row[column])[:MAX_TEXT].strip()
     except InputError:
         return ""
 
@@ -187,7 +206,7 @@ def _named(columns: list[_Column], names: Sequence[str]) -> _Column | None:
 def length_of(table: Table, texts: tuple[str, ...]) -> int:
     """The usual length in tokens that holds all but the longest twentieth of these columns'
     texts together."""
-    sample = table.rows[:: max(1, len(table.rows) // SAMPLE_ROWS)]
+    sample, _ = _sample(table)
     words = sorted(sum(len(_cell(row, text).split()) for text in texts) for row in sample)
     needed = TOKENS_PER_WORD * words[len(words) * 19 // 20] + len(texts) + 1
     return next((length for length in LENGTHS if length >= needed), LENGTHS[-1])

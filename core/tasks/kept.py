@@ -18,6 +18,7 @@ from core import places
 from core.errors import InputError
 from core.events import Preparing
 from core.records import canonical_json, from_json
+from core.tasks.file_targets import file_target
 from core.tasks.plans import Plan
 from core.tasks.sources import Reading
 from core.tasks.splits import save_splits
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 PLAN_FILE, TABLES = "plan.json", "tables"
+MOST_PLAN_BYTES = 2**23
 NAME = re.compile(r"own-[a-z0-9-]{1,40}-[0-9a-f]{6}")
-METRICS = {"value": ("pearson", "spearman"), "span": ("answer-f1", "exact-match")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +51,20 @@ class Kept:
     def task(self) -> Task:
         """The data as a task."""
         plan = self.plan
-        of_classes = ("accuracy", "f1" if len(plan.labels) == 2 else "macro-f1")
+        target = file_target(plan.kind)
         test = f" and {self.test_rows:,} for the test" if self.test_rows else ""
         return Task(
             name=self.name,
             title=plan.title,
             description=f"Your own data: {self.train_rows:,} rows{test}.",
             source=FromFile(name=self.name, identity=self.digest, has_test=self.test_rows > 0),
-            metrics=METRICS.get(plan.kind, of_classes),
+            metrics=target.metrics(plan),
             kind=plan.kind,
             labels=plan.labels,
             texts=plan.columns,
             max_tokens=plan.max_tokens,
-            batch_size=16 if plan.kind == "span" else 32,
-            copies=0 if plan.kind == "span" else 20,
+            batch_size=target.batch_size,
+            copies=target.copies,
             may_have_no_answer=self.may_have_no_answer,
             examples=self.examples,
         )
@@ -117,7 +118,7 @@ def find_kept(name: str) -> Kept | None:
 @lru_cache(maxsize=1000)
 def _read(file: Path, changed_ns: int, size_bytes: int) -> Kept | None:
     try:
-        kept = from_json(Kept, file.read_text(encoding="utf-8"))
+        kept = from_json(Kept, places.read_text_up_to(file, MOST_PLAN_BYTES))
     except (OSError, ValueError):
         return None
     whole = kept.name == file.parent.name and (file.parent / TABLES / "train").is_dir()

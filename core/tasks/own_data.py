@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 from core.records import canonical_json
 from core.tasks.checking import Checked, apart
+from core.tasks.file_targets import file_target
 from core.tasks.kept import Kept, all_kept, find_kept, keep, remove
-from core.tasks.plans import ANSWERS, STARTS, Plan
+from core.tasks.plans import ANSWERS, Plan
 from core.tasks.prepare import cut
 from core.tasks.sources import Row
 from core.tasks.task import Task
@@ -97,12 +98,10 @@ def _table(plan: Plan, rows: list[Row]) -> "Dataset":
     """The rows as a table whose types do not depend on what they happen to hold."""
     from datasets import Dataset, Features, List, Value
 
-    targets = {
-        "classes": {"label": Value("int64")},
-        "value": {"label": Value("float64")},
-        "span": {ANSWERS: List(Value("string")), STARTS: List(Value("int64"))},
-    }
-    types = {column: Value("string") for column in plan.columns} | targets[plan.kind]
+    lists = {"texts": List(Value("string")), "numbers": List(Value("int64"))}
+    learned = file_target(plan.kind).types
+    types = {column: Value("string") for column in plan.columns}
+    types |= {name: lists.get(kind) or Value(kind) for name, kind in learned.items()}
     columns = {name: [row[name] for row in rows] for name in types}
     return Dataset.from_dict(columns, features=Features(types))
 
@@ -111,10 +110,5 @@ def _check_learnable(plan: Plan, rows: Mapping[str, list[Row]]) -> None:
     """Raise InputError when test is empty or all rows of train say the same."""
     if not rows.get("test", [True]):
         raise InputError("The test file has no usable row. Correct it, or leave it out.")
-    if plan.kind == "span" and not any(row[ANSWERS] for row in rows["train"]):
-        raise InputError("No usable question has an answer, so there is nothing to learn.")
-    if plan.kind != "span" and len({row["label"] for row in rows["train"]}) == 1:
-        raise InputError(
-            f"All {len(rows['train']):,} usable rows have the same label, so there is nothing to "
-            "learn. Choose another label column, or give more rows."
-        )
+    if why := file_target(plan.kind).nothing(rows["train"]):
+        raise InputError(why)

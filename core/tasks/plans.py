@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from core.errors import InputError, one_of, shown, within
 from core.records import settle
 from core.tables.limits import MAX_NAME, listed
-from core.tables.nested import SQUAD_COLUMNS
+from core.tables.squad import ANSWERS, STARTS
 from core.tables.table import Table
 from core.tables.values import is_whole_text
+from core.tasks.file_targets import FILE_TARGETS, file_target
 
 MAX_CLASSES = 100
-KINDS = ("classes", "value", "span")  # that a file can be read as
-ANSWERS, STARTS = SQUAD_COLUMNS[2:]
 RESERVED = ("label", ANSWERS, STARTS)
 
 
@@ -35,15 +34,16 @@ class Plan:
 
     def __post_init__(self) -> None:
         settle(self)
-        one_of("Kind of task", self.kind, KINDS)
+        one_of("Kind of task", self.kind, FILE_TARGETS)
         within("Tokens per text", self.max_tokens, 8, 512)
         title = " ".join(self.title.split())
         if not title or len(title) > MAX_NAME or not is_whole_text(title):
             raise InputError(f"The data needs a title of 1 to {MAX_NAME} characters.")
         # One spelling per plan: what a kind does not use is removed.
+        target = file_target(self.kind)
         object.__setattr__(self, "title", title)
-        object.__setattr__(self, "label", "" if self.kind == "span" else self.label)
-        object.__setattr__(self, "labels", self.labels if self.kind == "classes" else ())
+        object.__setattr__(self, "label", self.label if target.has_label else "")
+        object.__setattr__(self, "labels", self.labels if target.has_classes else ())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,10 +54,10 @@ class Plan:
 
 def check_plan(table: Table, plan: Plan) -> None:
     """Raise InputError where the plan does not fit the columns of the table."""
-    span = plan.kind == "span"
-    if len(plan.texts) not in ((2,) if span else (1, 2)):
+    target = file_target(plan.kind)
+    if len(plan.texts) not in target.texts:
         raise InputError("Choose one or two text columns; a span needs question and passage.")
-    chosen = [*plan.texts, *((ANSWERS, STARTS) if span else (plan.label,))]
+    chosen = [*plan.texts, *target.beside, *((plan.label,) if target.has_label else ())]
     for column in chosen:
         if not column:
             raise InputError("Choose the column that holds the label.")
@@ -67,7 +67,7 @@ def check_plan(table: Table, plan: Plan) -> None:
             )
         if chosen.count(column) > 1:
             raise InputError(f"The column {shown(column)} is chosen twice. Choose another one.")
-    if plan.kind == "classes":
+    if target.has_classes:
         _check_classes(plan)
 
 

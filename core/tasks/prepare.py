@@ -58,7 +58,8 @@ def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
         )
     if "dev" in parts:
         return parts
-    deciding = task.texts[-1:] if task.kind == "span" else task.texts
+    group = task.target.group
+    deciding = task.texts if group is None else (task.texts[group],)
     columns = [whole[column] for column in deciding]
     digests = [
         hashlib.sha256("\n".join(texts).encode()).digest() for texts in zip(*columns, strict=True)

@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from core.errors import one_of
+from core.targets import find_target
+from core.targets.base import Target
 from core.tasks.sources import Source
-
-KINDS = ("classes", "value", "span", "ranking")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is learned and where its text comes from.
 
-    kind      "classes" (column "label" is a class number), "value" ("label" is a number), or
-              "span" (columns "answers" and "starts" hold the accepted answers of a question and
-              where each begins in its passage; both empty when the passage has no answer), or
-              "ranking" (see core/targets/ranking.py)
+    kind      the name of its target: "classes" (column "label" is a class number), "value" ("label"
+              is a number), "span" (columns "answers" and "starts" hold the accepted answers of a
+              question and where each begins in its passage; both empty when the passage has no
+              answer), "ranking" (see core/targets/ranking.py) ...
     texts     the one or two text columns; question and passage for a span, query and candidates
               (a list) for a ranking
     metrics   the first is the one that scores are compared by
@@ -44,7 +43,12 @@ class Task:
     examples: tuple[tuple[str, ...], ...] = field(default=())
 
     def __post_init__(self) -> None:
-        one_of("Kind of task", self.kind, KINDS)
+        find_target(self.kind)
+
+    @property
+    def target(self) -> Target:
+        """What is asked of a model."""
+        return find_target(self.kind)
 
     @property
     def metric(self) -> str:

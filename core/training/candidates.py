@@ -18,7 +18,8 @@ from transformers import AutoConfig, BertForMaskedLM
 
 from core.errors import InputError
 from core.events import Preparing
-from core.models.loading import FAMILIES, explained, files_of, tokenized, tokenizer_from
+from core.models.loading import FAMILIES, explained, files_of, tokenizer_from
+from core.models.tokenizing import tokenized
 
 Place = tuple[int, int]  # number of the text, number of the word in it
 Proposals = Generator[Preparing, None, list[tuple[str, ...]]]

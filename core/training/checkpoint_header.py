@@ -4,19 +4,24 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from core.errors import InputError
+from core.places import check_file
+
 FILE = "checkpoint.safetensors"
+MOST_BYTES, MOST_DIGITS = 2**36, 7
 
 
 def header(path: Path) -> dict[str, str]:
     """The metadata of the file; empty when it cannot be read."""
     try:
+        check_file(path, MOST_BYTES)
         with safe_open(path, framework="np") as file:
             return file.metadata() or {}
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, InputError):
         return {}
 
 
 def step_kept(folder: Path) -> int:
     """The step after which the folder's checkpoint was made; 0 when there is none to be read."""
-    told = header(folder / FILE).get("step", "")
-    return int(told) if told.isdecimal() else 0
+    step = header(folder / FILE).get("step", "")
+    return int(step) if step.isdecimal() and len(step) <= MOST_DIGITS else 0

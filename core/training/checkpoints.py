@@ -145,9 +145,9 @@ def origin(data: TaskData, model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def check_origin(checkpoint: Checkpoint, data: TaskData, model: nn.Module) -> None:
-    """Raise UnfitCheckpoint where a training that starts from these is another one."""
-    if checkpoint.origin != origin(data, model):
+def check_origin(checkpoint: Checkpoint, origin: str) -> None:
+    """Raise UnfitCheckpoint where a training of this origin is another one."""
+    if checkpoint.origin != origin:
         raise UnfitCheckpoint("Text or teacher have changed since the checkpoint was made.")
 
 

@@ -1,14 +1,13 @@
 """What quantizing did to each matrix of a student, for the result of its run."""
 
-from transformers import PreTrainedModel
+from torch import nn
 
-from core.models.anatomy import part_of
 from core.models.student import quantized_weights, weight_quantizers
 from core.quantizers.error import quantization_error
 from core.results import LayerReport
 
 
-def layer_reports(student: PreTrainedModel) -> tuple[LayerReport, ...]:
+def layer_reports(student: nn.Module) -> tuple[LayerReport, ...]:
     """What quantizing did to each matrix of a student in eval mode."""
     weights = quantized_weights(student)
     reports = []
@@ -17,7 +16,7 @@ def layer_reports(student: PreTrainedModel) -> tuple[LayerReport, ...]:
         reports.append(
             LayerReport(
                 name=name,
-                part=part_of(name) or "",
+                part=quantizer.matrix.part,
                 rows=latent.shape[0],
                 cols=latent.shape[1],
                 bits=quantizer.bits,

@@ -12,7 +12,6 @@ from core.families import find_family
 from core.machine import check_precision
 from core.models.student import build_student, set_dropout
 from core.models.teachers import load_teacher, teacher_tokenizer
-from core.targets import find_target
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.training.distill import check_losses
@@ -35,11 +34,11 @@ def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, Distillat
     """Load teacher, student and data; they are the generator's return value."""
     check_precision(experiment.train.precision)
     task, family = find_task(experiment.task), find_family()
-    check_losses(family, find_target(task.kind), experiment.distill)
+    check_losses(family, task.target, experiment.distill)
     yield Preparing(text="Loading the teacher")
     teacher = load_teacher(experiment.task, experiment.model)
     torch.manual_seed(experiment.seed)
-    student = build_student(teacher, experiment.quant)
+    student = build_student(teacher, experiment.quant, family)
     set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)

@@ -28,13 +28,11 @@ from core.training.checkpoints import (
     Checkpoint,
     UnfitCheckpoint,
     capture,
-    origin,
     read,
     restore,
     write,
 )
 from core.training.optimizer import Optimizer
-from core.training.task_data import TaskData
 
 SHARE = 0.02  # of the training time
 BYTES_A_SECOND = 400e6  # assumed before the first checkpoint is timed: a slow disk
@@ -82,8 +80,8 @@ class Stateful(Protocol):
 class Checkpointer:
     """Keeps the one checkpoint of a run up to date; without a folder none is kept.
 
-    inputs       the data and the models that the training starts from: a checkpoint of others does
-                 not fit
+    origin       of what the training starts from (see `checkpoints.origin`), taken before anything
+                 changes the models: a checkpoint of another one does not fit
     learning     the model that learns, and its optimizer
     others       what else carries state from step to step, by name
     predictions  kept with every checkpoint, so that they need not be computed again
@@ -98,7 +96,7 @@ class Checkpointer:
         folder: Path | None,
         run_id: str,
         *,
-        inputs: tuple[TaskData, nn.Module],
+        origin: str,
         learning: tuple[nn.Module, Optimizer],
         others: Mapping[str, Stateful] | None = None,
         predictions: Mapping[str, np.ndarray] | None = None,
@@ -108,15 +106,13 @@ class Checkpointer:
         self._learning, self._others = learning, dict(others or {})
         found = {} if folder is None else predictions or {}
         self._predictions = {PREDICTIONS + name: torch.tensor(found[name]) for name in found}
-        self._earlier_seconds, self._origin = 0.0, ""
+        self._earlier_seconds, self._origin = 0.0, origin
         if resumed is not None:
-            self._earlier_seconds, self._origin = resumed.seconds, resumed.origin
+            self._earlier_seconds = resumed.seconds
             restore(resumed.tensors, *learning)
             for name, other in self._others.items():
                 _restore(other, name, resumed.tensors)
             resumed.tensors.clear()
-        elif folder is not None:
-            self._origin = origin(*inputs)
         self._began = time.perf_counter()
         self._spent = self._last = 0.0  # seconds that all checkpoints took, and the last one
 

@@ -15,13 +15,14 @@ PREDICTIONS_FILE = "predictions.safetensors"
 
 
 def write_student(
-    folder: Path, student: nn.Module, packed: bytes, arrays: dict[str, np.ndarray]
+    folder: Path, run_id: str, student: nn.Module, packed: bytes, arrays: dict[str, np.ndarray]
 ) -> None:
-    """Packed model, predictions, and the latent weights in half precision (to look at)."""
+    """Packed model, predictions, and the latent weights in half precision (to look at). Each
+    names its run."""
     latent = {name: weight.detach().half() for name, weight, _ in weight_quantizers(student)}
     files = {
-        PREDICTIONS_FILE: save_arrays(arrays),
-        LATENT_FILE: save_tensors(latent),
+        PREDICTIONS_FILE: save_arrays(arrays, {"run_id": run_id}),
+        LATENT_FILE: save_tensors(latent, {"run_id": run_id}),
         MODEL_FILE: packed,
     }
     for name, data in files.items():

@@ -10,7 +10,6 @@ from core.events import Preparing
 from core.experiment import TrainRecipe
 from core.family import Encoded, Family
 from core.targets.base import Target
-from core.targets.registry import find_target
 from core.tasks.prepare import load
 from core.tasks.task import Task
 from core.training.augment import augmented, draw_rows
@@ -46,7 +45,7 @@ def encode_task(
     """
     yield Preparing(text="Tokenizing")
     splits, limit = load(task), min(recipe.max_tokens, family.longest(model.config))
-    target = find_target(task.kind)
+    target = task.target
 
     def encoded(dataset: "Dataset") -> Encoded:
         return target.encode(family, tokenizer, dataset, task, limit)

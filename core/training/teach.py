@@ -22,7 +22,6 @@ from core.experiment import Teaching
 from core.families import find_family
 from core.family import Batch, Encoded
 from core.machine import check_precision, describe
-from core.models.anatomy import leave_attention_whole
 from core.models.backbones import prepare_backbone
 from core.models.loading import (
     Loaded,
@@ -37,7 +36,7 @@ from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.tasks.task import Task
 from core.training.batches import training_batches
-from core.training.checkpoints import Checkpoint, check_origin
+from core.training.checkpoints import Checkpoint, check_origin, origin
 from core.training.evaluate import predictions_of, scores_of
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Checkpointer, resume_or_start
@@ -74,12 +73,13 @@ def _teach(
         task, find_family(), model, tokenizer, teaching.train, teaching.seed
     )
     began = time.perf_counter() - (resumed.seconds if resumed else 0.0)
+    start = origin(data, model) if folder is not None else ""
     if resumed is not None:
-        check_origin(resumed, data, model)
+        check_origin(resumed, start)
     if teaching.fine_tune:
         _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
-        leave_attention_whole(model)
-        yield from _steps(model, data, teaching, folder, resumed)
+        data.family.prepare_teacher(model)
+        yield from _steps(model, data, teaching, folder, resumed, start)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began
     scores, threshold = yield from _final_scores(model, data)
@@ -94,7 +94,7 @@ def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
         raise InputError(
             f"{teaching.model} has no head that was trained for {task.title}. Fine-tune it first."
         )
-    if task.kind == "classes":
+    if task.labels:
         use_label_order(loaded, task.labels)
 
 
@@ -140,6 +140,7 @@ def _steps(
     teaching: Teaching,
     folder: Path | None,
     resumed: Checkpoint | None,
+    start: str,
 ) -> Iterator[Event]:
     """The training loop: data, step, checkpoint, dev score. The last dev score is left to the
     caller, who rounds the weights first."""
@@ -149,7 +150,7 @@ def _steps(
     checkpointer = Checkpointer(
         folder,
         teaching.run_id,
-        inputs=(data, model),
+        origin=start,
         learning=(model, optimizer),
         resumed=resumed,
     )

@@ -30,7 +30,13 @@ from core.results import Result
 from core.teacher_folders import load_card
 from core.training.averaging import Averaging
 from core.training.batches import training_batches
-from core.training.checkpoints import OTHER_VERSION, Checkpoint, UnfitCheckpoint, check_origin
+from core.training.checkpoints import (
+    OTHER_VERSION,
+    Checkpoint,
+    UnfitCheckpoint,
+    check_origin,
+    origin,
+)
 from core.training.layer_reports import layer_reports
 from core.training.optimizer import Optimizer
 from core.training.pair import DistillationPair, prepare_pair
@@ -61,19 +67,20 @@ def _train(
     earlier = resumed.seconds if resumed else 0.0
     pair = yield from prepare_pair(experiment)
     scores = Scores(pair.data)
+    start = origin(pair.data, pair.teacher) if folder is not None else ""
     if resumed is None:
         yield from _first_scores(experiment, pair, scores)
     else:
-        check_origin(resumed, pair.data, pair.teacher)
+        check_origin(resumed, start)
         _recall_first_scores(scores, resumed)
     train_began = time.perf_counter()
-    yield from _steps(experiment, pair, scores, folder, resumed)
+    yield from _steps(experiment, pair, scores, folder, resumed, start)
     train_seconds = earlier + time.perf_counter() - train_began
     yield from scores.tests("student", pair.student)
-    origin = origin_of(experiment.task, experiment.model)
-    packed = to_bytes(pair.student, experiment, origin=origin)
+    made_from = origin_of(experiment.task, experiment.model)
+    packed = to_bytes(pair.student, experiment, origin=made_from)
     if folder is not None:
-        write_student(folder, pair.student, packed, scores.arrays())
+        write_student(folder, experiment.run_id, pair.student, packed, scores.arrays())
     seconds = (train_seconds, earlier + time.perf_counter() - began)
     yield Finished(result=_result(experiment, pair, scores, len(packed), seconds))
 
@@ -106,6 +113,7 @@ def _steps(
     scores: Scores,
     folder: Path | None,
     resumed: Checkpoint | None,
+    start: str,
 ) -> Iterator[Event]:
     """The training loop: data, step, checkpoint, dev score. The last step is followed by one."""
     recipe, student, data = experiment.train, pair.student, pair.data
@@ -119,7 +127,7 @@ def _steps(
     checkpointer = Checkpointer(
         folder,
         experiment.run_id,
-        inputs=(data, pair.teacher),
+        origin=start,
         learning=(student, optimizer),
         others={"averaging": averaging, "watch": watch},
         predictions=scores.predictions(),

@@ -10,15 +10,15 @@ quantization; fifteen looks are spread over a training (LOG.md has the measured 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core.events import MatrixState, WeightsSeen
-from core.models.anatomy import part_of
-from core.models.layers import WeightQuantizer
 from core.models.student import weight_quantizers
+from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers.base import Quantized
 from core.quantizers.kernels import compiled
 
@@ -33,14 +33,18 @@ class Watch:
     student: nn.Module
     steps: int
     _ends: dict[str, float] = field(default_factory=dict)
+    _seen: dict[str, tuple[Quantized, Tensor | None]] = field(default_factory=dict)
 
     def expect(self, step: int) -> bool:
         """Before the forward of `step` (from 1): have the codes kept if this step is looked at."""
         wanted = step % max(SHORTEST, self.steps // LOOKS) == 0
-        for _, _, quantizer in weight_quantizers(self.student):
-            quantizer.seen = None
-            quantizer.keeps_seen = wanted
+        self._seen.clear()
+        for name, _, quantizer in weight_quantizers(self.student):
+            quantizer.observer = partial(self._observe, name) if wanted else None
         return wanted
+
+    def _observe(self, name: str, quantized: Quantized, rows: Tensor | None) -> None:
+        self._seen[name] = quantized, rows
 
     def state(self) -> dict[str, Tensor]:
         """Where the histograms end, by matrix."""
@@ -57,13 +61,12 @@ class Watch:
             matrices=tuple(
                 self._state(name, weight, quantizer)
                 for name, weight, quantizer in weight_quantizers(self.student)
-                if quantizer.seen is not None
+                if name in self._seen
             ),
         )
 
     def _state(self, name: str, weight: Tensor, quantizer: WeightQuantizer) -> MatrixState:
-        assert quantizer.seen is not None
-        before, rows = quantizer.seen
+        before, rows = self._seen[name]
         after = quantizer.peek(weight, rows)
         latent = (weight if rows is None else weight[rows]).detach()
         if name not in self._ends:
@@ -73,7 +76,7 @@ class Watch:
         _count(latent.contiguous().view(-1).numpy(), np.float32(end), counts)
         return MatrixState(
             name=name,
-            part=part_of(name) or "",
+            part=quantizer.matrix.part,
             changed=_rounded(int((before.codes != after.codes).sum()) / after.codes.numel()),
             zeros=_rounded(1.0 - int(torch.count_nonzero(after.codes)) / after.codes.numel()),
             scale=_rounded(float(after.scale.mean())),

@@ -10,7 +10,7 @@ import streamlit as st
 from core import api
 from core.runs.store import Run
 from pages.ui import address, loaded
-from pages.ui.words import WHO, size
+from pages.ui.words import WHO, plain, size
 
 if TYPE_CHECKING:
     from core.tasks.task import Task
@@ -26,7 +26,7 @@ def ask(task: "Task") -> tuple[str, ...]:
         label = task.description if len(task.texts) == 1 else column.capitalize()
         texts.append(
             st.text_area(
-                label,
+                plain(label),
                 usual,
                 height=140 if len(usual) > 150 else 80,
                 **address.bound_text(f"text_{task.name}" + f"_{number + 1}" * (number > 0)),

@@ -12,7 +12,7 @@ def preview(order: Experiment | Teaching | None) -> None:
     """Some examples of the experiment beside their copies; nothing when augmentation is off."""
     if order is None or not order.train.augment:
         return
-    st.subheader("What the copies look like", divider="gray")
+    st.header("What the copies look like", divider="gray")
     key = ("copies", order.task, order.model, order.train, order.seed)
     asked = st.button("Make some copies", icon=":material/content_copy:")
     with state.explained():

@@ -7,6 +7,7 @@ from core.runs.store import Run
 from pages.ui import address, compare_charts, compare_table, live, run_choice, state
 from pages.ui.compare_table import FILTERS, STUDENT, TEACHER, TRAINING, UNTRAINED
 from pages.ui.quick import unchecked
+from pages.ui.words import plain
 
 VIEWS = ("Score against size", "All settings", "Ablations", "Two models", "Published")
 PER_CENT = ("score", "standard error", "of teacher", "agrees with teacher")
@@ -61,7 +62,7 @@ def _bars(points: pd.DataFrame) -> str:
     several = [count for count in points["seeds"].tolist() if count > 1]
     text = "Score on test examples that nothing was selected on. "
     if several:
-        counts = "-".join(str(n) for n in sorted({min(several), max(several)}))
+        counts = "-".join(f"{n:d}" for n in sorted({min(several), max(several)}))
         text += f"Points of several seeds ({counts}) are means, their bars one standard error over "
         text += "the seeds"
         text += "; the other bars are one standard error of the test sample. "
@@ -92,7 +93,7 @@ def _one_seed(run: Run, runs: dict[str, Run]) -> Run:
 
 
 def _seed(run: Run) -> str:
-    return str(run.experiment.seed) if run.experiment else run_choice.title(run)
+    return str(run.experiment.seed) if run.experiment else plain(run_choice.title(run))
 
 
 def all_settings(points: pd.DataFrame, metric: str) -> None:

@@ -13,7 +13,7 @@ def panel() -> None:
     with st.expander("Room on this server, and old runs"):
         with state.explained():
             st.caption(_room(_used_bytes(str(runs_folder())), api.quota_bytes()))
-        if state.is_teacher():
+        if state.may("remove"):
             _remove()
         else:
             _unlock()
@@ -51,6 +51,6 @@ def _remove() -> None:
     st.caption("Whoever needs one later can train it again: the same settings give the same run.")
     if st.button("Remove them for good", icon=":material/delete:", disabled=not chosen):
         with state.explained():
-            api.remove_runs(chosen)
+            state.remove(chosen)
             _used_bytes.clear()
             st.rerun()

@@ -9,7 +9,7 @@ from core import api
 from core.events import Preparing
 from core.runs.store import Run
 from pages.ui import address, export_charts, loaded, state
-from pages.ui.words import TERMS, size
+from pages.ui.words import TERMS, plain, size
 
 DOWNLOADS = (
     ("packed", "Packed file", "Codes, scales, leftovers, and how they came about. Opens anywhere "
@@ -114,9 +114,11 @@ def read_back(run: Run, chosen: api.ExportKind) -> None:
     """Write the file, read it, compare; a tick for what was found equal. Raises InputError."""
     for check in loaded.read_back(api.source_of_run(run), chosen):
         if check.ok:
-            st.markdown(f":green[:material/check_circle:] **{check.what}**: {check.detail}")
+            st.markdown(
+                f":green[:material/check_circle:] **{plain(check.what)}**: {plain(check.detail)}"
+            )
         else:
-            st.error(f"**{check.what}**: {check.detail}", icon=":material/error:")
+            st.error(f"**{plain(check.what)}**: {plain(check.detail)}", icon=":material/error:")
 
 
 def race(run: Run) -> None:
@@ -147,9 +149,9 @@ def race(run: Run) -> None:
     )
     machine = measured.machine
     st.caption(
-        f"{machine.processor}, {machine.cores} cores, {machine.threads} threads. Medians of passes "
-        "in turns in one process of its own; ± is half the width of the middle half. Memory is "
-        "what that process grew by. A busy computer shows in the ±."
+        f"{plain(machine.processor)}, {machine.cores} cores, {machine.threads} threads. Medians of "
+        "passes in turns in one process of its own; ± is half the width of the middle half. Memory "
+        "is what that process grew by. A busy computer shows in the ±."
     )
 
 

@@ -11,7 +11,7 @@ from core.runs.store import Run
 from pages.ui import address, loaded, state
 from pages.ui.palette import GREY, Layered, ink, top_legend
 from pages.ui.quick import tips, unchecked
-from pages.ui.words import METRICS, metric_title, plain
+from pages.ui.words import code, metric_name, metric_title, plain
 
 SHOWN, NOT_SHOWN = "difference shown", "no difference shown"
 
@@ -20,7 +20,7 @@ def panel(runs: dict[str, Run]) -> None:
     """The chosen grid: its table, and its differences as a picture."""
     grids, wrong = api.grids()
     for sentence in wrong:
-        st.error(sentence, icon=":material/error:")
+        st.error(plain(sentence), icon=":material/error:")
     if not grids:
         st.info("There is no grid. Put one into cached_models/grids: a JSON file says what to try.")
         return
@@ -41,7 +41,7 @@ def panel(runs: dict[str, Run]) -> None:
     if missing:
         st.caption(
             f"{missing} of {len(grid.runs)} runs are not computed yet. On the command line: "
-            f"`python -m core sweep {plain(grid.name)}`."
+            f"{code(f'python -m core sweep {grid.name}')}."
         )
 
 
@@ -58,7 +58,7 @@ def _outcome(rows: list[api.GridRow], results: list[Result]) -> None:
             alt="Difference of each case to its reference with its interval; as in the table.",
             key="grid-differences",
         )
-    names = ", ".join(METRICS.get(metric, metric) for metric in metrics)
+    names = ", ".join(metric_name(metric) for metric in metrics)
     st.caption(
         f"Mean {names} on test over the seeds ± standard error over the seeds (of one seed: of the "
         "test sample, marked *). Differences pair the same seeds and the same test examples; their "

@@ -1,7 +1,8 @@
 """The panel that follows a run: one fragment that reads the run's folder once a second.
 
 It never computes; the run lives in its own process, and nothing here waits for it. When the run
-ends, the whole page is drawn once more without the timer.
+ends or begins again, the whole page is drawn once more. Only a finished run is not asked about any
+more: whatever else a run is, somebody may go on with it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pages.ui import outcomes, state, training_charts, turns, weight_history
 from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import duration, plain
 
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS, SLOW_REFRESH_SECONDS = 1.0, 5.0
 RECENT_STEPS = 20
 MOMENTS = 100  # so often in a run are its curves drawn anew
 WORDS = {
@@ -30,22 +31,29 @@ WORDS = {
 
 
 def panel(run: Run) -> None:
-    """Draw the run, and keep drawing it while it is not over."""
-    every = None if run.is_over else REFRESH_SECONDS
-    st.fragment(run_every=every)(_draw)(run.run_id, was_over=run.is_over)
+    """Draw the run, and keep drawing it while it can change."""
+    every = refresh_seconds(run)
+    st.fragment(run_every=every)(_draw)(run.run_id, every)
+
+
+def refresh_seconds(run: Run) -> float | None:
+    """How long until a run is looked at again; None: never."""
+    if run.state == "finished":
+        return None
+    return SLOW_REFRESH_SECONDS if run.is_over else REFRESH_SECONDS
 
 
 @turns.turn()
-def _draw(run_id: str, was_over: bool) -> None:
+def _draw(run_id: str, every: float | None) -> None:
     run = state.attempt(api.find_run, run_id)
     if run is None:
         return
-    if run.is_over and not was_over:
+    if refresh_seconds(run) != every:
         st.rerun()
-    st.subheader(plain(run.title), divider="gray")
-    st.caption(f"{WORDS[run.state]} · run {run.run_id}")
+    st.header(plain(run.title), divider="gray")
+    st.caption(f"{WORDS[run.state]} · run {plain(run.run_id)}")
     if run.message:
-        st.error(run.message, icon=":material/error:")
+        st.error(plain(run.message), icon=":material/error:")
     events = api.events(run)
     if not run.is_over:
         _progress(run, events)
@@ -53,6 +61,8 @@ def _draw(run_id: str, was_over: bool) -> None:
     elif run.state in ("stopped", "interrupted", "failed"):
         _again(run)
     _resumed(events)
+    if note := api.note_on_events(run):
+        st.caption(plain(note))
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     if steps:
         told = told_so_far(events, steps)
@@ -65,16 +75,17 @@ def _resumed(events: Sequence[Event]) -> None:
     """Say where a run could not go on as it was left, or not quite."""
     for event in events:
         if isinstance(event, Resumed) and event.text:
-            st.warning(event.text)
+            st.warning(plain(event.text))
 
 
 def _stop(run: Run) -> None:
-    if not state.may_stop(run):
-        st.caption("Whoever started it can stop it, and the teacher.")
+    if not state.may("stop", run.run_id):
+        st.caption(state.REFUSED["stop"])
     elif st.button("Stop", icon=":material/stop:", key=f"stop-{run.run_id}"):
-        with st.spinner("Stopping ..."):
-            api.stop(run.run_id)
-        st.rerun()
+        with state.explained():
+            with st.spinner("Stopping ..."):
+                state.stop(run)
+            st.rerun()
 
 
 def _again(run: Run) -> None:
@@ -85,7 +96,9 @@ def _again(run: Run) -> None:
         return
     st.caption(f"It was saved after step {step} and goes on from there as if it had never stopped.")
     for label, again in (("Resume", False), ("Begin again", True)):
-        if st.button(label, key=f"{label}-{run.run_id}"):
+        if again and not state.may("begin again", run.run_id):
+            st.caption(state.REFUSED["begin again"])
+        elif st.button(label, key=f"{label}-{run.run_id}"):
             with state.explained():
                 state.start(order, again)
                 st.rerun()
@@ -98,7 +111,7 @@ def _progress(run: Run, events: Sequence[Event]) -> None:
         st.progress(0.0, text=_queue(run))
     elif isinstance(last, Preparing):
         share = last.done / last.total if last.total else 0.0
-        st.progress(share, text=last.text)
+        st.progress(share, text=plain(last.text))
     elif steps:
         st.progress(steps[-1].step / steps[-1].total_steps, text=_pace(steps))
     else:
@@ -109,7 +122,7 @@ def _queue(run: Run) -> str:
     forecast = api.forecast_of(run)
     if not forecast.before:
         return "Starting"
-    text = f"Waiting: {forecast.before} run(s) before this one"
+    text = f"Waiting: {forecast.before:d} run(s) before this one"
     if forecast.wait_seconds:
         text += f" · begins in about {duration(forecast.wait_seconds)}"
     return text
@@ -120,7 +133,7 @@ def _pace(steps: Sequence[StepDone]) -> str:
     seconds = sum(event.seconds for event in recent) / len(recent)
     left = (steps[-1].total_steps - steps[-1].step) * seconds
     return (
-        f"Step {steps[-1].step} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
+        f"Step {steps[-1].step:d} of {steps[-1].total_steps} · {seconds:.2f} s a step · "
         f"about {duration(left)} left"
     )
 

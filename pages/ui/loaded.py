@@ -14,6 +14,8 @@ import streamlit as st
 from core import api
 from core.events import Preparing
 from core.runs.store import Run
+from pages.ui import state
+from pages.ui.words import plain
 
 if TYPE_CHECKING:
     from core.analysis.sensitivity import FewRows
@@ -164,7 +166,7 @@ def shown(computing: Generator[Preparing, None, Answer]) -> Answer:
     try:
         while True:
             step = next(computing)
-            bar.progress(step.done / step.total if step.total else 0.0, text=step.text)
+            bar.progress(step.done / step.total if step.total else 0.0, text=plain(step.text))
     except StopIteration as end:
         return end.value
     finally:
@@ -179,9 +181,11 @@ def on_demand(
 
 
 def last(computing: Generator[Preparing, None, Answer]) -> Answer:
-    """Run a generator to its end, without showing its progress; its return value."""
+    """Run a generator to its end, without showing its progress; its return value. It ends early
+    when the tab that asked for it is closed."""
     try:
         while True:
             next(computing)
+            state.check_wanted()
     except StopIteration as end:
         return end.value

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.results import Measured, Result, TeacherCard
 from core.runs.store import Run
-from pages.ui.words import METRICS, WHO, duration, metric_title, percent, plain, scored, size
+from pages.ui.words import WHO, duration, metric_name, metric_title, percent, plain, scored, size
 
 
 def of_run(run: Run) -> None:
@@ -40,9 +40,9 @@ def outcome(result: Result) -> None:
     if result.teacher_score > 0:  # of nothing, or of less than nothing, there is no share
         share = f"; {percent(result.of_teacher(result.score))} of the teacher's"
     st.caption(
-        f"{METRICS.get(result.metric, result.metric).capitalize()} on {result.test_examples:,} "
+        f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
         f"test examples that nothing was selected on{share}. {duration(result.train_seconds)} of "
-        f"training on {result.machine.threads} thread(s) ({result.machine.processor}). "
+        f"training on {result.machine.threads} thread(s) ({plain(result.machine.processor)}). "
         "Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
@@ -76,12 +76,12 @@ def taught(card: TeacherCard) -> None:
     """What came of making a teacher."""
     dev, test, size_column = st.columns(3)
     for column, name, score in ((dev, "Dev", card.dev), (test, "Test", card.test)):
-        title = f"{name}: {METRICS.get(score.metric, score.metric)}"
+        title = f"{name}: {metric_name(score.metric)}"
         column.metric(title, scored(score.metric, score.value, score.standard_error))
     size_column.metric("Size in float32", size(4 * card.parameters))
     how = "Fine-tuned here" if card.fine_tuned else "Fine-tuned elsewhere, taken as it is"
     st.caption(
         f"{how}. {card.test.examples:,} test examples that nothing was selected on. Now a student "
-        f"can learn from it: choose {card.task} and {plain(card.model)} in the form."
+        f"can learn from it: choose {plain(card.task)} and {plain(card.model)} in the form."
     )
     scores_table(card.scores)

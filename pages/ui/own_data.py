@@ -1,7 +1,7 @@
 """A person's own file: read, guessed, corrected, checked, kept."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -22,24 +22,25 @@ OWN = "your file"
 
 
 # What is read stays in memory while it is looked at: a few files at a time, keyed by their content.
+# Whatever takes long ends when the person who asked for it is gone; nothing is kept then.
 @st.cache_resource(max_entries=2, show_spinner="Reading ...")
 def _table(name: str, data: bytes) -> "Table":
-    return api.read_table(name, data)
+    return api.read_table(name, data, state.check_wanted)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Looking at the columns ...")
 def _guessed(_table: "Table", digest: str, title: str) -> "Plan":
-    return api.guess_plan(_table, title)
+    return api.guess_plan(_table, title, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _kind_of(_table: "Table", digest: str, label: str) -> str:
-    return api.label_kind(_table, label)
+    return api.label_kind(_table, label, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _classes_of(_table: "Table", digest: str, label: str) -> tuple[str, ...]:
-    return api.class_names(_table, label)
+    return api.class_names(_table, label, state.check_wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -50,7 +51,7 @@ def _length_of(_table: "Table", digest: str, texts: tuple[str, ...]) -> int:
 @st.cache_resource(max_entries=3, show_spinner="Checking every row ...")
 def _checked(_table: "Table", digest: str, plan: "Plan") -> "Checked":
     """`plan` without its title, so that another title checks nothing again."""
-    return api.check_rows(_table, plan)
+    return api.check_rows(_table, plan, state.check_wanted)
 
 
 def upload() -> None:
@@ -64,13 +65,15 @@ def upload() -> None:
         return
     with state.explained():
         table = _table(file.name, file.getvalue())
-        st.dataframe(pd.DataFrame(table.rows[:SHOWN_ROWS]).astype(str), hide_index=True)
+        st.dataframe(pd.DataFrame(api.first_rows(table, SHOWN_ROWS)), hide_index=True)
+        _notes(table)
         plan = _corrected(table, file.name.split(".")[0])
         untitled = replace(plan, title="text")
         train = _checked(table, table.digest, untitled)
         test = tested = None
         if other is not None:
             tested = _table(other.name, other.getvalue())
+            _notes(tested)
             test = _checked(tested, tested.digest, untitled)
         # Other files or other columns need another agreement.
         key = hash((untitled, table.digest, tested and tested.digest))
@@ -78,6 +81,11 @@ def upload() -> None:
             test is None or _agreed(test, "to test on", key)
         ):
             _keep(plan, train, test)
+
+
+def _notes(table: "Table") -> None:
+    for note in table.notes:
+        st.caption(plain(note))
 
 
 def _corrected(table: "Table", title: str) -> "Plan":
@@ -149,10 +157,10 @@ def _keep(plan: "Plan", train: "Checked", test: "Checked | None") -> None:
     if not st.button("Use this text", type=state.main_button(), icon=":material/check:"):
         return
     try:
-        task: Any = api.keep_data(plan, train, test)
+        task = state.keep(plan, train, test)
         loaded.shown(api.prefetch(task.name))
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.success(f"{plain(task.title)} is now a task. Train a teacher for it, then a student.")
     state.set_all({"task": task.name})  # on every page; its widget is drawn after this
@@ -165,7 +173,10 @@ def kept() -> None:
         if task.source.place != OWN:
             continue
         left, right = st.columns([4, 1])
-        left.markdown(f"**{plain(task.title)}** ({task.name})")
+        left.markdown(f"**{plain(task.title)}** ({plain(task.name)})")
+        if not state.may("delete", task.name):
+            left.caption(f"{state.REFUSED['delete']} {state.WHERE_PIN}")
+            continue
         with right.popover("Delete", icon=":material/delete:"):
             st.markdown(
                 "Its text goes for everybody who uses this server. Teachers and runs that learned "
@@ -174,5 +185,5 @@ def kept() -> None:
             sure = st.button("Delete for good", key=f"delete-{task.name}", type=state.main_button())
         if sure:
             with state.explained():
-                api.delete_data(task.name)
+                state.delete(task.name)
                 st.rerun()

@@ -6,7 +6,7 @@ import streamlit as st
 from core import api
 from core.runs.store import Run
 from pages.ui import address, loaded, run_choice, state
-from pages.ui.words import METRICS, WHO, scored
+from pages.ui.words import WHO, metric_name, plain, scored
 
 # What a run holds beside its student, as the sentence calls it.
 OF_FIRST = {"teacher": "its teacher", "untrained": "what it was before training"}
@@ -39,7 +39,7 @@ def panel(runs: dict[str, Run]) -> None:
 
 
 def _outcome(found: api.Comparison, other: str) -> None:
-    st.subheader(verdict(found, other), divider="gray")
+    st.header(verdict(found, other), divider="gray")
     columns = st.columns(4)
     columns[0].metric("Student", scored(found.metric, found.second))
     columns[1].metric("Compared with", scored(found.metric, found.first))
@@ -53,7 +53,9 @@ def _outcome(found: api.Comparison, other: str) -> None:
         delta_arrow="off",
         help=help_text,
     )
-    columns[3].metric("p", "< 0.001" if found.p < 0.001 else f"{found.p:.3f}", help=found.test)
+    columns[3].metric(
+        "p", "< 0.001" if found.p < 0.001 else f"{found.p:.3f}", help=plain(found.test)
+    )
     if found.only_first is not None:
         st.dataframe(_counts(found), hide_index=True)
     st.caption(_how(found))
@@ -84,7 +86,7 @@ def _counts(found: api.Comparison) -> pd.DataFrame:
 
 
 def _how(found: api.Comparison) -> str:
-    metric = METRICS.get(found.metric, found.metric)
+    metric = metric_name(found.metric)
     text = (
         f"{metric.capitalize()} on the same {found.examples:,} test examples. The interval is that "
         "of a paired bootstrap (2,000 samples of the examples). "

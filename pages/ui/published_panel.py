@@ -40,10 +40,10 @@ def panel(points: pd.DataFrame, task: str) -> None:
         key="published",
     )
     st.caption(
-        f"Published: {benchmark} on dev, relative to BERT-base in float32 (418 MB); often the best "
-        f"of many checkpoints. Ours: {plain(task)} on test, the last checkpoint, relative to its "
-        "own teacher. Other models, other text, other splits: a higher point is no better method. "
-        "Hollow diamonds are unverified: written down from memory, not read again in print."
+        f"Published: {plain(benchmark)} on dev, relative to BERT-base in float32 (418 MB); often "
+        f"the best of many checkpoints. Ours: {plain(task)} on test, the last checkpoint, relative "
+        "to its own teacher. Other models, other text, other splits: a higher point is no better "
+        "method. Hollow diamonds are unverified: written down from memory, not read again in print."
     )
     st.dataframe(
         table.drop(columns=["share", "label"]).rename(columns={"who": "figure"}),

@@ -1,5 +1,8 @@
-"""What a session remembers. Only this file and `address` name a session_state key or a URL
-parameter; what the engine refuses is said here.
+"""What a session remembers, and what it may do. Only this file and `address` name a session_state
+key or a URL parameter; what the engine refuses is said here.
+
+Everything that others could lose something by goes through this file: `may` decides, and `start`,
+`stop`, `remove`, `keep` and `delete` ask it again before they act.
 """
 
 import os
@@ -7,7 +10,7 @@ import secrets
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -16,11 +19,31 @@ from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs.store import Run
 from pages.ui.address import WATCHED
+from pages.ui.words import plain
+
+if TYPE_CHECKING:
+    from core.tasks.task import Task
+
+    from core.tasks.checking import Checked
+    from core.tasks.plans import Plan
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
-STARTED, TEACHER = "started-runs", "is-teacher"
+Deed = Literal["stop", "begin again", "delete", "replace", "remove"]
+STARTED, MADE, TEACHER = "started-runs", "made-here", "is-teacher"
+# What a session without the PIN must have started or made itself; nothing gives it "remove".
+OWN = {"stop": STARTED, "begin again": MADE, "delete": MADE, "replace": MADE}
+REFUSED = {
+    "stop": "Only the person who started this run, or the teacher, can stop it.",
+    "begin again": "Only the person who started this run first, or the teacher, can begin it "
+    "again: its checkpoint would be lost.",
+    "delete": "Only the person who brought this text, or the teacher, can delete it.",
+    "replace": "There is a teacher for this task and model already, and other runs learn from it. "
+    "Only the person who made it first, or the teacher of the class, can replace it.",
+    "remove": "Only the teacher can remove runs.",
+}
 PIN = "TERNARY_LAB_PIN"
+WHERE_PIN = "The teacher's PIN is asked for at the foot of the Train page."
 
 
 def set_all(values: Mapping[str, Any]) -> None:
@@ -35,12 +58,49 @@ def watch(run: Run) -> None:
 
 
 def start(order: Experiment | Teaching, again: bool = False) -> None:
-    """Start a run (see `api.submit`) and watch it; whoever started it may stop it."""
-    joined = api.is_under_way(order)
+    """Start a run (see `api.submit`) and watch it. Raises InputError as that does, and where this
+    session may not begin it again or replace a teacher."""
+    joined, known = api.is_under_way(order), api.is_known(order)
+    replaces, pair = api.replaces_teacher(order, again), f"teacher {order.task} {order.model}"
+    if again:
+        _check("begin again", order.run_id)
+    if replaces:
+        _check("replace", pair)
     run = api.submit(order, again)
     if not joined:
-        st.session_state.setdefault(STARTED, set()).add(run.run_id)
+        _own(STARTED, run.run_id)
+    if not known:
+        _own(MADE, run.run_id)
+        if not replaces:
+            _own(MADE, pair)
     watch(run)
+
+
+def stop(run: Run) -> None:
+    """Stop a run. Raises InputError where this session may not."""
+    _check("stop", run.run_id)
+    api.stop(run.run_id)
+
+
+def remove(run_ids: list[str]) -> None:
+    """Delete runs that are over. Raises InputError where this session may not, or one is not."""
+    _check("remove")
+    api.remove_runs(run_ids)
+
+
+def keep(plan: "Plan", train: "Checked", test: "Checked | None") -> "Task":
+    """Keep a person's text as a task. Raises InputError as `api.keep_data` does."""
+    known = api.tasks()
+    task = api.keep_data(plan, train, test)
+    if task.name not in known:
+        _own(MADE, task.name)
+    return task
+
+
+def delete(task: str) -> None:
+    """Delete a person's text. Raises InputError where this session may not, or there is none."""
+    _check("delete", task)
+    api.delete_data(task)
 
 
 def pin() -> str:
@@ -59,14 +119,39 @@ def is_teacher() -> bool:
 
 
 def become_teacher(given: str) -> None:
-    """Raises InputError unless it is the PIN."""
-    api.check_pin(given, pin())
+    """Raises InputError unless it is the PIN. After wrong ones from this visitor's address it
+    waits, some seconds each time."""
+    api.check_pin(given, pin(), st.context.ip_address or "")
     st.session_state[TEACHER] = True
 
 
-def may_stop(run: Run) -> bool:
-    """Who started a run may stop it, and the teacher."""
-    return is_teacher() or run.run_id in st.session_state.get(STARTED, ())
+def may(deed: Deed, thing: str = "") -> bool:
+    """Whether this session may do what others could lose something by, to a run (its id) or a
+    task (its name).
+
+    Without a PIN everybody may do everything, and whoever gave it too. Others stop runs that they
+    started or resumed; begin again those that nobody had started before them; delete the text
+    that they brought; replace the teachers that they made. A session is a tab until it is closed
+    or loaded anew.
+    """
+    if is_teacher():
+        return True
+    return deed in OWN and thing in st.session_state.get(OWN[deed], ())
+
+
+def _check(deed: Deed, thing: str = "") -> None:
+    if not may(deed, thing):
+        raise InputError(f"{REFUSED[deed]} {WHERE_PIN}")
+
+
+def _own(kind: str, thing: str) -> None:
+    st.session_state.setdefault(kind, set()).add(thing)
+
+
+def check_wanted() -> None:
+    """End this redraw here when its tab is closed or asks for something else: Streamlit looks for
+    that whenever the state of a session is read. Long work calls it on the way."""
+    _ = TEACHER in st.session_state
 
 
 def watched_run() -> Run | None:
@@ -95,7 +180,7 @@ def attempt(
     try:
         return action(*arguments, **options)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
 
 
@@ -105,4 +190,4 @@ def explained() -> Generator[None]:
     try:
         yield
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")

@@ -43,7 +43,7 @@ def taught() -> TeacherCard:
     names = list(dict.fromkeys(card.task for card in cards))
     task = st.selectbox("Task", names, **address.bound("task"))
     if task in tasks:
-        st.caption(tasks[task].description)
+        st.caption(plain(tasks[task].description))
     models = [card.model for card in cards if card.task == task]
     model = st.selectbox("Model", models, **address.bound("model"))
     return next(card for card in cards if (card.task, card.model) == (task, model))
@@ -122,10 +122,10 @@ def task_facts(name: str) -> str:
     """Description, metric, and what must be downloaded before it can be learned."""
     task = api.tasks()[name]
     metrics = " and ".join(METRICS[metric] for metric in task.metrics)
-    facts = f"**{plain(task.title)}.** {task.description} Scored by {metrics}."
+    facts = f"**{plain(task.title)}.** {plain(task.description)} Scored by {metrics}."
     if not api.is_prepared(name) and task.source.size_bytes:
         facts += (
             f" :material/download: {task.source.size_bytes / 2**20:.1f} MiB from "
-            f"{task.source.place} are fetched when you press Start."
+            f"{plain(task.source.place)} are fetched when you press Start."
         )
     return facts

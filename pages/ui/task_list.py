@@ -35,11 +35,11 @@ def look_inside() -> None:
     """Some examples of a task, or a button that fetches them."""
     name = st.selectbox("Task", list(api.tasks()), **address.bound("task"))
     task = api.tasks()[name]
-    st.caption(f"**{plain(task.title)}.** {task.description} {task.citation}")
+    st.caption(f"**{plain(task.title)}.** {plain(task.description)} {plain(task.citation)}")
     with state.explained():
         if not api.is_prepared(name):
             size = f"{task.source.size_bytes / 2**20:.1f} MiB"
-            asked = f"Fetch {size} from {task.source.place}"
+            asked = f"Fetch {size} from {plain(task.source.place)}"
             if task.source.size_bytes and not st.button(asked, icon=":material/download:"):
                 return
             loaded.shown(api.prefetch(name))

@@ -13,7 +13,7 @@ from core import api
 from core.events import Event, WeightsSeen
 from pages.ui import address, state, weight_history_charts
 from pages.ui.quick import drawn_once, unchecked
-from pages.ui.words import TERMS
+from pages.ui.words import TERMS, plain
 
 PARTS, MATRICES = "by part", "by matrix"
 Seen = Sequence[WeightsSeen]
@@ -55,7 +55,7 @@ def _lines(
             key="changes",
         )
     with right:
-        st.markdown(f"Where scale and threshold of {api.matrix_title(name)} stand.")
+        st.markdown(f"Where scale and threshold of {plain(api.matrix_title(name))} stand.")
         levels = charts.levels(seen, name)
         st.altair_chart(
             unchecked(charts.level_lines(levels, total_steps, dark)),
@@ -78,7 +78,13 @@ def _histograms(so_far: str, name: str, seen: Seen, total_steps: int) -> None:
         steps = [step for step, _ in mine]
         step: Any = steps[-1]
         if len(steps) > 1:
-            step = st.select_slider("The same after step", steps, steps[-1], key="history-step")
+            step = st.select_slider(
+                "The same after step",
+                steps,
+                steps[-1],
+                format_func="{:d}".format,
+                key="history-step",
+            )
         _at_step(so_far, name, step, dark, mine)
     with st.expander("As a table"):
         _table(so_far, seen)

@@ -10,7 +10,7 @@ from core import api
 from core.errors import how_to_fetch
 from core.experiment import QuantRecipe
 from pages.ui import address, forms, loaded, quick, run_choice, state, subjects, weight_charts
-from pages.ui.words import TERMS, scored
+from pages.ui.words import TERMS, plain, scored
 
 if TYPE_CHECKING:
     from core.analysis.weights import WeightView
@@ -71,7 +71,7 @@ def choose_matrix() -> Matrix:
 def knobs(column: int, matrix: Matrix) -> Quant:
     """Method, bits and granularity of one column."""
     if column == 0:
-        is_embedding = matrix.title == "word embedding"
+        is_embedding = api.is_table(matrix.name)
         part, usual = ("embedding", "row") if is_embedding else ("weight", "layer")
         method = forms.method()
         bits = forms.bits("Bits", f"{part}_bits", api.rules()[method].bits)
@@ -95,7 +95,7 @@ def views(matrix: Matrix, count: int) -> list[Shown]:
         weighted = False
         st.caption(
             "Every weight counts the same here: importance needs the task's text, which is not on "
-            f"this computer. {how_to_fetch(matrix.source.task)}"
+            f"this computer. {plain(how_to_fetch(matrix.source.task))}"
         )
     shown = []
     for place, quant in zip(places, chosen, strict=True):
@@ -162,12 +162,12 @@ def _corner(shown: list[Shown]) -> None:
         "Look closer at",
         numbers,
         required=True,
-        format_func=lambda number: shown[number].name,
+        format_func=lambda number: plain(shown[number].name),
         **address.by_id("closer", numbers),
     )
     view = shown[picked].view
     for place, (title, figure) in zip(st.columns(3), weight_charts.blocks(view), strict=True):
-        place.caption(title)
+        place.caption(plain(title))
         place.plotly_chart(
             figure,
             alt=f"Heat map of the first 64 by 64 numbers: {title}.",
@@ -243,7 +243,7 @@ def explain(matrix: Matrix, shown: Shown) -> None:
         rule, view = api.rules()[shown.quant[0]], shown.view
         st.latex(rule.latex)
         first = " (its first row)" if len(view.scales) > 1 else ""
-        st.markdown(f"With the numbers of **{matrix.title}**{first}:")
+        st.markdown(f"With the numbers of **{plain(matrix.title)}**{first}:")
         st.latex(rule.with_numbers(view.numbers))
         st.caption(rule.source)
         st.code(rule.code, language="python")

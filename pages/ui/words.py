@@ -7,6 +7,14 @@ in ms or s: everywhere the same.
 import re
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&]")
+# What Streamlit looks for after the backslashes are gone: addresses and e-mail addresses (which
+# become links), names of icons and emoji, arrows and dashes between spaces.
+_FOUND_LATER = re.compile(
+    r"(?<=:)(?=[\w/+-])|(?<=@)(?=\S)|(?<=www)(?=\.)"
+    r"|(?<=\s[-<>~])(?=(?:-|>|->|=)(?:\s|$))|(?<=^[-<>~])(?=(?:-|>|->|=)(?:\s|$))",
+    re.IGNORECASE,
+)
+WORD_JOINER = "\u2060"  # takes no room and allows no line break
 
 TERMS = {
     "method": "The rule that turns float weights into a few levels: which threshold, which scale.",
@@ -60,13 +68,31 @@ KINDS = {"classes": "classes", "value": "a number", "span": "an answer in a pass
 
 
 def plain(text: str) -> str:
-    """Somebody's words (a title, a class, a model's name) as Markdown that shows them as they are
-    and fetches no picture."""
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    """Text that this program did not write (a title, a column, a model's name, what an error says)
+    as Markdown that shows it as it is: no picture is fetched, no link is made.
+
+    Everything that Streamlit takes as Markdown (labels, captions, messages, progress, options of
+    segments) gets such text through this function; tables and boxes take it as it is.
+    """
+    joined = _FOUND_LATER.sub(WORD_JOINER, " ".join(text.split()))
+    return _MARKUP.sub(r"\\\g<0>", joined)
+
+
+def code(text: str) -> str:
+    """A command or a name as a code span, whatever it holds."""
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " * (longest > 0)
+    return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
+
+
+def metric_name(metric: str) -> str:
+    """What people call a metric, as Markdown; one that is not known by its own name."""
+    return METRICS.get(metric, plain(metric))
 
 
 def metric_title(metric: str) -> str:
-    """What people call a metric, with its unit: "accuracy (%)", "Pearson correlation (x 100)"."""
+    """What tables and charts call a metric: "accuracy (%)", "Pearson correlation (x 100)"."""
     unit = "x 100" if metric in CORRELATIONS else "%"
     return f"{METRICS.get(metric, metric)} ({unit})"
 

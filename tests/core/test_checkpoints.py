@@ -3,20 +3,24 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings, strategies
 
 from core.errors import InputError
 from core.events import Evaluated, Finished, Preparing, Resumed, StepDone, Taught, WeightsSeen
-from core.experiment import Teaching
+from core.experiment import QuantRecipe, Teaching, TrainRecipe
+from core.models.student import build_student
 from core.teacher_folders import teacher_folder
 from core.training import checkpoints, resume
 from core.training.checkpoint_header import FILE, step_kept
-from core.training.checkpoints import UnfitCheckpoint, read, write
+from core.training.checkpoints import UnfitCheckpoint, capture, read, write
+from core.training.optimizer import Optimizer, descend
+from core.training.resume import Checkpointer
 from core.training.teach import teach
 from core.training.train import train
-from tests.conftest import with_quant, with_train
+from tests.conftest import tiny_model, with_quant, with_train
 
 STEPS = 9
 
@@ -161,14 +165,88 @@ def test_writing_takes_a_bounded_share_of_the_time(lab, tmp_path, monkeypatch):
 
     monkeypatch.setattr(resume.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(resume, "write", slow_write)
-    keeper = resume.Keeper(tmp_path, "0" * 12, None)
-    monkeypatch.setattr(resume, "capture", lambda model, optimizer: {})
-    keeper.restore(None, None)  # type: ignore[arg-type]
+    student = build_student(tiny_model(), QuantRecipe())
+    learning = (student, Optimizer(student, TrainRecipe()))
+    checkpointer = Checkpointer(tmp_path, "0" * 12, origin="", learning=learning)
     for step in range(1, 1001):
         clock[0] += 1.0
-        list(keeper.tell([Preparing(text="")], step))
+        assert list(checkpointer.after_step([Preparing(text="")], step)) == [Preparing(text="")]
         assert step == 1 or 3.0 * len(written) <= 0.02 * clock[0] + 3.0
     assert 5 <= len(written) <= 8
+
+
+class Counter:
+    """Something that carries state from step to step."""
+
+    def __init__(self, count: float = 0.0) -> None:
+        self.count = torch.tensor([count])
+
+    def state(self):
+        return {"count": self.count}
+
+    def restore(self, state):
+        self.count = state["count"].clone()
+
+
+def learning_of(seed: int, recipe: QuantRecipe):
+    """A student and its optimizer, after one step that depends on `seed`."""
+    student = build_student(tiny_model(seed), recipe)
+    optimizer = Optimizer(student, TrainRecipe(learning_rate=0.01, warmup=0.0, steps=5))
+    ids = torch.randint(5, 26, (4, 6), generator=torch.Generator().manual_seed(seed))
+    descend(optimizer, student.train()(ids).logits.square().sum(), 1, TrainRecipe(steps=5))
+    optimizer.finish()
+    return student, optimizer
+
+
+@pytest.mark.parametrize("granularity", ["layer", "row"])
+def test_a_checkpointer_brings_all_to_where_it_stood_and_releases_what_it_read(
+    tmp_path, often, granularity
+):
+    recipe = QuantRecipe(weight_granularity=granularity, embedding_granularity=granularity)
+    learning, predictions = learning_of(0, recipe), {"dev.teacher": np.eye(3, dtype=np.float32)}
+    names = {"folder": tmp_path, "run_id": "0" * 12, "origin": "text and teacher"}
+    first = Checkpointer(
+        **names, learning=learning, others={"counter": Counter(7.0)}, predictions=predictions
+    )
+    list(first.after_step([Preparing(text="")], 1))
+    found = read(tmp_path, "0" * 12)
+    assert found
+    assert (found.step, found.origin) == (1, "text and teacher")
+    assert found.predictions().keys() == predictions.keys()
+    assert np.array_equal(found.predictions()["dev.teacher"], predictions["dev.teacher"])
+    expected = {name: tensor.clone() for name, tensor in capture(*learning).items()}
+    other, counter = learning_of(1, recipe), Counter()
+    differs = [n for n, t in capture(*other).items() if not torch.equal(t, expected[n])]
+    assert len(differs) > 20
+    Checkpointer(**names, learning=other, others={"counter": counter}, resumed=found)
+    restored = capture(*other)
+    assert restored.keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in restored.items())
+    assert counter.count.tolist() == [7.0]
+    assert found.tensors == {}
+
+
+def test_a_checkpointer_refuses_the_state_of_another_training(tmp_path, often):
+    learning = learning_of(0, QuantRecipe())
+    names = {"folder": tmp_path, "run_id": "0" * 12, "origin": ""}
+    list(Checkpointer(**names, learning=learning).after_step([Preparing(text="")], 1))
+    for other, others in (
+        (learning_of(0, QuantRecipe()), {"counter": Counter()}),  # its state is not in the file
+        (learning_of(0, QuantRecipe(method="lsq")), {}),
+        (learning_of(0, QuantRecipe(parts=("pooler",), embedding_granularity="row")), {}),
+    ):
+        found = read(tmp_path, "0" * 12)
+        with pytest.raises(UnfitCheckpoint, match="of another version"):
+            Checkpointer(**names, learning=other, others=others, resumed=found)
+
+
+def test_without_a_folder_no_checkpoint_is_due(tmp_path, often, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    learning = learning_of(0, QuantRecipe())
+    checkpointer = Checkpointer(None, "0" * 12, origin="", learning=learning)
+    events = [Preparing(text="one"), Preparing(text="two")]
+    assert list(checkpointer.after_step(events, 1)) == events
+    assert not list(tmp_path.rglob("*"))
 
 
 # A checkpoint that cannot be used

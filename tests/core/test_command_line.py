@@ -272,7 +272,7 @@ def test_a_run_that_is_not_finished_cannot_predict(lab, capsys):
     folder = runner.run_folder(lab.experiment.run_id)
     runner.prepare_folder(folder, lab.experiment)
     assert main(["predict", "--run", folder.name, "a film"]) == 2
-    assert "is queued; only a finished run can predict" in capsys.readouterr().err
+    assert "is interrupted; only a finished run can predict" in capsys.readouterr().err
 
 
 def test_a_run_that_fails_stays_in_the_list(lab, settings, capsys):

@@ -1,32 +1,18 @@
-"""A process that trains has large pages for large tensors, and starts anew for that only once."""
+"""What a process is given (large pages for large tensors) and what it takes (peak memory)."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from core.__main__ import trains
 from core.machine import huge_pages, peak_resident_bytes
+from core.runs import runner
 from core.runs.runner import PROJECT
+from tests.conftest import end_worker, idle_worker
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="glibc's setting")
-PROGRAM = """
-import os, sys
-from core.machine import with_huge_pages
-print("started", sys.argv[1], flush=True)
-with_huge_pages()
-print("goes on", os.environ["GLIBC_TUNABLES"])
-"""
-
-
-@pytest.mark.parametrize("command", [["run"], ["teach", "--task", "x"], ["bench", "train"]])
-def test_what_trains(command):
-    assert trains(command)
-
-
-@pytest.mark.parametrize("command", [[], ["runs"], ["bench", "inference"], ["predict", "run"]])
-def test_what_does_not(command):
-    assert not trains(command)
 
 
 @linux
@@ -44,16 +30,16 @@ def test_settings_of_others_are_kept(monkeypatch):
 
 
 @linux
-def test_a_program_starts_anew_once_with_its_arguments(tmp_path, monkeypatch):
+def test_a_run_has_large_pages_from_its_start(lab, tmp_path, monkeypatch):
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    told = subprocess.run(
-        [sys.executable, program, "two words"], capture_output=True, text=True, check=True
-    )
-    lines = ["started two words", "started two words", "goes on glibc.malloc.hugetlb=1"]
-    assert told.stdout.splitlines() == lines
+    monkeypatch.setattr(runner.sys, "executable", idle_worker(tmp_path))
+    run = runner.submit(lab.experiment)
+    child = runner._children.pop()
+    given = Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0")
+    end_worker(run.folder)
+    child.wait()
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in given
+    assert "GLIBC_TUNABLES" not in os.environ
 
 
 @linux

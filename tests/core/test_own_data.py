@@ -591,7 +591,9 @@ def test_text_columns_may_be_called_as_we_call_labels():
         ([], [], None),
         (["Amazon"], [9], "does not begin at character 9"),
         (["Amazon"], [-3], "does not begin"),
-        (["Amazon"], ["4"], "does not begin at character '4'"),
+        (["Amazon"] * 3, ["4", 4.0, "4.0"], None),
+        (["Amazon"], ["4.5"], "does not begin at character '4.5'"),
+        (["Amazon"], ["four"], "does not begin at character 'four'"),
         (["Amazon"], [True], "does not begin"),
         (["Amazon"], [10**30], "does not begin"),
         (["Amazon"], [None], "does not begin at character null"),
@@ -669,9 +671,16 @@ def test_json_of_any_shape(values):
     read_and_check("a.json", json.dumps({"data": values}).encode())
 
 
+FLAT = [
+    {"question": f"{i}?", "context": PASSAGE, "answers": {"text": ["The"], "answer_start": [0]}}
+    for i in range(3)
+]
 SOUND = {
     **{name: FORMATS[name] for name in ("comma.csv", "tab.tsv", "lines.jsonl", "columns.parquet")},
     "squad.json": squad_of(question("what?", ("Amazon", 4)), question("who?")),
+    "named.csv": b"sep=;\n" + separated(ROWS, ";"),
+    "flat.jsonl": lines_of(FLAT),
+    "flat.parquet": parquet_of({name: [row[name] for row in FLAT] for name in FLAT[0]}),
     "more.csv.gz": gzip.compress(FORMATS["comma.csv"], mtime=0),
     "more.parquet.gz": gzip.compress(FORMATS["columns.parquet"], mtime=0),
 }

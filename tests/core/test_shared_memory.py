@@ -11,9 +11,9 @@ from core import api
 from core.analysis.sensitivity import few_rows
 from core.experiment import Experiment, QuantRecipe
 from core.models.layers import CodeEmbedding
-from core.models.loading import tokenized
 from core.models.student import become_student
 from core.models.teachers import _tables, load_teacher, teacher_tokenizer
+from core.models.tokenizing import tokenized
 from core.packed import engine
 from core.packed.contents import contents_of
 from core.quantizers.importance import FLOOR

@@ -62,10 +62,10 @@ def pid_of(run) -> int:
 # What a folder says
 
 
-def test_a_fresh_folder_is_queued_and_interrupted_when_nobody_comes(asked):
-    assert read_folder(asked).state == "queued"
-    os.utime(asked / "ticket", (LONG_AGO, LONG_AGO))
-    assert read_folder(asked).state == "interrupted"
+def test_a_folder_that_no_process_holds_is_interrupted_whatever_the_clock_says(asked):
+    for moment in (time.time(), LONG_AGO):
+        os.utime(asked / "ticket", (moment, moment))
+        assert read_folder(asked).state == "interrupted"
 
 
 def test_a_lock_tells_a_running_run_from_a_queued_one(asked):

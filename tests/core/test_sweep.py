@@ -13,6 +13,7 @@ import pytest
 from core.__main__ import main
 from core.runs import runner, sweeps
 from core.runs.grids import Planned
+from core.runs.locks import take
 from core.runs.store import read_folder, run_folder
 from tests.conftest import compute, wait_for, with_train
 
@@ -140,8 +141,12 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
     def interrupt(seconds):
         raise KeyboardInterrupt
 
+    held = []
+
     def submit(order):
-        runner.prepare_folder(folder, order)
+        if not held:
+            runner.prepare_folder(folder, order)
+            held.append(take(folder / "worker.lock"))
         return read_folder(folder)
 
     monkeypatch.setattr(runner, "submit", submit)
@@ -151,6 +156,7 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
         with pytest.raises(KeyboardInterrupt):
             list(sweeps.sweep(planned))
         assert stopped == expected
+    held[0].release()
 
 
 def test_a_real_process_computes_the_run_and_gives_way_to_others(lab, monkeypatch):

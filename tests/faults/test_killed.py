@@ -16,21 +16,20 @@ from core.records import canonical_json
 from core.runs import runner
 from core.runs.event_files import read_events
 from core.runs.store import is_alive, list_runs, read_folder, run_folder
-from tests.conftest import compute, wait_for, with_train
+from tests.conftest import compute, end_worker, idle_worker, wait_for, with_train
 
-# Asks for an experiment with no worker behind it, all processes at the same moment, and says how
-# many it started.
+# Asks for experiments whose worker does nothing but live, all processes at the same moment, and
+# prints how many it started.
 ASK = """
 import os, sys, time
 from pathlib import Path
 from core.experiment import Experiment
 from core.records import from_json
 from core.runs import runner
-start, *orders = sys.argv[1:]
+start, sys.executable, *orders = sys.argv[1:]
 Path(start + "-" + str(os.getpid())).touch()
 while not Path(start).exists():
     time.sleep(0.001)
-sys.executable = "/bin/true"
 started = 0
 for order in orders:
     runner._children.clear()
@@ -43,9 +42,10 @@ print(started)
 def ask_from(processes: int, start: Path, orders) -> list[int]:
     """How many workers each of some processes started when all asked for all orders at once."""
     texts = [canonical_json(order) for order in orders]
+    worker = idle_worker(start.parent)
     askers = [
         subprocess.Popen(
-            [sys.executable, "-c", ASK, str(start), *texts[shift:], *texts[:shift]],
+            [sys.executable, "-c", ASK, str(start), worker, *texts[shift:], *texts[:shift]],
             cwd=runner.PROJECT,
             stdout=subprocess.PIPE,
         )
@@ -61,6 +61,9 @@ def test_servers_on_one_folder_lose_no_run_and_double_none(lab, tmp_path):
     started = ask_from(3, tmp_path / "start", orders)
     assert sum(started) == len(orders)
     assert {run.run_id for run in list_runs()} == {order.run_id for order in orders}
+    assert {run.state for run in list_runs()} == {"queued"}
+    for run in list_runs():
+        end_worker(run.folder)
     tickets = [float((run.folder / "ticket").read_text()) for run in list_runs()]
     assert len(set(tickets)) == len(orders)
 

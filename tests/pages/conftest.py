@@ -10,6 +10,7 @@ import functools
 import io
 import json
 import random
+import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from core.runs import runner, store
 from core.runs.store import Run
 from core.tasks.task import Task
 from pages.ui import quick, tidy
+from pages.ui.words import WORD_JOINER
 from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 
 PAGES = {
@@ -136,17 +138,22 @@ def whole(app: AppTest) -> AppTest:
     return app
 
 
+def as_read(markdown: str) -> str:
+    """What a person reads where `plain` made text into Markdown."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace(WORD_JOINER, "")
+
+
 def errors_of(app: AppTest) -> str:
-    return "\n".join(error.value for error in app.error)
+    return as_read("\n".join(error.value for error in app.error))
 
 
 def texts_of(app: AppTest) -> str:
-    said = (*app.markdown, *app.caption, *app.subheader, *app.info, *app.error)
-    return "\n".join(part.value for part in (*said, *app.warning, *app.success))
+    said = (*app.markdown, *app.caption, *app.header, *app.info, *app.error)
+    return as_read("\n".join(part.value for part in (*said, *app.warning, *app.success)))
 
 
 def button(app: AppTest, label: str):
-    (found,) = [button for button in app.button if button.label == label]
+    (found,) = [each for each in app.button if as_read(each.label) == label]
     return found
 
 

@@ -49,7 +49,55 @@ def hopeless_teacher(run) -> None:
     (run.folder / "result.json").write_text(canonical_json(result))
 
 
+def another_run(run):
+    """The folder of another finished run, made from this one: the same but for its seed."""
+    experiment = replace(run.experiment, seed=run.experiment.seed + 1)
+    folder = store.run_folder(experiment.run_id)
+    shutil.copytree(run.folder, folder)
+    (folder / "experiment.json").write_text(canonical_json(experiment))
+    result = replace(run.result, run_id=experiment.run_id)
+    (folder / "result.json").write_text(canonical_json(result))
+    return store.read_folder(folder)
+
+
+def foreign_experiment(run) -> None:
+    shutil.move(another_run(run).folder / "experiment.json", run.folder / "experiment.json")
+
+
+def foreign_files(run) -> None:
+    """Student, predictions, latent weights and events are those of another run."""
+    another_run(run)
+
+
+def empty_result(run) -> None:
+    result = replace(run.result, size_bytes_packed=0, steps=0)
+    (run.folder / "result.json").write_text(canonical_json(result))
+
+
+def no_number(run) -> None:
+    text = (run.folder / "result.json").read_text()
+    score = f'"score":{run.result.score}'
+    assert score in text
+    (run.folder / "result.json").write_text(text.replace(score, '"score":NaN'))
+
+
+def unknown_metric(run) -> None:
+    result = replace(run.result, metric="poetry")
+    (run.folder / "result.json").write_text(canonical_json(result))
+
+
+def endless_record(run) -> None:
+    with (run.folder / "events.jsonl").open("a") as file:
+        file.truncate(2**30)
+
+
 DAMAGES = (
+    foreign_experiment,
+    foreign_files,
+    empty_result,
+    no_number,
+    unknown_metric,
+    endless_record,
     damage_experiment,
     damage_result,
     damage_record,

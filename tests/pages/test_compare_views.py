@@ -222,12 +222,12 @@ def test_a_damaged_grid_is_said_and_the_others_are_shown(grid):
 
 def test_two_students_are_compared_on_the_same_examples(seeds):
     app = open_pair(seeds[0].run_id, seeds[3].run_id)
-    assert [head.value for head in app.subheader] == ["The student is better than the other"]
+    assert [head.value for head in app.header] == ["The student is better than the other"]
     assert app.metric[2].value == "+90.0"
     counts = app.dataframe[0].value.iloc[0]
     assert counts.tolist() == [2, 18, 0, 0]
     app = open_pair(seeds[3].run_id, seeds[0].run_id)
-    assert [head.value for head in app.subheader] == ["The student is worse than the other"]
+    assert [head.value for head in app.header] == ["The student is worse than the other"]
     assert app.metric[3].value == "< 0.001"
 
 
@@ -237,7 +237,7 @@ def test_a_student_like_its_teacher_shows_no_difference(finished_run):
     saved["test.student"] = saved["test.teacher"]
     save_file(saved, file)
     app = open_page("compare", view=PAIR)
-    assert [head.value for head in app.subheader] == ["No difference shown"]
+    assert [head.value for head in app.header] == ["No difference shown"]
     assert app.metric[2].value == "+0.0"
     assert api.agreement(finished_run) == 1.0
 

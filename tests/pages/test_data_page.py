@@ -1,11 +1,17 @@
 """The Data page: the tasks that there are, a look inside, and a person's own file."""
 
 import gzip
+import io
+import json
 import pickle
 import re
 import shutil
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from core import api
@@ -337,6 +343,58 @@ def test_a_wrong_correction_gives_a_sentence(lab, kind, end, value, sentence):
     assert KEEP not in [each.label for each in app.button]
 
 
+def test_what_is_left_out_of_a_table_as_a_whole_is_said(lab):
+    rows = [row | {"*vector*": [0.5, 1.5]} for row in reviews()]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    app = uploaded("reviews.parquet", buffer.getvalue())
+    assert r"neither text nor number\: '\*vector\*' \(list\<element" in texts_of(app)
+    button(app, KEEP)
+
+
+def test_a_value_of_a_million_characters_is_not_sent_to_the_browser(lab):
+    rows = reviews()
+    rows[0]["premise"] = "a film " * 200_000
+    rows[1]["premise"] = ["a film"] * 200_000
+    lines = "\n".join(json.dumps(row) for row in rows).encode()
+    app = uploaded("reviews.jsonl", lines)
+    (first,) = [each.value["premise"] for each in app.dataframe if "premise" in each.value]
+    assert first.str.len().tolist()[0] == 1000
+    assert first.tolist()[1].startswith("['a film', 'a film'")
+    assert first.str.len().max() == 1000
+
+
+@pytest.mark.parametrize("work", ["read_table", "guess_plan", "label_kind", "check_rows"])
+@pytest.mark.parametrize("leave", ["request_stop", "request_rerun"])
+def test_work_for_a_visitor_ends_with_the_visitor(lab, monkeypatch, work, leave):
+    """The tab is closed, or another file is chosen, while a file is looked at."""
+    done: list[str] = []
+    really = getattr(api, work)
+
+    def slow(*arguments):
+        *_, tick = arguments
+        tick()
+        if done:  # the redraw that was asked for
+            return really(*arguments)
+        asked_by: Any = get_script_run_ctx()
+        script = asked_by.yield_check.__self__
+        if leave == "request_stop":
+            script.request_stop()
+        else:
+            script.request_rerun(RerunData(page_script_hash=asked_by.page_script_hash))
+        for step in range(5):
+            done.append(f"step {step}")
+            tick()
+        return really(*arguments)
+
+    monkeypatch.setattr(api, work, slow)
+    app = uploaded("reviews.csv", csv_of(reviews()))
+    assert done == ["step 0"]
+    if leave == "request_stop":  # what was half done is not kept
+        app = whole(app.run())
+    assert "**60 rows** to learn from" in texts_of(app)
+
+
 def test_the_browser_offers_the_formats_that_are_read(lab):
     """Anything else it refuses by itself, with a sentence of its own."""
     with pytest.raises(InputError) as refused:
@@ -351,10 +409,11 @@ def test_markup_in_a_file_is_shown_as_it_is(lab):
     """Everybody on the server sees the titles of the data that is kept."""
     rows = [row | {"label": f"*{row['label']}*"} for row in reviews()]
     app = uploaded("![x](http:--x.y).csv", csv_of(rows))
-    assert r"2 classes: \*different\*, \*same\*" in texts_of(app)
+    assert "2 classes: *different*, *same*" in texts_of(app)
+    assert r"\*different\*" in "".join(caption.value for caption in app.caption)
     press(app, KEEP)
-    assert "![x]" not in texts_of(app)
-    shown = [part.value for part in open_page("data").markdown if "own-" in part.value]
+    assert not [part for part in (*app.markdown, *app.caption, *app.success) if "![" in part.value]
+    shown = [part.value for part in open_page("data").markdown if r"own\-" in part.value]
     assert len(shown) == 1
     assert shown[0].startswith(r"**\!\[x\]\(http")
 

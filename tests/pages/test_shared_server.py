@@ -74,7 +74,7 @@ def test_a_run_that_had_to_begin_again_says_so(kept):
 
 @pytest.fixture
 def pin_set(monkeypatch):
-    monkeypatch.setattr(pin, "_wrong", [])
+    monkeypatch.setattr(pin, "_counts", {})
     monkeypatch.setenv("TERNARY_LAB_PIN", "4711")
 
 
@@ -109,7 +109,7 @@ def test_with_a_pin_only_who_started_it_and_the_teacher_stop_a_run(lab, pin_set,
     with FileLock(run.folder / "worker.lock"):
         app = open_page("train", run=run.run_id)
         assert "Stop" not in buttons(app)
-        assert "Whoever started it can stop it" in texts_of(app)
+        assert "Only the person who started this run, or the teacher, can stop it" in texts_of(app)
         give_pin(app, "4711")
         assert "Stop" in buttons(app)
     other = open_page("train", seed="5")

@@ -8,6 +8,7 @@ from filelock import FileLock
 from core import api
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from pages.ui import live
 from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
 from tests.pages.damages import damage_experiment, damage_result, empty_folder
 
@@ -135,3 +136,39 @@ def test_a_run_that_came_to_nothing_says_what_to_do(lab, name, word):
     app = open_page("train", run=run.run_id)
     assert word in texts_of(app)
     assert "Start it again with the same settings" in texts_of(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [
+        ("queued", 1.0),
+        ("running", 1.0),
+        ("interrupted", 5.0),
+        ("stopped", 5.0),
+        ("failed", 5.0),
+        ("damaged", 5.0),
+        ("finished", None),
+    ],
+)
+def test_a_page_goes_on_asking_while_a_run_can_change(lab, state, seconds):
+    run = replace(prepared(lab.experiment), state=state)
+    assert live.refresh_seconds(run) == seconds
+
+
+def test_a_run_that_somebody_goes_on_with_is_followed_again(lab, monkeypatch):
+    run = prepared(lab.experiment)
+    intervals, whole = [], live.st.fragment
+
+    def fragment(*, run_every):
+        intervals.append(run_every)
+        return whole
+
+    monkeypatch.setattr(live.st, "fragment", fragment)
+    app = open_page("train", run=run.run_id)
+    assert "interrupted" in texts_of(app)
+    assert 5.0 in intervals
+    intervals.clear()
+    with FileLock(run.folder / "worker.lock"):
+        whole_page = app.run()
+        assert "waiting" in texts_of(whole_page)
+        assert 1.0 in intervals

@@ -273,7 +273,7 @@ def test_markup_in_the_name_of_a_model_is_shown_as_it_is(lab):
     (run.folder / "ticket").write_text("1")
     with FileLock(run.folder / "worker.lock"):
         (waiting,) = [m.value for m in open_page("train").markdown if "png" in m.value]
-        shown = open_page("train", run=run.run_id).subheader[0].value
+        shown = open_page("train", run=run.run_id).header[0].value
     for text in (waiting, shown):
         assert r"\!\[x\]\(http" in text
         assert r"\*a\* \$b\$" in text

@@ -138,6 +138,6 @@ def test_a_page_is_one_turn_and_gives_it_back(address, taken):
 
 def test_a_part_that_draws_itself_again_is_one_turn(taken, monkeypatch):
     monkeypatch.setattr(api, "find_run", lambda run_id: None)
-    live._draw("0" * 12, was_over=True)
+    live._draw("0" * 12, None)
     (turns,) = taken
     assert not turns._began

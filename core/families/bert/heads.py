@@ -26,7 +26,6 @@ HEAD_WEIGHTS = {
     "classifier.weight": BertForSequenceClassification,
     "qa_outputs.weight": BertForQuestionAnswering,
 }
-NOT_A_TOKEN = -1e4  # the logit of padding: its probability is 0 in float32 and bfloat16
 
 
 def output_names(kind: str, labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.families.bert.attention import recorded_attention
 from core.families.bert.reading import MASK
 from core.family import Batch, Distance, Outputs, Trace
-from core.models.attention import recorded_attention
 from core.models.distances import divergence, squared
 
 DISTANCES: Mapping[str, Distance] = {

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from core.family import Batch, Encoded, Windows
+from core.models.tokenizing import tokenized
 
 IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"
 STRIDE = 128
@@ -23,8 +24,6 @@ FIRST_TOKENS = 64  # of the first text in a window
 
 def encode(tokenizer: Any, columns: Sequence[list[str]], limit: int) -> Encoded:
     """Tokenize one column of texts, or two (pairs), cut to `limit` tokens; no labels."""
-    from core.models.loading import tokenized
-
     tokens = tokenized(
         tokenizer,
         *columns,
@@ -45,8 +44,6 @@ def _encoded(
 
 def windows(tokenizer: Any, first: list[str], second: list[str], limit: int) -> Encoded:
     """Pairs as windows of at most `limit` tokens; `about` says what each row is a window of."""
-    from core.models.loading import tokenized
-
     asked = tokenized(tokenizer, first, add_special_tokens=False)[IDS]
     read = tokenized(tokenizer, list(second), add_special_tokens=False, return_offsets_mapping=True)
     start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
