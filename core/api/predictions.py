@@ -1,6 +1,7 @@
 """Answers: one text (a pair, a question with its passage) through one model."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,16 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     return replace(answered, milliseconds=milliseconds, tokens=tokens, computed_by=computed_by)
 
 
-def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
+def answers_to(opened: OpenModel, columns: Sequence[list[str]]) -> dict[int, np.ndarray]:
+    """The logits of each row of these text columns, by its number, each computed by itself."""
+    from core.training.batches import evaluation_batches
+
+    batches = list(evaluation_batches(opened.family, _encode(opened, columns), batch_size=1))
+    rows = [int(batch.examples[0]) for batch in batches]
+    return dict(zip(rows, _logits(opened, batches), strict=True))
+
+
+def _encode(opened: OpenModel, columns: Sequence[list[str]]) -> "Encoded":
     longest = opened.family.longest(opened.config)
     return opened.target.encode_texts(
         opened.family, opened.tokenizer, columns, opened.task, longest
@@ -115,7 +125,7 @@ def _answered(opened: OpenModel, encoded: "Encoded", logits: dict[int, np.ndarra
     task = opened.task
     if task.kind == "span":
         return _best_spans(opened, encoded, logits)
-    if task.kind == "value":
+    if task.kind in ("value", "ranking"):
         value = float(logits[0][0])
         return Prediction(answer=f"{value:.2f}", value=value, milliseconds=0.0, tokens=0)
     shares = softmax(logits[0])

@@ -22,10 +22,9 @@ from pages.ui.address import WATCHED
 from pages.ui.words import plain
 
 if TYPE_CHECKING:
-    from core.tasks.task import Task
-
     from core.tasks.checking import Checked
     from core.tasks.plans import Plan
+    from core.tasks.task import Task
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
