@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 from core import api
 from core.errors import InputError
+from core.events import StepDone
 from core.experiment import DistillRecipe
 from core.targets import find_target
 from core.targets.ranks import reciprocal_rank
@@ -36,7 +37,7 @@ def test_a_student_of_a_ranker_is_scored_by_query(run):
 def test_margins_are_a_loss_of_a_ranker_and_of_nothing_else(ranking_lab, lab):
     recipe = DistillRecipe(margins=0.5)
     run = compute(dataclasses.replace(ranking_lab.experiment, distill=recipe))
-    steps = [event for event in api.events(run) if hasattr(event, "margins")]
+    steps = [event for event in api.events(run) if isinstance(event, StepDone)]
     assert len(steps) == 4
     for step in steps:
         wanted = step.hidden + step.attention + step.logits + 0.5 * step.margins
