@@ -20,15 +20,6 @@ GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
-LOSSES = (
-    "hidden",
-    "attention",
-    "attention_maps",
-    "attention_outputs",
-    "logits",
-    "margins",
-    "labels",
-)
 SUMMED = (
     "hidden",
     "attention",
@@ -108,7 +99,7 @@ class DistillRecipe:
 
     def __post_init__(self) -> None:
         settle(self)
-        for name in LOSSES:
+        for name in SUMMED:
             words = name.replace("_", " ")
             within(f"The weight of the {words} loss", getattr(self, name), 0.0, 1000.0)
         within("The distillation temperature", self.temperature, 0.1, 100.0)
