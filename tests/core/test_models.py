@@ -4,7 +4,6 @@ import re
 
 import pytest
 import torch
-from core.models.anatomy import keep_layers, part_of
 from torch import nn
 
 from core.errors import InputError
