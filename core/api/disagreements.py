@@ -19,7 +19,8 @@ LARGEST = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """A dev example that two models answer differently; answers and truth in words. `better` is
-    "teacher" or "student", whoever is (nearer to) right, or "" where neither is."""
+    "teacher" or "student", whichever is (nearer to) right, or "" where neither is. `graded`: answers
+    lie more or less apart, and those farthest apart were chosen."""
 
     text: str
     truth: str
@@ -27,6 +28,7 @@ class Disagreement:
     untrained: str
     student: str
     better: str
+    graded: bool = False
 
 
 def predictions(run: Run) -> dict[str, np.ndarray]:
@@ -57,6 +59,7 @@ def disagreements(run: Run) -> list[Disagreement]:
             text=" / ".join(as_shown(dev[int(row)][column]) for column in task.texts),
             truth=answers.truth[row],
             better=_better(answers, row),
+            graded=answers.numbers is not None,
             **{who: answers.said[who][row] for who in WHO},
         )
         for row in _rows(answers)

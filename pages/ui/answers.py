@@ -144,7 +144,7 @@ def disagreements(run: Run) -> None:
         if (only == "all" or row.better == only.split()[0]) and label in ("all", row.truth)
     ]
     told = "are answered differently by teacher and student"
-    if api.tasks()[run.result.task].kind == "value":
+    if found and found[0].graded:
         told = "are those on which teacher and student differ most"
     st.markdown(f"**{len(found)} dev examples** {told}; {len(shown)} shown.")
     columns = ("text", "truth", "teacher", "untrained", "student")

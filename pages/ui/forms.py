@@ -152,7 +152,7 @@ def _built(values: Mapping[str, Any], base: Experiment) -> Experiment:
 
 def _augmentation(task: str) -> dict[str, Any]:
     """Data augmentation, as options; nothing where it is off or the task's answers forbid it."""
-    if api.tasks()[task].kind == "span":
+    if not api.tasks()[task].target.can_replace_words:
         return {}
     with st.expander("Data augmentation"):
         st.caption(TERMS["augment"])

@@ -94,7 +94,7 @@ def _corrected(table: "Table", title: str) -> "Plan":
     key = f"own-{table.digest[:12]}"
     columns = list(table.columns)
     title = st.text_input("Title", guessed.title, key=f"{key}-title")
-    if guessed.kind == "span":
+    if not guessed.label:  # the file says by itself what is learned
         st.caption("Questions, passages and answers, in the form of SQuAD.")
         return replace(guessed, title=title)
     left, middle, right = st.columns(3)
@@ -131,7 +131,7 @@ def _what_is_learned(table: "Table", label: str, key: str) -> tuple[str, tuple[s
         required=True,
         key=f"{key}-kind-{label}",
     )
-    labels = _classes_of(table, table.digest, label) if kind == "classes" else ()
+    labels = _classes_of(table, table.digest, label) if api.has_classes(kind) else ()
     if labels:
         names = plain(", ".join(labels[:12]))
         st.caption(f"{len(labels)} classes: {names}{' ...' * (len(labels) > 12)}")
