@@ -115,7 +115,8 @@ def _item(rank: int, sample: "Sample", ranking: api.Ranking, moved: int, right: 
     width = 100 * ranking.shares[rank]
     return (
         f"<div class='one{' right' if right else ''}' role='listitem'><div class='head'>"
-        f"<span>{rank + 1}. {escape(title)}{' ✓' if right else ''}</span><span class='moved'>{arrow}</span></div>"
+        f"<span>{rank + 1}. {escape(title)}{' ✓' if right else ''}</span>"
+        f"<span class='moved'>{arrow}</span></div>"
         f"<div class='bar' style='width:{width:.1f}%' title='score {ranking.scores[rank]:.2f}'>"
         f"</div><details><summary>{escape(start)}</summary>{escape(text)}</details></div>"
     )

@@ -132,9 +132,7 @@ def test_in_its_first_steps_the_student_learns_from_the_language_model(ranking_l
         now, with_whom = at_step(experiment, pair, step)
         assert now.distill == (OF_LANGUAGE if language else recipe)
         assert with_whom.teacher is (pair.language if language else pair.teacher)
-    steps = [
-        event for event in api.events(compute(experiment)) if type(event).__name__ == "StepDone"
-    ]
+    steps = [event for event in api.events(compute(experiment)) if isinstance(event, StepDone)]
     for event in steps[:2]:
         assert event.loss == pytest.approx(event.hidden + event.attention, rel=1e-5)
     for event in steps[2:]:
