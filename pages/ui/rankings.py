@@ -22,9 +22,9 @@ OWN = "(your own words)"
 SHOWN = 10
 PARTS = (10, 20, 50)
 STYLE = """<style>
-.ranked {list-style: none; margin: 0; padding: 0}
-.ranked li {margin: 0 0 .6rem; padding: .3rem .5rem; border: 1px solid #9994; border-radius: .3rem}
-.ranked li.right {border: 2px solid #0072B2}
+.ranked .one {margin: 0 0 .6rem; padding: .3rem .5rem}
+.ranked .one {border: 1px solid #9994; border-radius: .3rem}
+.ranked .one.right {border: 2px solid #0072B2}
 .ranked .bar {height: .35rem; background: #0072B2; border-radius: .2rem; min-width: 1px}
 .ranked .head {display: flex; gap: .5rem; font-weight: 600; font-size: .85rem}
 .ranked .moved {margin-left: auto; white-space: nowrap}
@@ -103,7 +103,7 @@ def _list(
     at = [rank + 1 for rank, number in enumerate(ranking.numbers) if number in relevant]
     about += f" · the right passage on rank {at[0]}" if at else ""
     head = f"<p><strong>{escape(name)}</strong><br><small>{escape(about)}</small></p>"
-    st.html(f"{STYLE}{head}<ol class='ranked'>{''.join(items)}</ol>")
+    st.html(f"{STYLE}{head}<div class='ranked' role='list'>{''.join(items)}</div>")
 
 
 def _item(rank: int, sample: "Sample", ranking: api.Ranking, moved: int, right: bool) -> str:
@@ -114,10 +114,11 @@ def _item(rank: int, sample: "Sample", ranking: api.Ranking, moved: int, right: 
     start = " ".join(words[:12]) + (" ..." if len(words) > 12 else "")
     width = 100 * ranking.shares[rank]
     return (
-        f"<li{' class=right' if right else ''}><div class='head'><span>{rank + 1}. "
-        f"{escape(title)}{' ✓' if right else ''}</span><span class='moved'>{arrow}</span></div>"
+        f"<div class='one{' right' if right else ''}' role='listitem'><div class='head'>"
+        f"<span>{rank + 1}. {escape(title)}{' ✓' if right else ''}</span>"
+        f"<span class='moved'>{arrow}</span></div>"
         f"<div class='bar' style='width:{width:.1f}%' title='score {ranking.scores[rank]:.2f}'>"
-        f"</div><details><summary>{escape(start)}</summary>{escape(text)}</details></li>"
+        f"</div><details><summary>{escape(start)}</summary>{escape(text)}</details></div>"
     )
 
 

@@ -119,6 +119,12 @@ def answers(*scores: float) -> dict[str, Trace]:
     return {LOGITS: Trace(value=value.requires_grad_())}
 
 
+def gradient(scores: dict[str, Trace]) -> list[list[float]]:
+    found = scores[LOGITS].value.grad
+    assert found is not None
+    return found.tolist()
+
+
 def labels(relevant: list[float], queries: list[int]) -> dict[str, torch.Tensor]:
     return {"relevant": torch.tensor(relevant), "query": torch.tensor(queries)}
 
@@ -135,7 +141,7 @@ def test_a_query_without_a_relevant_candidate_teaches_nothing():
     assert float(both) == pytest.approx(float(alone), rel=1e-6)
     scores = answers(1, 2)
     label_loss(scores, labels([0, 0], [0, 0])).backward()
-    assert scores[LOGITS].value.grad.tolist() == [[0.0], [0.0]]
+    assert gradient(scores) == [[0.0], [0.0]]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
@@ -174,7 +180,7 @@ def test_margins_of_a_query_where_all_are_relevant_are_zero_and_have_a_gradient(
     found = margin_loss(scores, answers(0, 5), labels([1, 1], [0, 0]))
     found.backward()
     assert float(found.detach()) == 0.0
-    assert scores[LOGITS].value.grad.tolist() == [[0.0], [0.0]]
+    assert gradient(scores) == [[0.0], [0.0]]
 
 
 # Rows

@@ -7,6 +7,7 @@ import torch
 
 from core import api
 from core.errors import InputError
+from core.events import StepDone
 from core.experiment import DistillRecipe
 from core.family import Outputs, Trace
 from core.records import identity_json
@@ -95,10 +96,10 @@ def test_its_losses_are_those_to_the_layers_that_it_stands_for(ranking_lab, smal
     for name, places in (("hidden", (0, 2)), ("attention", (1,))):
         distance = pair.data.family.distances[name]
         total = sum(
-            distance(ours, teacher.traces[name][place])
+            float(distance(ours, teacher.traces[name][place]).detach())
             for ours, place in zip(student.traces[name], places, strict=True)
         )
-        assert float(terms[name].detach()) == pytest.approx(float(total.detach()), rel=1e-5)
+        assert float(terms[name].detach()) == pytest.approx(total, rel=1e-5)
 
 
 def test_a_student_of_another_width_is_refused(ranking_lab, tmp_path):
@@ -116,6 +117,7 @@ def test_a_student_that_is_not_there_is_refused(ranking_lab):
 
 def test_latent_weights_of_such_a_student_are_not_put_into_the_teacher(ranking_lab, small):
     run = compute(dataclasses.replace(ranking_lab.experiment, student_model=small))
+    assert run.experiment is not None
     assert not api.has_latent(run, run.experiment.task, run.experiment.model)
     with pytest.raises(InputError, match="did not start from its teacher"):
         api.open_model(api.source_of_run(run, "latent"))
@@ -132,9 +134,7 @@ def test_in_its_first_steps_the_student_learns_from_the_language_model(ranking_l
         now, with_whom = at_step(experiment, pair, step)
         assert now.distill == (OF_LANGUAGE if language else recipe)
         assert with_whom.teacher is (pair.language if language else pair.teacher)
-    steps = [
-        event for event in api.events(compute(experiment)) if type(event).__name__ == "StepDone"
-    ]
+    steps = [event for event in api.events(compute(experiment)) if isinstance(event, StepDone)]
     for event in steps[:2]:
         assert event.loss == pytest.approx(event.hidden + event.attention, rel=1e-5)
     for event in steps[2:]:
