@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.experiment import LOSSES, PARTS
 from core.families.bert.attention import NAME
 from core.families.registry import family_names, find_family
-from core.family import Batch, Family, Reader, Trace, Windows
+from core.family import HEAD, Batch, Family, Reader, Trace, Windows
 from core.targets import targets
 from core.training.teacher_outputs import _all_traces
 from tests.conftest import made_up_rows, tiny_model, tiny_tokenizer
@@ -157,6 +157,33 @@ def test_made_up_examples_are_always_the_same_and_no_longer_than_is_read(small):
             answers = small.family.forward(small.model(0, "classes"), batch).answers
         assert {len(answer.value) for answer in answers.values()} == {rows}
         assert all((answer.value[0] != answer.value[1]).any() for answer in answers.values())
+
+
+# What is inside
+
+
+@pytest.mark.parametrize("kind", targets())
+def test_every_parameter_is_a_matrix_of_a_part_or_has_a_kind(small, kind):
+    family, model = small.family, small.model(0, kind)
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    matrices = family.matrices(model)
+    addresses = [matrix.address for matrix in matrices]
+    assert len(set(addresses)) == len({matrix.title for matrix in matrices}) == len(matrices) > 0
+    for matrix in matrices:
+        assert parameters[matrix.address].dim() == 2
+        assert family.matrix_of(matrix.address) == matrix
+        assert matrix.part in family.parts
+        assert matrix.layer is None or 0 <= matrix.layer < family.depth(model.config)
+        if matrix.tied_to:
+            assert parameters[matrix.address] is parameters[matrix.tied_to]
+    layers = {matrix.layer for matrix in matrices} - {None}
+    assert layers == set(range(family.depth(model.config)))
+    assert {*family.groups} == {*family.parts}
+    others = [name for name in parameters if name not in addresses]
+    assert all(family.matrix_of(name) is None for name in others)
+    kinds = {name: family.kind_of(name) for name in others}
+    assert all(kinds.values())
+    assert HEAD in kinds.values()
 
 
 # From batches to outputs

@@ -266,6 +266,27 @@ def test_answers_have_words_and_a_goodness_each(target, sample, encoded):
     assert (found.goodness["teacher"] > found.goodness["student"]).any()
 
 
+def test_one_example_is_answered_as_among_all(target, sample, encoded):
+    """One at a time, as on the Predict page, each has the answer that it has in the evaluation."""
+    model, found = tiny_model(0, target.name), predictions_of(target, encoded)
+    threshold = target.threshold(sample.task, found, encoded)
+    words = target.in_words(sample.task, sample.dataset, {"student": found}).said["student"]
+    for row, expected in zip(sample.rows, words, strict=True):
+        columns = [[row[name]] for name in sample.task.texts]
+        one = target.encode_texts(BERT, tiny_tokenizer(), columns, sample.task, LIMIT)
+        logits = {
+            int(batch.examples[0]): answers_of(BERT, model, batch)["logits"][0]
+            for batch in evaluation_batches(BERT, one, 1)
+        }
+        assert target.answered(sample.task, one, logits, threshold).answer == expected
+
+
+def test_the_truth_of_a_row_is_the_truth_among_all(target, sample, encoded):
+    saved = {"student": predictions_of(target, encoded)}
+    truth = target.in_words(sample.task, sample.dataset, saved).truth
+    assert [target.truth(sample.task, row) for row in sample.rows] == truth
+
+
 def test_a_model_agrees_with_itself_more_than_with_another(target, sample, encoded):
     one, other = (predictions_of(target, encoded, seed) for seed in (0, 5))
     assert target.agreement(one, one) == pytest.approx(1.0)
