@@ -77,7 +77,9 @@ def test_a_metrics_name_means_the_same_wherever_it_stands():
         for metric in target.metrics:
             assert metric_of(metric.name) is metric
             assert (metric.of_example is None) != (metric.of_all is None)
-            assert not metric.right_or_wrong or metric.of_example is not None
+            if metric.right_or_wrong:  # 1 is right, so more is better, and each example counts
+                assert metric.of_example is not None
+                assert metric.higher_is_better
             assert metric.title
             assert metric.unit
 
