@@ -20,15 +20,6 @@ GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
-LOSSES = (
-    "hidden",
-    "attention",
-    "attention_maps",
-    "attention_outputs",
-    "logits",
-    "margins",
-    "labels",
-)
 SUMMED = (
     "hidden",
     "attention",
@@ -107,13 +98,15 @@ class DistillRecipe:
     attention_maps: float = field(default=0.0, metadata=LATER)
     attention_outputs: float = field(default=0.0, metadata=LATER)
     margins: float = field(default=0.0, metadata=LATER)
+    language_steps: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
-        for name in LOSSES:
+        for name in SUMMED:
             words = name.replace("_", " ")
             within(f"The weight of the {words} loss", getattr(self, name), 0.0, 1000.0)
         within("The distillation temperature", self.temperature, 0.1, 100.0)
+        within("Steps that distil language", self.language_steps, 0, 1_000_000)
         if not any(weight for _, weight in self.weights()):
             raise InputError("All losses are off, so nothing can be learned. Turn one on.")
 
@@ -180,7 +173,10 @@ class TrainRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Task, model, recipes and seed: all that a run depends on."""
+    """Task, model, recipes and seed: all that a run depends on.
+
+    `student_model` is a backbone that the student starts from; with "" it is a copy of the teacher.
+    """
 
     task: str = "movie-sentiment"
     model: str = "minilm-l3"
@@ -188,10 +184,14 @@ class Experiment:
     distill: DistillRecipe = field(default_factory=DistillRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
     seed: int = 0
+    student_model: str = field(default="", metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
         _check_names(self.task, self.model, self.seed)
+        if self.student_model:
+            _check_names(self.task, self.student_model, self.seed)
+        within("Steps that distil language", self.distill.language_steps, 0, self.train.steps)
 
     @property
     def run_id(self) -> str:
@@ -203,9 +203,10 @@ class Experiment:
         """A short human name, e.g. "movie-sentiment, minilm-l3, twn 2-2-8 layer, 300 steps, seed
         0"."""
         quant = self.quant
+        student = f" for {self.student_model}" if self.student_model else ""
         return (
-            f"{self.task}, {self.model}, {quant.method} {quant.label} {quant.weight_granularity}, "
-            f"{self.train.steps} steps, seed {self.seed}"
+            f"{self.task}, {self.model}{student}, {quant.method} {quant.label} "
+            f"{quant.weight_granularity}, {self.train.steps} steps, seed {self.seed}"
         )
 
 

@@ -33,6 +33,10 @@ HELP = {
     "attention_maps": "weight of the loss on attention probabilities (KL divergence)",
     "attention_outputs": "weight of the loss on what attention hands on",
     "margins": "weight of the loss on the teacher's margins between candidates (rankings only)",
+    "language_steps": "first steps in which the student learns from the language model before it "
+    "was fine-tuned",
+    "student_model": "backbone that the student starts from, with fewer layers perhaps; without it "
+    "a copy of the teacher",
     "temperature": "softens both logits before they are compared",
     "steps": "optimizer steps",
     "batch_size": "examples per step",

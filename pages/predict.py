@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import address, answers, browser, run_choice, state
+from pages.ui import address, answers, browser, rankings, run_choice, state
 from pages.ui.words import plain
 
 MOST_RIVALS = 3
@@ -29,11 +29,18 @@ assert chosen.experiment is not None
 task = api.tasks()[chosen.experiment.task]
 if len(task.texts) > 1:
     st.markdown(plain(task.description))
-texts = answers.ask(task)
+ranks = rankings.is_ranking(task)
+texts = () if ranks else answers.ask(task)
 models = answers.models_of(chosen)
+if ranks:
+    models = [models[0], models[-1]]  # the lists of all three would be too narrow to read
 models += [(run_choice.title(rivals[run]), api.source_of_run(rivals[run])) for run in more]
 with state.explained():
-    answers.table(texts, models)
+    if ranks:
+        rankings.search(models)
+        rankings.where_they_part(models)
+    else:
+        answers.table(texts, models)
 st.caption(
     "Every answer is computed from one example alone. Teachers are stored in half precision and "
     "computed in float32; students are read from their packed files."

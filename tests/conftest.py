@@ -32,6 +32,7 @@ from core.runs import runner
 from core.runs.store import Run, is_alive, read_folder, run_folder
 from core.tasks.prepare import folder
 from core.tasks.registry import find_task
+from core.tasks.sample import Asked, Sample, write_sample
 from core.tasks.sources import Row
 from core.tasks.splits import save_splits
 
@@ -225,3 +226,47 @@ def with_train(experiment: Experiment, **changes) -> Experiment:
 
 def with_quant(experiment: Experiment, **changes) -> Experiment:
     return replace(experiment, quant=replace(experiment.quant, **changes))
+
+
+def made_up_rankings(count: int, seed: int) -> list[Row]:
+    """Queries of one opinion word, whose relevant passage is the only one of its opinion."""
+    source = random.Random(seed)
+    rows = []
+    for number in range(count):
+        same, other = (GOOD, BAD) if number % 2 else (BAD, GOOD)
+        texts = [" ".join([source.choice(WORDS), source.choice(other)]) for _ in range(3)]
+        place = source.randrange(4)
+        texts.insert(place, f"{source.choice(WORDS)} {source.choice(same)}")
+        query = f"a {source.choice(same)} {source.choice(WORDS)}"
+        rows.append({"query": query, "candidates": texts, "relevant": [place], "missed": 0})
+    return rows
+
+
+RANKING = "passage-ranking"
+
+
+@pytest.fixture
+def ranking_lab(lab: Lab) -> Lab:
+    """The lab with passages that ship, and a task of ranking that has a teacher."""
+    rows = made_up_rankings(12, 9)
+    passages = tuple(dict.fromkeys(text for row in rows for text in row["candidates"]))
+    questions = [
+        Asked(
+            text=row["query"],
+            relevant=tuple(passages.index(row["candidates"][place]) for place in row["relevant"]),
+            found=tuple(passages.index(text) for text in row["candidates"]),
+        )
+        for row in rows
+    ]
+    titles = tuple("A_&_<b>title</b>" for _ in passages)
+    write_sample(Sample(passages=passages, articles=titles, questions=tuple(questions)))
+    sizes = (("train", 60), ("dev", 10), ("test", 10), ("squad", 10))
+    tables = {
+        split: Dataset.from_list(made_up_rankings(size, seed))
+        for seed, (split, size) in enumerate(sizes)
+    }
+    save_splits(folder(find_task(RANKING)), tables)
+    train = TrainRecipe(steps=4, batch_size=8, evaluate_every=2, max_tokens=16)
+    compute(Teaching(task=RANKING, model=lab.model, train=train))
+    experiment = Experiment(task=RANKING, model=lab.model, train=train)
+    return replace(lab, experiment=experiment)

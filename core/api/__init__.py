@@ -79,6 +79,14 @@ from core.api.packed import (
     race,
     verify_file,
 )
+from core.api.rankings import (
+    FIRST_STAGE,
+    Ranking,
+    asked_like,
+    find_candidates,
+    rank,
+    sample,
+)
 from core.api.reading import Reading
 from core.api.runs import (
     check,
@@ -116,6 +124,7 @@ from core.machine import give_back_memory, tidy_memory
 
 __all__ = [
     "EXPORT_KINDS",
+    "FIRST_STAGE",
     "FLOAT_MODEL",
     "LAYOUTS",
     "LEFTOVERS",
@@ -132,12 +141,14 @@ __all__ = [
     "OpenModel",
     "Prediction",
     "Published",
+    "Ranking",
     "Reading",
     "SeedDifference",
     "Shown",
     "Source",
     "Span",
     "agreement",
+    "asked_like",
     "augmented_examples",
     "bad_rows",
     "check",
@@ -159,6 +170,7 @@ __all__ = [
     "export",
     "export_bytes",
     "export_name",
+    "find_candidates",
     "find_run",
     "finished_runs",
     "first_rows",
@@ -195,6 +207,7 @@ __all__ = [
     "published",
     "quota_bytes",
     "race",
+    "rank",
     "rank_matrices",
     "read_files",
     "read_table",
@@ -203,6 +216,7 @@ __all__ = [
     "replaces_teacher",
     "rules",
     "runs",
+    "sample",
     "showcase",
     "shown_run",
     "source_of_run",

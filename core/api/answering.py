@@ -1,6 +1,7 @@
 """Answers: one text (a pair, a question with its passage) through one model."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,16 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
     )
 
 
-def _encode(opened: OpenModel, columns: list[list[str]]) -> "Encoded":
+def answers_to(opened: OpenModel, columns: Sequence[list[str]]) -> dict[int, np.ndarray]:
+    """The logits of each row of these text columns, by its number, each computed by itself."""
+    from core.training.batches import evaluation_batches
+
+    batches = list(evaluation_batches(opened.family, _encode(opened, columns), batch_size=1))
+    rows = [int(batch.examples[0]) for batch in batches]
+    return dict(zip(rows, _logits(opened, batches), strict=True))
+
+
+def _encode(opened: OpenModel, columns: Sequence[list[str]]) -> "Encoded":
     longest = opened.family.longest(opened.config)
     return opened.target.encode_texts(
         opened.family, opened.tokenizer, columns, opened.task, longest

@@ -32,9 +32,17 @@ def examples(task: str, count: int = SHOWN_EXAMPLES) -> list[dict[str, str]]:
     dev = load(found).dev
     rows = [dev[row] for row in range(min(count, len(dev)))]
     return [
-        {**{name: row[name] for name in found.texts}, "truth": found.target.truth(found, row)}
+        {
+            **{name: as_shown(row[name]) for name in found.texts},
+            "truth": found.target.truth(found, row),
+        }
         for row in rows
     ]
+
+
+def as_shown(text: str | list[str]) -> str:
+    """A text of an example; of several (candidates) their number."""
+    return text if isinstance(text, str) else f"{len(text)} passages"
 
 
 def augmented_examples(

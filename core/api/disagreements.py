@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.api.data import as_shown
 from core.errors import InputError
 from core.runs.run_files import WHO, predictions_of
 from core.runs.store import Run
@@ -53,7 +54,7 @@ def disagreements(run: Run) -> list[Disagreement]:
     answers = task.target.in_words(task, dev, saved)
     return [
         Disagreement(
-            text=" / ".join(dev[int(row)][column] for column in task.texts),
+            text=" / ".join(as_shown(dev[int(row)][column]) for column in task.texts),
             truth=answers.truth[row],
             better=_better(answers, row),
             **{who: answers.said[who][row] for who in WHO},

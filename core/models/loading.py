@@ -149,7 +149,8 @@ def _folder(name: str) -> Path | None:
 def load_tokenizer(name: str):
     """The tokenizer of an embedded backbone (it ships), a folder or a hub id."""
     backbone = BACKBONES.get(name)
-    shipped = find("backbones", backbone.shared, "tokenizer.json") if backbone else None
+    shared = backbone.shared if backbone else ""
+    shipped = find("backbones", shared, "tokenizer.json") if shared else None
     folder = str(shipped.parent) if shipped else files_of(name)[0]
     return tokenizer_from(folder, name)
 

@@ -41,7 +41,7 @@ def origin_of(task: str, model: str) -> Origin:
 def tokenizer_file(task: str, model: str) -> Path | None:
     """The `tokenizer.json` of an embedded backbone, or the copy that the teacher has kept."""
     backbone = BACKBONES.get(model)
-    if backbone:
+    if backbone and backbone.shared:
         return find("backbones", backbone.shared, TOKENIZER_FILE)
     return find("teachers", teacher_folder(task, model), TOKENIZER_FILE)
 

@@ -78,20 +78,31 @@ def _parts(order: Experiment | Teaching) -> Iterator[tuple[str, Path]]:
     """The folders to send: the text, the teacher or the backbone, and what teachers share."""
     yield CACHE, text_of(find_task(order.task))
     homes = [f"tasks/{order.task}"]
+    yield from _backbones(order)
     if isinstance(order, Experiment):
         homes.append(f"teachers/{teacher_folder(order.task, order.model)}")
         shared = load_card(order.task, order.model).shared_embedding
     else:
-        from core.models.backbones import BACKBONES, backbone_folder  # takes a second and 150 MiB
+        from core.models.backbones import BACKBONES  # takes a second and 150 MiB
 
         shared = BACKBONES[order.model].shared if order.model in BACKBONES else ""
-        if shared:
-            yield CACHE, backbone_folder(BACKBONES[order.model])
     homes += [f"backbones/{shared}"] if shared else []
     for name in homes:
         for root in (shipped(), local()):  # what is local is unpacked last, so it wins
             if (root / name).is_dir():
                 yield HOME, root / name
+
+
+def _backbones(order: Experiment | Teaching) -> Iterator[tuple[str, Path]]:
+    """The embedded backbones that the training begins with, where it needs their files."""
+    wanted = {order.model}
+    if isinstance(order, Experiment):
+        wanted = {order.student_model} | ({order.model} if order.distill.language_steps else set())
+    if wanted != {""}:
+        from core.models.backbones import BACKBONES, backbone_folder
+
+        for name in sorted(wanted & set(BACKBONES)):
+            yield CACHE, backbone_folder(BACKBONES[name])
 
 
 def receive(file: File, folder: Path) -> None:

@@ -16,7 +16,7 @@ def targets() -> dict[str, Target]:
     modules = [
         importlib.import_module(f"core.targets.{found.name}")
         for found in pkgutil.iter_modules(package.__path__)
-        if found.name not in ("answers", "base", "registry", "windows")
+        if found.name not in ("answers", "base", "ranks", "registry", "windows")
     ]
     made = [module.TARGET for module in modules]
     return {target.name: target for target in made}

@@ -17,7 +17,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +140,26 @@ def member(archive: Archive, *inner: str) -> bytes:
                 f"Delete {archive.path} and fetch it again."
             ) from error
     return data
+
+
+def members(archive: Archive, names: Sequence[str]) -> dict[str, bytes]:
+    """Several files of a tar archive, by name, in one pass that keeps nothing else in memory.
+
+    Raises InputError as `member` does.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(archive.path, "r|*") as tar:
+            for entry in tar:
+                if entry.name in names and (file := tar.extractfile(entry)) is not None:
+                    found[entry.name] = file.read()
+                if len(found) == len(names):
+                    return found
+        raise KeyError(next(name for name in names if name not in found))
+    except UNREADABLE as error:
+        raise InputError(
+            f"{archive.filename} cannot be read: {error}. Delete {archive.path} and fetch it again."
+        ) from error
 
 
 def _read(data: bytes, name: str) -> bytes:

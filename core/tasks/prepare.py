@@ -6,7 +6,7 @@ Training learns on train, every choice is made on dev, and test is only ever rep
 The cut does not depend on a random generator of some library's version: examples are ordered by
 the SHA-256 of their text, so they fall the same way on every machine, for ever. Where the source
 has a standard test split (GLUE: its validation split, the labels of the other are hidden) that
-one is test, and only dev is cut from train.
+one is test, and only dev is cut from train; where it has dev too, nothing is cut.
 """
 
 import hashlib
@@ -49,12 +49,15 @@ def prepare(task: Task) -> Iterator[Preparing]:
 def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
     """Order train by the SHA-256 of its text; the first rows are test (unless the source has its
     own), the next dev, the rest train; equal texts stay together, and so do all questions about one
-    passage. Raises InputError when too few rows are left."""
+    passage. A source that has dev has made the cut itself. Raises InputError when too few rows are
+    left."""
     whole = parts["train"]
     if len(whole) < FEWEST_ROWS:
         raise InputError(
             f"{task.title} has {len(whole)} usable rows; at least {FEWEST_ROWS} are needed."
         )
+    if "dev" in parts:
+        return parts
     group = task.target.group
     deciding = task.texts if group is None else (task.texts[group],)
     columns = [whole[column] for column in deciding]

@@ -14,8 +14,9 @@ class Task:
     kind      the name of its target: "classes" (column "label" is a class number), "value" ("label"
               is a number), "span" (columns "answers" and "starts" hold the accepted answers of a
               question and where each begins in its passage; both empty when the passage has no
-              answer) ...
-    texts     the one or two text columns; question and passage for a span
+              answer), "ranking" (see core/targets/ranking.py) ...
+    texts     the one or two text columns; question and passage for a span, query and candidates
+              (a list) for a ranking
     metrics   the first is the one that scores are compared by
     dev_examples, test_examples   at most, and never more than a tenth of what is cut
     more_tests                    further test splits of the source, reported beside test

@@ -22,6 +22,8 @@ from core.experiment import DistillRecipe
 from core.family import Family, Outputs
 from core.targets.base import Target
 
+OF_LANGUAGE = DistillRecipe(logits=0.0)  # hidden and attention: a language model has no head
+
 
 def traces_of(family: Family, recipe: DistillRecipe) -> Set[str]:
     """The traces that the losses of `recipe` need, and those that are shown always."""

@@ -10,11 +10,15 @@ from core.events import Preparing
 from core.experiment import Experiment
 from core.families import find_family
 from core.machine import check_precision
+from core.models.backbones import prepare_backbone
+from core.models.loading import load_model
 from core.models.student import build_student, set_dropout
 from core.models.teachers import load_teacher, teacher_tokenizer
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
-from core.training.distill import check_losses
+from core.tasks.task import Task
+from core.training.depths import check_student
+from core.training.distill import OF_LANGUAGE, check_losses
 from core.training.task_data import TaskData, encode_task
 from core.training.teacher_outputs import CachedOutputs
 
@@ -22,12 +26,14 @@ from core.training.teacher_outputs import CachedOutputs
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DistillationPair:
     """The two models of a distillation and the data that they read; `cached` are the teacher's
-    outputs, where caching them is worth it."""
+    outputs, where caching them is worth it; `language` is the language model that the teacher was
+    made from, where the student learns from it first."""
 
     teacher: PreTrainedModel
     student: PreTrainedModel
     data: TaskData
     cached: CachedOutputs | None = None
+    language: PreTrainedModel | None = None
 
 
 def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, DistillationPair]:
@@ -37,12 +43,35 @@ def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, Distillat
     check_losses(family, task.target, experiment.distill)
     yield Preparing(text="Loading the teacher")
     teacher = load_teacher(experiment.task, experiment.model)
+    start = yield from _start(experiment, teacher)
+    language = None
+    if experiment.distill.language_steps:
+        check_losses(family, task.target, OF_LANGUAGE)
+        language = yield from _backbone(experiment.model, task, experiment.seed)
     torch.manual_seed(experiment.seed)
-    student = build_student(teacher, experiment.quant, family)
+    student = build_student(start, experiment.quant, family)
     set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
     data = yield from encode_task(
         task, family, teacher, tokenizer, experiment.train, experiment.seed
     )
-    return DistillationPair(teacher=teacher, student=student, data=data)
+    return DistillationPair(teacher=teacher, student=student, data=data, language=language)
+
+
+def _start(
+    experiment: Experiment, teacher: PreTrainedModel
+) -> Generator[Preparing, None, PreTrainedModel]:
+    """What the student is a copy of. Raises InputError where it cannot learn from the teacher."""
+    name = experiment.student_model
+    if not name:
+        return teacher
+    found = yield from _backbone(name, find_task(experiment.task), experiment.seed)
+    check_student(find_family(), name, found, teacher)
+    return found
+
+
+def _backbone(name: str, task: Task, seed: int) -> Generator[Preparing, None, PreTrainedModel]:
+    """A language model with a head for the task that nobody has trained."""
+    yield from prepare_backbone(name)
+    return load_model(name, task.kind, task.labels, seed).model.eval().requires_grad_(False)

@@ -14,14 +14,18 @@ from core.events import Preparing
 from core.family import Encoded
 from core.results import Measured, Score
 from core.training.evaluate import predictions_of, scores_of
+from core.training.known_predictions import known_or_computed
 from core.training.task_data import TaskData
 
 
 class Scores:
     """Scores of teacher, untrained and student on the splits of one task."""
 
-    def __init__(self, data: TaskData) -> None:
+    def __init__(self, data: TaskData, rules: str = "") -> None:
+        """`rules` says how the untrained student is quantized; it is part of what its predictions
+        are known by."""
         self._data = data
+        self._rules = {"teacher": "", "untrained": rules}
         self._splits: dict[str, Encoded] = {"dev": data.dev, "test": data.test}
         self._splits |= dict(data.more)
         self._predictions: dict[tuple[str, str], np.ndarray] = {}
@@ -43,7 +47,11 @@ class Scores:
         """Score on one split; dev must come first."""
         encoded = self._splits[split]
         text = f"Scoring the {who} on {split}"
-        predictions = yield from predictions_of(model, self._data, encoded, text)
+        if who in self._rules:
+            rules = self._rules[who]
+            predictions = yield from known_or_computed(model, self._data, encoded, text, rules)
+        else:
+            predictions = yield from predictions_of(model, self._data, encoded, text)
         self._enter(who, split, predictions)
 
     def recall(self, predictions: Mapping[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from core.experiment import Experiment
 from core.family import Batch
 from core.models.ahead import quantize_ahead
 from core.models.student import hand_over_second_moments
-from core.training.distill import losses, total, traces_of
+from core.training.depths import for_student
+from core.training.distill import OF_LANGUAGE, losses, total, traces_of
 from core.training.optimizer import Optimizer, descend
 from core.training.pair import DistillationPair
 
@@ -26,6 +28,7 @@ def training_step(
     """One step of algorithm 1 on one batch; `step` counts from 1."""
     began = time.perf_counter()
     pair.student.train()
+    experiment, pair = at_step(experiment, pair, step)
     terms = batch_losses(experiment, pair, batch)
     loss = total(terms, experiment.distill)
     rate = descend(optimizer, loss, step, experiment.train)
@@ -38,6 +41,19 @@ def training_step(
         tokens=int(batch.units.sum()),
         seconds=time.perf_counter() - began,
         **{name: float(term.detach()) for name, term in terms.items()},
+    )
+
+
+def at_step(
+    experiment: Experiment, pair: DistillationPair, step: int
+) -> tuple[Experiment, DistillationPair]:
+    """From whom and by which losses the student learns in this step: first from the language model,
+    where the recipe says so, then from the teacher."""
+    if step > experiment.distill.language_steps or pair.language is None:
+        return experiment, pair
+    return (
+        replace(experiment, distill=OF_LANGUAGE),
+        replace(pair, teacher=pair.language, cached=None),
     )
 
 
@@ -54,6 +70,8 @@ def batch_losses(
                 teacher = family.forward(pair.teacher, batch, wanted)
             else:
                 teacher = pair.cached.of(batch)
+            depths = (family.depth(model.config) for model in (pair.student, pair.teacher))
+            teacher = for_student(teacher, *depths)
         quantize_ahead(pair.student)
         student = family.forward(pair.student, batch, wanted)
     return losses(student, teacher, batch.labels, recipe, family, pair.data.target)

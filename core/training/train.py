@@ -23,6 +23,7 @@ from core.models.student import (
 )
 from core.packed.file import to_bytes
 from core.packed.origin import origin_of
+from core.records import canonical_json
 from core.results import Result
 from core.teacher_folders import load_card
 from core.training.averaging import Averaging
@@ -64,7 +65,7 @@ def _train(
     began = time.perf_counter()
     earlier = resumed.seconds if resumed else 0.0
     pair = yield from prepare_pair(experiment)
-    scores = Scores(pair.data)
+    scores = Scores(pair.data, canonical_json(experiment.quant))
     start = origin(pair.data, pair.teacher) if folder is not None else ""
     if resumed is None:
         yield from _first_scores(experiment, pair, scores)

@@ -21,18 +21,23 @@ from pages.ui import state
 KEY = "browser"
 
 SCRIPT = """
-const SOON_MS = 2000, SETTLE_MS = 1000, NARROW = "(max-width: 768px)"
+const SOON_MS = 2000, SETTLE_MS = 1000
+const NARROW = "(max-width: 768px)", ARROW = "[data-testid=stExpandSidebarButton]"
+const AT_REST = "[data-test-script-state=notRunning]"
 
 function oneStepAPage() {
     if (window.ternaryLabHistory) return
     window.ternaryLabHistory = true
     const push = history.pushState.bind(history)
     const place = () => location.pathname + location.search
-    let left = null  // where the page was before its address changed, and when
+    let left = null  // where the page was before its address lost settings, and when
     history.pushState = (state, title, url) => {
         const to = new URL(url, location.href)
         if (to.pathname === location.pathname) {
-            left = {place: place(), path: location.pathname, at: Date.now()}
+            const had = new URLSearchParams(location.search)
+            const hadIt = ([name, value]) => had.getAll(name).includes(value)
+            const dropped = to.search !== location.search && [...to.searchParams].every(hadIt)
+            left = dropped ? {place: place(), path: location.pathname, at: Date.now()} : null
             return history.replaceState(state, title, url)
         }
         if (left && left.path === location.pathname && Date.now() - left.at < SOON_MS)
@@ -40,6 +45,15 @@ function oneStepAPage() {
         left = null
         return push(state, title, url)
     }
+}
+
+// The arrow of a sidebar that has become empty goes only with a redraw after it is empty.
+function untilSettled(setStateValue, tries) {
+    setTimeout(() => {
+        if (!tries || !document.querySelector(ARROW)) return
+        if (document.querySelector(AT_REST)) setStateValue("settled", Date.now())
+        untilSettled(setStateValue, tries - 1)
+    }, SETTLE_MS)
 }
 
 export default function ({data, setStateValue}) {
@@ -50,9 +64,8 @@ export default function ({data, setStateValue}) {
             window.ternaryLabMoved = true
             setStateValue("narrow", narrow.matches)
         } else if (window.ternaryLabMoved) {
-            // The arrow of a sidebar that has become empty goes with the redraw after the next.
             window.ternaryLabMoved = false
-            setTimeout(() => setStateValue("settled", Date.now()), SETTLE_MS)
+            untilSettled(setStateValue, 30)
         }
     }
     tell()

@@ -71,6 +71,12 @@ def prediction(source: api.Source, *texts: str) -> api.Prediction:
     return api.predict(model(source), *texts)
 
 
+@st.cache_data(max_entries=500, show_spinner=False)
+def ranking(source: api.Source, query: str, numbers: tuple[int, ...]) -> api.Ranking:
+    """Passages ranked by one model. Raises InputError."""
+    return api.rank(model(source), query, numbers)
+
+
 @st.cache_resource(max_entries=200, show_spinner=False)
 def latent_histogram(source: api.Source, name: str):
     """Edges and counts of a matrix's latent weights."""

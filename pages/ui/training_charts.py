@@ -11,7 +11,10 @@ from pages.ui.quick import tips
 from pages.ui.words import WHO, metric_title
 
 MAX_POINTS = 300
-LOSSES = ("hidden", "attention", "logits", "labels", "attention_maps", "attention_outputs")
+LOSSES = (
+    *("hidden", "attention", "logits", "labels", "attention_maps", "attention_outputs"),
+    "margins",
+)
 
 
 def loss_table(events: Sequence) -> pd.DataFrame:

@@ -67,9 +67,17 @@ METRICS = {
     "spearman": "rank correlation (Spearman)",
     "exact-match": "exact match",
     "answer-f1": "F1 over words",
+    "mrr-10": "MRR@10",
+    "ndcg-10": "nDCG@10",
+    "recall-1": "recall at 1",
 }
 CORRELATIONS = ("matthews", "pearson", "spearman")
-KINDS = {"classes": "classes", "value": "a number", "span": "an answer in a passage"}
+KINDS = {
+    "classes": "classes",
+    "value": "a number",
+    "span": "an answer in a passage",
+    "ranking": "a ranking of passages",
+}
 
 
 def plain(text: str) -> str:

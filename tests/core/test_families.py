@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from core.experiment import LOSSES, PARTS
+from core.experiment import PARTS, SUMMED
 from core.families.bert.attention import NAME
 from core.families.registry import family_names, find_family
 from core.family import HEAD, Batch, Family, Reader, Trace, Windows
@@ -86,7 +86,7 @@ def test_a_family_is_found_by_its_name_and_another_is_refused(small):
 def test_the_losses_of_a_family_are_names_of_the_recipe(small):
     """A weight of the recipe reaches each of them; the target's own are not among them."""
     targets_own = {"logits", "labels"}.union(*(each.more_losses for each in targets().values()))
-    assert {*small.family.distances} <= {*LOSSES} - targets_own
+    assert {*small.family.distances} <= {*SUMMED} - targets_own
     assert small.family.always <= {*small.family.distances}
     assert len(set(small.family.parts)) == len(small.family.parts) > 0
 

@@ -17,7 +17,7 @@ from datasets import Dataset
 
 from core.errors import InputError
 from core.tasks import embedded, splits
-from core.tasks.archives import Archive, fetch, member, verify
+from core.tasks.archives import Archive, fetch, member, members, verify
 from core.tasks.prepare import FEWEST_ROWS, cut, folder, is_prepared, load, prepare
 from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
@@ -459,3 +459,21 @@ def test_the_published_archive_gives_the_known_sentences(empty_cache):
     for split in parts:
         labels = Counter(split["label"])
         assert 0.45 < labels[1] / len(split) < 0.55
+
+
+def test_several_members_come_out_of_one_pass(empty_cache):
+    data = tar_of({"a": b"first", "b": b"second" * 900, "c": b"third"})
+    archive = archive_of(data)
+    keep(archive, data)
+    assert members(archive, ["c", "a"]) == {"a": b"first", "c": b"third"}
+    with pytest.raises(InputError, match=r"cannot be read: 'd'"):
+        members(archive, ["a", "d"])
+    keep(archive, data[: len(data) // 2])
+    with pytest.raises(InputError, match="fetch it again"):
+        members(archive, ["a", "c"])
+
+
+def test_a_source_that_has_dev_has_made_the_cut():
+    rows = Dataset.from_list(made_up_rows(60, 0))
+    parts = {"train": rows, "dev": rows.select([0]), "test": rows.select([1])}
+    assert cut(parts, find_task("movie-sentiment")) == parts

@@ -3,6 +3,7 @@
     kind      model class                     logits
     classes   BertForSequenceClassification   (batch, classes)
     value     the same with one output        (batch, 1)
+    ranking   the same with one output        (batch, 1), of a query and a passage
     span      BertForQuestionAnswering        (batch, 2, tokens): where the answer starts and ends
 
 Losses and metrics see only these logits; a weight file tells by its names which head it holds.
@@ -18,6 +19,7 @@ from core.errors import InputError
 HEADS = {
     "classes": BertForSequenceClassification,
     "value": BertForSequenceClassification,
+    "ranking": BertForSequenceClassification,
     "span": BertForQuestionAnswering,
 }
 HEAD_WEIGHTS = {
@@ -28,7 +30,8 @@ HEAD_WEIGHTS = {
 
 def output_names(kind: str, labels: tuple[str, ...]) -> tuple[str, ...]:
     """What each output of the head stands for (per token for a span)."""
-    return {"classes": labels, "value": ("value",), "span": ("start", "end")}[kind]
+    single = {"value": ("value",), "ranking": ("relevance",), "span": ("start", "end")}
+    return single.get(kind, labels)
 
 
 def head_class(names: Iterable[str]) -> Any:
