@@ -4,6 +4,8 @@ The order of the rooms is read from the docstring of `core/__init__.py`.
 """
 
 import ast
+import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import core
+from core import api
 
 PROJECT = Path(core.__file__).parent.parent
 CORE = sorted((PROJECT / "core").rglob("*.py"))
@@ -128,6 +131,18 @@ def test_pages_import_only_the_public_part_of_the_engine(path):
             inside = name.removeprefix("core.")
             known = any(f"{inside}.".startswith(f"{room}.") for room in PAGES_MAY_IMPORT)
             assert known, f"{name_of(path)} imports {name}"
+
+
+def test_a_name_of_the_api_is_what_is_meant_whatever_was_imported_first():
+    """A file of core/api/ with the name of another file's function would take its place."""
+    for path in sorted((PROJECT / "core" / "api").glob("*.py")):
+        importlib.import_module(module_of(path))
+    for name in api.__all__:
+        found = getattr(api, name)
+        assert not inspect.ismodule(found), name
+    files = {path.stem for path in (PROJECT / "core" / "api").glob("*.py")}
+    for name in files & set(api.__all__):
+        assert getattr(api, name).__module__ == f"core.api.{name}"
 
 
 @each(APP)

@@ -5,6 +5,7 @@ errors). Whatever needs torch is imported when it is called, so a page that show
 wait for it.
 """
 
+from core.api.answering import Prediction, Span, check_text, predict
 from core.api.comparisons import (
     FLOAT_MODEL,
     Comparison,
@@ -78,7 +79,6 @@ from core.api.packed import (
     race,
     verify_file,
 )
-from core.api.predictions import Prediction, Span, check_text, predict
 from core.api.rankings import (
     FIRST_STAGE,
     Ranking,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.api.answering import ENGINE, TORCH, answers_to, check_text
 from core.api.models import OpenModel
-from core.api.predictions import ENGINE, TORCH, answers_to, check_text
 from core.errors import InputError
 from core.targets.base import softmax
 from core.tasks.collection import TOP

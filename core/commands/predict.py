@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from core import api
-from core.api.predictions import MAX_CHARACTERS
+from core.api.answering import MAX_CHARACTERS
 from core.errors import InputError
 
 STANDARD_INPUT = "-"

@@ -21,6 +21,7 @@ from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export.files import load_folder
 from core.families.bert.heads import HEADS
+from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.contents import assemble, contents_of, round_contents
@@ -30,6 +31,8 @@ from core.places import CACHED_MODELS
 from core.records import from_plain
 from core.tasks.registry import find_task
 from tests.conftest import compute, tiny_model, with_quant
+
+BERT = find_family("bert")
 
 EXACT = "engine, one text; torch in float64, one text"
 TEXT = "the film was a lovely story and the cast was dull"
@@ -163,7 +166,7 @@ GRAPHS = [
 @pytest.mark.parametrize("recipe", GRAPHS, ids=str)
 def test_no_constant_of_a_graph_is_unused(kind, storage, recipe):
     quant = QuantRecipe(**recipe)
-    student = build_student(tiny_model(kind=kind), quant)
+    student = build_student(tiny_model(kind=kind), quant, BERT)
     graph = onnx.load_from_string(
         draw(contents_of(student, Experiment(quant=quant)), storage)
     ).graph

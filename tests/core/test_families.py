@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from core.experiment import LOSSES, PARTS
+from core.experiment import PARTS, SUMMED
 from core.families.bert.attention import NAME
 from core.families.registry import family_names, find_family
-from core.family import Batch, Family, Reader, Trace, Windows
+from core.family import HEAD, Batch, Family, Reader, Trace, Windows
 from core.targets import targets
 from core.training.teacher_outputs import _all_traces
 from tests.conftest import made_up_rows, tiny_model, tiny_tokenizer
@@ -86,7 +86,7 @@ def test_a_family_is_found_by_its_name_and_another_is_refused(small):
 def test_the_losses_of_a_family_are_names_of_the_recipe(small):
     """A weight of the recipe reaches each of them; the target's own are not among them."""
     targets_own = {"logits", "labels"}.union(*(each.more_losses for each in targets().values()))
-    assert {*small.family.distances} <= {*LOSSES} - targets_own
+    assert {*small.family.distances} <= {*SUMMED} - targets_own
     assert small.family.always <= {*small.family.distances}
     assert len(set(small.family.parts)) == len(small.family.parts) > 0
 
@@ -157,6 +157,33 @@ def test_made_up_examples_are_always_the_same_and_no_longer_than_is_read(small):
             answers = small.family.forward(small.model(0, "classes"), batch).answers
         assert {len(answer.value) for answer in answers.values()} == {rows}
         assert all((answer.value[0] != answer.value[1]).any() for answer in answers.values())
+
+
+# What is inside
+
+
+@pytest.mark.parametrize("kind", targets())
+def test_every_parameter_is_a_matrix_of_a_part_or_has_a_kind(small, kind):
+    family, model = small.family, small.model(0, kind)
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    matrices = family.matrices(model)
+    addresses = [matrix.address for matrix in matrices]
+    assert len(set(addresses)) == len({matrix.title for matrix in matrices}) == len(matrices) > 0
+    for matrix in matrices:
+        assert parameters[matrix.address].dim() == 2
+        assert family.matrix_of(matrix.address) == matrix
+        assert matrix.part in family.parts
+        assert matrix.layer is None or 0 <= matrix.layer < family.depth(model.config)
+        if matrix.tied_to:
+            assert parameters[matrix.address] is parameters[matrix.tied_to]
+    layers = {matrix.layer for matrix in matrices} - {None}
+    assert layers == set(range(family.depth(model.config)))
+    assert {*family.groups} == {*family.parts}
+    others = [name for name in parameters if name not in addresses]
+    assert all(family.matrix_of(name) is None for name in others)
+    kinds = {name: family.kind_of(name) for name in others}
+    assert all(kinds.values())
+    assert HEAD in kinds.values()
 
 
 # From batches to outputs

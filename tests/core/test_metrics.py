@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.metrics import Metric
 from core.metrics import score as score_by
 from core.results import Score
-from core.targets import metric_of, targets
+from core.targets import find_target, metric_of, targets
 from core.targets.answers import exact_match, normalized, word_f1
 
 METRICS = [metric.name for target in targets().values() for metric in target.metrics]
@@ -176,6 +176,8 @@ def test_the_scorer_of_some_rows_scores_these_rows(name):
         predictions = [str(word) for word in draw.choice(["red car", "blue", "", "x"], 30)]
     else:
         references, predictions = draw.integers(0, 3, 30), draw.normal(size=(30, 3))
+    if metric in find_target("ranking").metrics:
+        references = np.column_stack([draw.integers(0, 2, (30, 3)), draw.integers(0, 2, 30)])
     rows = draw.integers(30, size=20)  # with repetitions, as a bootstrap draws them
     if isinstance(references, list):
         part = [predictions[row] for row in rows], [references[row] for row in rows]

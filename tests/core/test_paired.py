@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from core.analysis import paired
 from core.analysis.paired import bootstrap_p, compare, mcnemar
 from core.analysis.seeds import difference_over_seeds, student_t
 from core.errors import InputError
+from core.metrics import Metric
 
 
 def logits_of(right: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -123,6 +125,24 @@ def test_spans_are_compared_by_their_words():
     assert found.better == "second"
     assert found.only_first is None
     assert compare("exact-match", first, second, accepted).only_second == 60
+
+
+def test_of_an_error_rate_the_smaller_is_better(monkeypatch):
+    distance = Metric(
+        name="distance",
+        title="mean distance",
+        higher_is_better=False,
+        of_example=lambda said, true: np.abs(said - true),
+    )
+    monkeypatch.setattr(paired, "metric_of", {"distance": distance}.__getitem__)
+    truth, source = np.arange(60.0), np.random.default_rng(2)
+    near, far = (truth + spread * source.normal(size=60) for spread in (0.1, 2.0))
+    found = compare("distance", far, near, truth)
+    assert found.difference < 0
+    assert found.high < 0
+    assert found.better == "second"
+    assert compare("distance", near, far, truth).better == "first"
+    assert compare("distance", near, near, truth).better == ""
 
 
 # Over seeds

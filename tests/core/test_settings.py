@@ -13,6 +13,7 @@ from transformers.activations import ACT2FN
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export import files
+from core.families.registry import find_family
 from core.models.settings import ACTIVATIONS, KEPT, check_config, settings_from_text
 from core.models.student import build_student
 from core.models.teachers import model_from_state, read_config, save_teacher
@@ -22,6 +23,8 @@ from core.packed.engine import open_engine
 from core.packed.network import draw
 from core.packed.operators import INT2, INT8
 from tests.conftest import card_of, tiny_config, tiny_model, tiny_tokenizer
+
+BERT = find_family("bert")
 
 IDS = torch.tensor([[2, 5, 6, 7, 17, 18, 8, 22, 3]])
 PREDICT = Path(files.__file__).parent / "predict.py"
@@ -37,7 +40,7 @@ def student_contents(recipe: QuantRecipe, **settings):
             if "intermediate.dense.weight" in name:
                 value.mul_(3.0)
     experiment = Experiment(quant=recipe)
-    return contents_of(build_student(model, recipe), experiment)
+    return contents_of(build_student(model, recipe, BERT), experiment)
 
 
 def by_torch(contents) -> np.ndarray:

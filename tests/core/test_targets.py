@@ -77,7 +77,9 @@ def test_a_metrics_name_means_the_same_wherever_it_stands():
         for metric in target.metrics:
             assert metric_of(metric.name) is metric
             assert (metric.of_example is None) != (metric.of_all is None)
-            assert not metric.right_or_wrong or metric.of_example is not None
+            if metric.right_or_wrong:  # 1 is right, so more is better, and each example counts
+                assert metric.of_example is not None
+                assert metric.higher_is_better
             assert metric.title
             assert metric.unit
 
@@ -107,12 +109,13 @@ def test_rows_hold_the_examples_in_their_order_with_their_labels(target, sample,
         assert np.isfinite(labels).all()
     backwards = sample.dataset.select(range(len(sample.rows) - 1, -1, -1))
     turned = target.encode(BERT, tiny_tokenizer(), backwards, sample.task, LIMIT)
-    assert sorted(turned.units) == sorted(encoded.units)
-    assert turned.units.tolist() != encoded.units.tolist()
+    for name, rows in encoded.inputs.items():
+        assert sorted(turned.inputs[name]) == sorted(rows)
+    assert turned.inputs != encoded.inputs
 
 
 def test_texts_without_labels_become_the_same_rows(target, sample, encoded):
-    columns = [list(sample.dataset[name]) for name in sample.task.texts]
+    columns = sample.columns(sample.dataset)
     found = target.encode_texts(BERT, tiny_tokenizer(), columns, sample.task, LIMIT)
     assert found.inputs == encoded.inputs
     assert found.units.tolist() == encoded.units.tolist()
@@ -199,7 +202,8 @@ def test_predictions_have_one_row_for_each_example(target, sample, encoded):
         assert len(target.of_rows(answers_of(BERT, model, batch), rows, encoded)) == len(rows)
     found = predictions_of(target, encoded)
     assert found.shape == sample.shape
-    assert np.isfinite(found).all()
+    assert not np.isinf(found).any()
+    assert np.isfinite(found).any(axis=1).all()  # ragged ones are padded with NaN
     kept = target.kept_labels(encoded)
     assert kept is None or len(kept) == len(sample.rows)
 
@@ -264,6 +268,31 @@ def test_answers_have_words_and_a_goodness_each(target, sample, encoded):
         assert found.numbers is None or len(found.numbers[who]) == count
     assert (found.goodness["teacher"] >= found.goodness["student"]).all()
     assert (found.goodness["teacher"] > found.goodness["student"]).any()
+
+
+def test_one_example_is_answered_as_among_all(target, sample, encoded):
+    """One at a time, as on the Predict page, each has the answer that it has in the evaluation; of
+    a group of rows each row has its number."""
+    model, found = tiny_model(0, target.name), predictions_of(target, encoded)
+    threshold = target.threshold(sample.task, found, encoded)
+    words = target.in_words(sample.task, sample.dataset, {"student": found}).said["student"]
+    if encoded.groups is not None:
+        words = [f"{number:.2f}" for number in found[~np.isnan(found)]]
+    examples = zip(*sample.columns(sample.dataset), strict=True)
+    for texts, expected in zip(examples, words, strict=True):
+        columns = [[text] for text in texts]
+        one = target.encode_texts(BERT, tiny_tokenizer(), columns, sample.task, LIMIT)
+        logits = {
+            int(batch.examples[0]): answers_of(BERT, model, batch)["logits"][0]
+            for batch in evaluation_batches(BERT, one, 1)
+        }
+        assert target.answered(sample.task, one, logits, threshold).answer == expected
+
+
+def test_the_truth_of_a_row_is_the_truth_among_all(target, sample, encoded):
+    saved = {"student": predictions_of(target, encoded)}
+    truth = target.in_words(sample.task, sample.dataset, saved).truth
+    assert [target.truth(sample.task, row) for row in sample.rows] == truth
 
 
 def test_a_model_agrees_with_itself_more_than_with_another(target, sample, encoded):
