@@ -6,6 +6,7 @@ The order of the rooms is read from the docstring of `core/__init__.py`.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def each(paths):
     return pytest.mark.parametrize("path", paths, ids=name_of)
 
 
+@cache  # every file is looked at by several tests, none of which changes its tree
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
