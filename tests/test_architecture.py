@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def each(paths):
     return pytest.mark.parametrize("path", paths, ids=name_of)
 
 
+@cache  # every file is looked at by several tests, none of which changes its tree
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
