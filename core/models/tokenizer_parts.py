@@ -5,10 +5,10 @@ held against a closed list. A regular expression of somebody else could keep a p
 hours with one text, and a dropout would draw random numbers; both are refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
-MAX_WORD_CHARACTERS = 1000
+MAX_WORDS, MAX_WORD_CHARACTERS = 2_000_000, 1000
 KNOWN_PARTS = {
     "model": {"WordPiece", "BPE", "Unigram", "WordLevel"},
     "normalizer": {
@@ -29,11 +29,12 @@ KNOWN_PARTS = {
 }
 
 
-def check_parts(plain: dict[str, Any]) -> None:
-    """Raise ValueError for a part that is not on the list; `plain` is the tokenizer.json."""
+def check_parts(plain: dict[str, Any]) -> Container[str]:
+    """The words of a tokenizer.json (`plain`). Raises ValueError for a part that is not on the
+    list."""
     for part, known in KNOWN_PARTS.items():
         _check_part(plain.get(part), part, known)
-    _check_model(plain.get("model"))
+    return _words(plain.get("model"))
 
 
 def _check_part(part: Any, where: str, known: set[str]) -> None:
@@ -53,7 +54,7 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
                 yield from _parts(inner)
 
 
-def _check_model(model: Any) -> None:
+def _words(model: Any) -> Container[str]:
     if not isinstance(model, dict):
         raise ValueError("its tokenizer.json has no model.")
     if model.get("dropout"):
@@ -61,3 +62,11 @@ def _check_model(model: Any) -> None:
     longest = model.get("max_input_chars_per_word", 100)
     if type(longest) is not int or not 1 <= longest <= MAX_WORD_CHARACTERS:
         raise ValueError("its tokenizer.json has a max_input_chars_per_word out of range.")
+    words = model.get("vocab")
+    if isinstance(words, list):  # of Unigram: a word and how likely it is
+        words = {pair[0]: 0 for pair in words if isinstance(pair, list) and pair}
+    if not isinstance(words, dict) or len(words) > MAX_WORDS:
+        raise ValueError("its tokenizer.json has no list of words.")
+    if not all(type(number) is int and 0 <= number < MAX_WORDS for number in words.values()):
+        raise ValueError("its tokenizer.json has words without numbers.")
+    return words

@@ -8,22 +8,15 @@ Every refusal is a ValueError with a sentence.
 
 import json
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from tokenizers import (
-    AddedToken,
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-)
-from transformers import PreTrainedTokenizerFast
+from tokenizers import AddedToken, Tokenizer
+from transformers import BertTokenizer, PreTrainedTokenizerFast, TokenizersBackend
 
 from core.models.folder_files import MAX_WORDS_BYTES, read_bytes, read_json
-from core.models.tokenizer_parts import check_parts
+from core.models.tokenizer_parts import MAX_WORDS, check_parts
 
 TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.txt"
 SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE = (
@@ -35,8 +28,10 @@ PLAIN_CLASSES = ("PreTrainedTokenizer", "TokenizersBackend")
 BERT_CLASSES = ("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer")
 SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 NEEDED = ("unk", "sep", "pad", "cls")
+BERTS_MODEL = {
+    **{"type": "WordPiece", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100},
+}
 INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
-MAX_WORDS = 2_000_000
 MAX_ADDED, MAX_TOKEN_CHARACTERS = 10_000, 500
 # What the `tokenizers` library takes as the end of a line of vocab.txt: Unicode's white space.
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -44,34 +39,44 @@ BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 )
 
 
-def open_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+def open_tokenizer(folder: Path) -> TokenizersBackend:
     """The tokenizer of a model's folder. Raises ValueError."""
     settings = (read_json(folder, SPECIAL_FILE) or {}) | (read_json(folder, SETTINGS_FILE) or {})
     _refuse_unknown(settings)
     plain = read_json(folder, TOKENIZER_FILE, MAX_WORDS_BYTES)
-    if plain is not None:
-        found, more = _from_json(plain, settings), {}
+    kind: Any = BertTokenizer
+    if plain is None:
+        words, more = _from_lines(folder, settings), _added_words(folder)
     else:
-        found, more = _from_words(folder, settings), _added_words(folder)
-    words = found.get_vocab()
-    special = {
-        name: _content(settings.get(f"{name}_token"), usual) for name, usual in SPECIAL.items()
-    }
-    lost = [special[name] for name in NEEDED if special[name] not in words]
-    if lost:
-        raise ValueError(f"its tokenizer has no word {lost[0]!r}.")
-    return PreTrainedTokenizerFast(
-        tokenizer_object=found,
-        model_input_names=INPUTS,
-        **{
-            f"{name}_token": _token(settings.get(f"{name}_token"), token)
-            for name, token in special.items()
-            if token in words
-        },
+        words, more = check_parts(plain), _added_of(plain)
+    if plain is None or (_class(settings) in BERT_CLASSES and _is_berts(plain)):
+        found: dict[str, Any] = {"vocab": words, **_cleaning(settings)}
+    else:
+        kind, found = PreTrainedTokenizerFast, {"tokenizer_object": _as_it_stands(plain)}
+    return kind(
+        **found,
+        **_special_words(settings, words, more),
         **_limit(settings),
         added_tokens_decoder={**more, **_added(settings)},
         extra_special_tokens=_extra(settings),
+        model_input_names=INPUTS,
     )
+
+
+def _special_words(
+    settings: dict[str, Any], words: Container[str], more: dict[int, AddedToken]
+) -> dict[str, AddedToken]:
+    """The words that frame, fill and hide, each of which the vocabulary must have."""
+    known = {token.content for token in more.values()}
+    found = {
+        name: _token(settings.get(f"{name}_token"), usual, {"normalized": False, "special": True})
+        for name, usual in SPECIAL.items()
+    }
+    has = {name: each.content in words or each.content in known for name, each in found.items()}
+    lost = [found[name].content for name in NEEDED if not has[name]]
+    if lost:
+        raise ValueError(f"its tokenizer has no word {lost[0]!r}.")
+    return {f"{name}_token": token for name, token in found.items() if has[name]}
 
 
 def _refuse_unknown(settings: dict[str, Any]) -> None:
@@ -91,30 +96,28 @@ def _class(settings: dict[str, Any]) -> str:
     return named.removesuffix("Fast") if isinstance(named, str) else "?"
 
 
-def _from_json(plain: dict[str, Any], settings: dict[str, Any]) -> Tokenizer:
-    """tokenizer.json as it stands; of BERT's own class the settings decide on case and accents,
-    as with the library."""
-    check_parts(plain)
+def _as_it_stands(plain: dict[str, Any]) -> Tokenizer:
     try:
-        found = Tokenizer.from_str(json.dumps(plain))
+        return Tokenizer.from_str(json.dumps(plain))
     except Exception as error:  # the library raises a bare Exception
         raise ValueError(f"its {TOKENIZER_FILE} cannot be read ({str(error)[:100]}).") from error
-    if _class(settings) in BERT_CLASSES and _is_berts(plain):
-        found.normalizer = _normalizer(settings)  # type: ignore[assignment]
-        found.post_processor = _frame(found.get_vocab(), settings)  # type: ignore[assignment]
-    return found
 
 
 def _is_berts(plain: dict[str, Any]) -> bool:
-    def kind(part: str) -> str:
-        return (plain.get(part) or {}).get("type", "")
+    """Whether it cuts words as every BERT does; then the settings decide on case and accents, as
+    with the library."""
 
-    own = kind("model") == "WordPiece" and kind("pre_tokenizer") == "BertPreTokenizer"
-    return own and kind("normalizer") in ("", "BertNormalizer")
+    def part(name: str) -> dict[str, Any]:
+        return plain.get(name) or {}
+
+    model = part("model")
+    own = all(model.get(name, value) == value for name, value in BERTS_MODEL.items())
+    cleans = part("normalizer").get("type", "BertNormalizer") == "BertNormalizer"
+    return own and cleans and part("pre_tokenizer").get("type") == "BertPreTokenizer"
 
 
-def _from_words(folder: Path, settings: dict[str, Any]) -> Tokenizer:
-    """BERT's WordPiece from a list of words, one a line."""
+def _from_lines(folder: Path, settings: dict[str, Any]) -> dict[str, int]:
+    """The words of a vocab.txt, one a line, and their numbers."""
     data = read_bytes(folder, VOCABULARY_FILE, MAX_WORDS_BYTES)
     if data is None:
         raise ValueError(f"it has neither {TOKENIZER_FILE} nor {VOCABULARY_FILE}.")
@@ -126,40 +129,16 @@ def _from_words(folder: Path, settings: dict[str, Any]) -> Tokenizer:
         lines = data.decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"its {VOCABULARY_FILE} is not text in UTF-8.") from error
-    words = {line.rstrip(BLANKS): number for number, line in enumerate(lines)}
-    found = Tokenizer(models.WordPiece(words, unk_token=_special(settings, "unk")))
-    found.normalizer = _normalizer(settings)  # type: ignore[assignment]
-    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
-    found.decoder = decoders.WordPiece(prefix="##")  # type: ignore[assignment]
-    found.post_processor = _frame(words, settings)  # type: ignore[assignment]
-    return found
+    return {line.rstrip(BLANKS): number for number, line in enumerate(lines)}
 
 
-def _normalizer(settings: dict[str, Any]) -> normalizers.Normalizer:
-    return normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=settings.get("tokenize_chinese_chars", True) is not False,
-        strip_accents=settings.get("strip_accents"),
-        lowercase=settings.get("do_lower_case", True) is not False,
-    )
-
-
-def _frame(words: dict[str, int], settings: dict[str, Any]) -> processors.PostProcessor:
-    """[CLS] text [SEP], or [CLS] text [SEP] text [SEP] with type 1 from the second text on."""
-    first, last = (
-        _content(settings.get(f"{name}_token"), SPECIAL[name]) for name in ("cls", "sep")
-    )
-    if first not in words or last not in words:
-        raise ValueError(f"its tokenizer has no word {first!r}, or none {last!r}.")
-    return processors.TemplateProcessing(
-        single=[f"{first}:0", "$A:0", f"{last}:0"],
-        pair=[f"{first}:0", "$A:0", f"{last}:0", "$B:1", f"{last}:1"],
-        special_tokens=[(first, words[first]), (last, words[last])],
-    )
-
-
-def _special(settings: dict[str, Any], name: str) -> str:
-    return _content(settings.get(f"{name}_token"), SPECIAL[name])
+def _cleaning(settings: dict[str, Any]) -> dict[str, Any]:
+    """What BERT's own tokenizer does to a text before it cuts it."""
+    return {
+        "do_lower_case": settings.get("do_lower_case", True) is not False,
+        "tokenize_chinese_chars": settings.get("tokenize_chinese_chars", True) is not False,
+        "strip_accents": settings.get("strip_accents"),
+    }
 
 
 def _content(token: Any, usual: str) -> str:
@@ -172,14 +151,13 @@ def _content(token: Any, usual: str) -> str:
     return text
 
 
-def _token(token: Any, usual: str) -> AddedToken:
+def _token(token: Any, usual: str, properties: dict[str, bool]) -> AddedToken:
     """A word that is never cut, with the properties that it was given: may it take the blanks
-    beside it, is it compared before or after the text was cleaned."""
+    beside it, is it looked for before or after the text is cleaned."""
     names = ("single_word", "lstrip", "rstrip", "normalized", "special")
-    given = token if isinstance(token, dict) else {"normalized": False, "special": True}
-    return AddedToken(
-        _content(token, usual), **{name: given[name] is True for name in names if name in given}
-    )
+    given = token if isinstance(token, dict) else properties
+    flags = {name: given[name] is True for name in names if name in given}
+    return AddedToken(_content(token, usual), **flags)
 
 
 def _added(settings: dict[str, Any]) -> dict[int, AddedToken]:
@@ -191,8 +169,18 @@ def _added(settings: dict[str, Any]) -> dict[int, AddedToken]:
     for number, token in listed.items():
         if not re.fullmatch(r"\d{1,9}", number) or not isinstance(token, dict):
             raise ValueError("its tokenizer's added words have no numbers.")
-        found[int(number)] = _token(token, "")
+        found[int(number)] = _token(token, "", {})
     return found
+
+
+def _added_of(plain: dict[str, Any]) -> dict[int, AddedToken]:
+    """The same out of a tokenizer.json."""
+    listed = plain.get("added_tokens") or []
+    if not isinstance(listed, list) or len(listed) > MAX_ADDED:
+        raise ValueError(f"its {TOKENIZER_FILE} adds more than {MAX_ADDED:,} words.")
+    if not all(isinstance(token, dict) and type(token.get("id")) is int for token in listed):
+        raise ValueError(f"its {TOKENIZER_FILE} adds words that have no numbers.")
+    return {token["id"]: _token(token, "", {}) for token in listed}
 
 
 def _added_words(folder: Path) -> dict[int, AddedToken]:

@@ -424,6 +424,22 @@ def test_the_shipped_tokenizer_reads_as_the_librarys_loader():
     same(ours, BertTokenizer.from_pretrained(SHIPPED_TOKENIZER))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"do_lower_case": False, "tokenizer_class": "BertTokenizerFast"},
+        {"do_lower_case": False, "strip_accents": True, "tokenizer_class": "BertTokenizer"},
+        {"tokenize_chinese_chars": False, "model_max_length": 64},
+    ],
+    ids=str,
+)
+def test_the_settings_beside_a_tokenizer_file_decide_as_with_the_library(tmp_path, settings):
+    shutil.copy(SHIPPED_TOKENIZER / "tokenizer.json", tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    same(loading.tokenizer_from(str(tmp_path), "x"), BertTokenizer.from_pretrained(tmp_path))
+
+
 def test_a_saved_tokenizer_reads_as_before(own):
     same(load_tokenizer(str(own)), AutoTokenizer.from_pretrained(own))
 
@@ -505,6 +521,10 @@ def test_a_tokenizer_that_is_kept_with_a_teacher_reads_as_before(lab, own):
         ({"model": {"type": "BPE", "dropout": 0.5, "vocab": {}, "merges": []}}, "has a dropout"),
         ({"model": {"type": "WordPiece", "max_input_chars_per_word": 10**9}}, "out of range"),
         ({"model": {"type": "WordPiece", "vocab": {}}}, "cannot be read"),
+        ({"model": {"type": "WordPiece", "vocab": 3}}, "has no list of words"),
+        ({"model": {"type": "WordPiece", "vocab": {"a": -1}}}, "has words without numbers"),
+        ({"added_tokens": [{"content": "a"}]}, "adds words that have no numbers"),
+        ({"truncation": 3}, "cannot be read"),
         ({"decoder": {"type": "Evil"}}, "a decoder of a kind unknown here"),
     ],
 )
