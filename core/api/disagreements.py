@@ -19,8 +19,8 @@ LARGEST = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """A dev example that two models answer differently; answers and truth in words. `better` is
-    "teacher" or "student", whichever is (nearer to) right, or "" where neither is. `graded`: answers
-    lie more or less apart, and those farthest apart were chosen."""
+    "teacher" or "student", whichever is (nearer to) right, or "" where neither is. `graded`:
+    answers lie more or less apart, and those farthest apart were chosen."""
 
     text: str
     truth: str
