@@ -59,8 +59,8 @@ class Resumed:
 class ThreadsChanged:
     """After `step` the training goes on with another number of threads, and `text` says why."""
 
-    step: int
-    threads: int
+    step: StepOrNone
+    threads: Count
     text: str = ""
 
 

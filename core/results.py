@@ -76,7 +76,7 @@ class Machine:
     threads: Count
     torch: str
     transformers: str
-    thread_counts: tuple[int, ...] = field(default=())
+    thread_counts: tuple[Count, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from tests.conftest import card_of, save_tiny_model, tiny_model
 BERT = find_family("bert")
 
 KINDS = tuple(HEADS)
-TASKS = {"classes": "rte", "value": "stsb", "span": "squad-v2"}
+TASKS = {"classes": "rte", "value": "stsb", "ranking": "passage-ranking", "span": "squad-v2"}
 IDS = torch.randint(5, 26, (3, 8), generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 2 + [0] * 6])
 

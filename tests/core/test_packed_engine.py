@@ -13,14 +13,13 @@ from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.families.registry import find_family
 from core.models.student import build_student
-from core.models.teachers import model_from_state
 from core.packed import engine, network
 from core.packed.contents import assemble, contents_of
 from core.packed.graph import Graph
 from core.packed.operators import Operators
 from core.quantizers.activations import activation_range
 from core.quantizers.base import levels
-from tests.conftest import tiny_config, tiny_model
+from tests.conftest import tiny_model
 
 BERT = find_family("bert")
 
@@ -209,11 +208,6 @@ def test_threads_and_repetition_change_nothing():
 
 
 def test_what_the_graph_does_not_know_is_refused_with_a_sentence():
-    config = tiny_config(hidden_act="silu")
-    state = tiny_model().state_dict()
-    student = build_student(model_from_state(config, state), QuantRecipe(), BERT)
-    with pytest.raises(InputError, match=r"activations gelu, relu; this model has 'silu'"):
-        engine.build_engine(contents_of(student, Experiment()))
     contents = contents_of(student_of(QuantRecipe()), Experiment())
     headless = {n: v for n, v in contents.rest.items() if "classifier" not in n}
     with pytest.raises(InputError, match="knows the heads classifier and qa_outputs"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core import api
+from core.errors import InputError
 from core.packed import engine
 
 TEXT = "the film was a lovely story"
@@ -28,7 +29,10 @@ def test_without_the_extra_torch_answers(finished_run, monkeypatch):
 
 
 def test_a_model_that_the_engine_does_not_know_is_computed_in_torch(finished_run, monkeypatch):
-    monkeypatch.setattr("core.packed.network.ACTIVATIONS", ("relu",))
+    def draw(_contents):
+        raise InputError("The graph does not know this model.")
+
+    monkeypatch.setattr(engine, "draw", draw)
     answer = api.predict(api.open_model(api.source_of_run(finished_run)), TEXT)
     assert answer.computed_by == "torch, float32"
 
