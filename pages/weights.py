@@ -11,6 +11,7 @@ from pages.ui import (
     weight_words,
     whole_model,
 )
+from pages.ui.words import plain
 
 st.title("What does quantizing do to one weight matrix?")
 
@@ -25,7 +26,8 @@ shown = state.attempt(weight_panels.views, matrix, count)
 if shown is None:
     st.stop()
 weight_panels.numbers(shown)
-st.caption(weight_words.how_drawn(matrix.title, [(one.quant[1], one.view) for one in shown]))
+drawn = weight_words.how_drawn(matrix.title, [(one.quant[1], one.view) for one in shown])
+st.caption(plain(drawn))
 with st.expander("Histogram of the first column as a table"):
     histogram = shown[0].view.histogram
     st.dataframe(weight_charts.histogram_table(histogram), hide_index=True, height=260)

@@ -26,7 +26,6 @@ from transformers import BertConfig, PreTrainedModel, PreTrainedTokenizerFast
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.families.bert.heads import HEADS, output_names
 from core.machine import cores, describe
-from core.models.teachers import save_teacher
 from core.results import Score, TeacherCard
 from core.runs import runner
 from core.runs.store import Run, is_alive, read_folder, run_folder
@@ -35,6 +34,7 @@ from core.tasks.registry import find_task
 from core.tasks.sample import Asked, Sample, write_sample
 from core.tasks.sources import Row
 from core.tasks.splits import save_splits
+from core.teachers.store import save_teacher
 
 torch.set_num_threads(1)  # the models are tiny, and tests run side by side
 # The same examples on every machine, and no examples lost to a computer that is busy.

@@ -54,9 +54,9 @@ def augmented_examples(
     Raises InputError without the task's text or the teacher, or for a masked language model that
     cannot be used.
     """
-    from core.models.teachers import load_teacher, teacher_tokenizer
     from core.tasks.prepare import load
     from core.tasks.registry import find_task
+    from core.teachers.store import load_teacher, teacher_tokenizer
     from core.training.augment import augmented
 
     found = find_task(task)

@@ -93,8 +93,8 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
     """
     import torch
 
-    from core.models.teachers import teacher_tokenizer
     from core.tasks.registry import find_task
+    from core.teachers.store import teacher_tokenizer
 
     torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
@@ -135,10 +135,10 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     """A teacher quantized without training, computing as its packed file would."""
     from core.families import find_family
     from core.models.student import become_student
-    from core.models.teachers import load_teacher
     from core.packed import file
     from core.packed.choices import FLOAT32, TWO_BIT
     from core.teacher_folders import load_card
+    from core.teachers.store import load_teacher
 
     threshold = load_card(source.task, source.model).threshold
     quant = source.quant or QuantRecipe()
@@ -170,8 +170,8 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
 
 def _load_full(source: Source, lean: bool) -> _Loaded:
     """A teacher, or a run's latent weights; neither has an engine, so both are there in torch."""
-    from core.models.teachers import load_teacher
     from core.teacher_folders import load_card
+    from core.teachers.store import load_teacher
 
     threshold = load_card(source.task, source.model).threshold
     if source.kind == "latent":
@@ -198,8 +198,8 @@ def load_latent(run: Run) -> Any:
     """
     import torch
 
-    from core.models.teachers import load_teacher
     from core.runs.run_files import latent_of
+    from core.teachers.store import load_teacher
 
     if run.experiment is None:
         raise InputError(f"Run {run.run_id} trains no student, so it has no latent weights.")

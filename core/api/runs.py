@@ -32,7 +32,7 @@ def rules() -> "dict[str, Rule]":
 
 def teachers() -> list[TeacherCard]:
     """Cards of all teachers on this computer."""
-    from core.models.teachers import list_teachers
+    from core.teachers.store import list_teachers
 
     return list_teachers()
 
@@ -117,8 +117,8 @@ def default_teaching(task: str, model: str, fine_tune: bool = True) -> Teaching:
 
 def has_trained_head(task: str, model: str) -> bool:
     """Whether a folder holds a checkpoint that could be the task's teacher as it is."""
-    from core.models.loading import has_trained_head
     from core.tasks.registry import find_task
+    from core.teachers.loading import has_trained_head
 
     found = find_task(task)
     return has_trained_head(model, found.kind, found.labels)
@@ -196,7 +196,7 @@ def prefetch(task: str, model: str = "") -> Generator[Preparing]:
     yield from prepare(find_task(task))
     if model:
         from core.models.backbones import prepare_backbone
-        from core.models.loading import files_of
+        from core.teachers.loading import files_of
 
         yield from prepare_backbone(model)
         yield Preparing(text=f"Asking for {model}")

@@ -21,11 +21,11 @@ from core.experiment import Experiment, QuantRecipe
 from core.families import find_family
 from core.machine import describe
 from core.models.student import build_student
-from core.models.teachers import load_teacher, model_from_state
 from core.packed.contents import Contents, contents_of
 from core.packed.engine import open_engine
 from core.packed.network import draw
 from core.packed.timings import Measured, Memory, ShapeTimes
+from core.teachers.store import load_teacher, model_from_state
 
 SHAPES = ((1, 32), (1, 128), (32, 32))
 ROUNDS, SECONDS_OF_A_TURN, PAUSE_SECONDS = 21, 0.06, 0.01

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from core.analysis.weights import matrices
 from core.families import find_family
-from core.models.teachers import load_teacher
 from core.quantizers import quantize, rules
 from core.quantizers.error import quantization_error
+from core.teachers.store import load_teacher
 
 ROUNDS = 3
 

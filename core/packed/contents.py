@@ -27,10 +27,10 @@ from core.models.settings import (
     settings_from_text,
 )
 from core.models.student import become_student, quantized_weights
-from core.models.teachers import model_from_state
 from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
 from core.packed.origin import Origin
 from core.quantizers.base import Quantized
+from core.teachers.store import model_from_state
 
 FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
 WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"

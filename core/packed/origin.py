@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.models.backbones import BACKBONES
-from core.models.teachers import TOKENIZER_FILE
 from core.places import find
 from core.records import settle
 from core.teacher_folders import teacher_folder
+from core.teachers.store import TOKENIZER_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

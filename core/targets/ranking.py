@@ -8,7 +8,7 @@ query has fewer; references (queries, most candidates + 1): relevance 1 or 0, th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from core.targets.base import (
     never_refuse,
     soft_cross_entropy,
 )
-from core.targets.ranks import gain, recall_first, reciprocal_rank
+from core.targets.ranks import Candidates, gain, recall_first, reciprocal_rank
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,24 +39,6 @@ RELEVANT, QUERY = "relevant", "query"
 NOT_A_CANDIDATE = -1e4  # the logit of padding: its probability is 0
 MISSED = "(not among the candidates)"
 WORDS = 8  # of a passage, as its name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Candidates:
-    """Where the rows stand: query and place (rows,), how many of each there are, and missed
-    (queries,), how many relevant passages the first stage did not find."""
-
-    query: np.ndarray
-    place: np.ndarray
-    queries: int
-    most: int
-    missed: np.ndarray
-
-    def table(self, of_rows: np.ndarray) -> np.ndarray:
-        """One number per row as (queries, most candidates), NaN where there is no row."""
-        found = np.full((self.queries, self.most), np.nan)
-        found[self.query, self.place] = of_rows
-        return found
 
 
 # From a dataset to rows

@@ -6,7 +6,28 @@ relevant passages are not among the candidates. A score is a mean over queries, 
 error is one over queries.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidates:
+    """Where the rows stand: query and place (rows,), how many of each there are, and missed
+    (queries,), how many relevant passages the first stage did not find."""
+
+    query: np.ndarray
+    place: np.ndarray
+    queries: int
+    most: int
+    missed: np.ndarray
+
+    def table(self, of_rows: np.ndarray) -> np.ndarray:
+        """One number per row as (queries, most candidates), NaN where there is no row."""
+        found = np.full((self.queries, self.most), np.nan)
+        found[self.query, self.place] = of_rows
+        return found
+
 
 CUTOFF = 10  # how many ranks MRR and nDCG look at
 

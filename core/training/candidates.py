@@ -19,9 +19,9 @@ from transformers import BertForMaskedLM
 
 from core.errors import InputError
 from core.events import Preparing
-from core.models.loading import build, explained, files_of, read_settings, tokenizer_from
 from core.models.settings import config_of
 from core.models.tokenizing import tokenized
+from core.teachers.loading import build, explained, files_of, read_settings, tokenizer_from
 
 Place = tuple[int, int]  # number of the text, number of the word in it
 Proposals = Generator[Preparing, None, list[tuple[str, ...]]]

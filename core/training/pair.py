@@ -11,12 +11,12 @@ from core.experiment import Experiment
 from core.families import find_family
 from core.machine import check_precision
 from core.models.backbones import prepare_backbone
-from core.models.loading import load_model
 from core.models.student import build_student, set_dropout
-from core.models.teachers import load_teacher, teacher_tokenizer
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.tasks.task import Task
+from core.teachers.loading import load_model
+from core.teachers.store import load_teacher, teacher_tokenizer
 from core.training.depths import check_student
 from core.training.distill import OF_LANGUAGE, check_losses
 from core.training.task_data import TaskData, encode_task

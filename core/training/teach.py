@@ -23,19 +23,19 @@ from core.families import find_family
 from core.family import Batch, Encoded
 from core.machine import check_precision
 from core.models.backbones import prepare_backbone
-from core.models.labels import use_label_order
-from core.models.loading import (
+from core.results import Measured, Score, TeacherCard
+from core.tasks.prepare import prepare
+from core.tasks.registry import find_task
+from core.tasks.task import Task
+from core.teachers.labels import use_label_order
+from core.teachers.loading import (
     Loaded,
     check_pairs,
     check_words,
     load_model,
     load_tokenizer,
 )
-from core.models.teachers import save_teacher, shared_embedding_of
-from core.results import Measured, Score, TeacherCard
-from core.tasks.prepare import prepare
-from core.tasks.registry import find_task
-from core.tasks.task import Task
+from core.teachers.store import save_teacher, shared_embedding_of
 from core.training.batches import training_batches
 from core.training.checkpoints import Checkpoint, check_origin, origin
 from core.training.evaluate import predictions_of, scores_of

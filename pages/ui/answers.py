@@ -61,7 +61,7 @@ def table(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> Non
         _side_by_side(rows, answers[0][2].labels)
     missing = (answer.reading.missing for _, _, answer in answers)
     for text in dict.fromkeys(filter(None, missing)):
-        st.info(text, icon=":material/visibility_off:")
+        st.info(plain(text), icon=":material/visibility_off:")
     if answers[0][2].value is None and len({row["answer"] for row in rows}) > 1:
         st.info("The models disagree on this example.", icon=":material/call_split:")
 
@@ -74,7 +74,9 @@ def cards(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
             for label in sorted(labels, key=lambda label: -row[label])[:CARD_LABELS]:
                 st.progress(float(row[label]), text=f"{plain(label)} {row[label]:.3f}")
             margin = f"margin {row['margin']:.3f} · " if "margin" in row else ""
-            st.caption(f"{margin}{row['ms']:.1f} ms · {row['size']} · {row['computed by']}")
+            st.caption(
+                f"{margin}{row['ms']:.1f} ms · {plain(row['size'])} · {plain(row['computed by'])}"
+            )
 
 
 def _side_by_side(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui import state
+from pages.ui.words import plain
 
 KEY = "browser"
 
@@ -101,7 +102,7 @@ def _noted() -> None:
 
 def menu(pages: Sequence[StreamlitPage], current: StreamlitPage) -> None:
     """The way through the app as a button that says so, for a narrow window."""
-    with st.popover(f"Menu: {current.title}", icon=":material/menu:", width="stretch"):
+    with st.popover(f"Menu: {plain(current.title)}", icon=":material/menu:", width="stretch"):
         for page in pages:
             st.page_link(page)
 

@@ -121,7 +121,7 @@ def all_settings(points: pd.DataFrame, metric: str) -> None:
         "Means over the seeds of each recipe; “scales” is their granularity, “agreement” the share "
         "of the teacher's answers in per cent. Settings that all share have no axis. "
         f"{'Brighter' if state.is_dark() else 'Darker'} lines rank higher."
-        f"{_without_axis(pd.DataFrame(students))}"
+        f"{plain(_without_axis(pd.DataFrame(students)))}"
     )
 
 

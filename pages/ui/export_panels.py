@@ -41,7 +41,7 @@ def headline(seen: api.Inspected, run: Run) -> None:
     middle.metric("Packed file", f"{seen.size_bytes / 2**20:.2f} MiB")
     right.metric("Times smaller", f"{seen.size_bytes_float32 / seen.size_bytes:.1f}x")
     if text := other_size(seen, run):
-        st.caption(text)
+        st.caption(plain(text))
 
 
 def other_size(seen: api.Inspected, run: Run) -> str:

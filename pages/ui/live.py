@@ -92,7 +92,7 @@ def _threads(events: Sequence[Event]) -> None:
     changes = [event for event in events if isinstance(event, ThreadsChanged)]
     if changes:
         when = f"After step {changes[-1].step}" if changes[-1].step else "Before the first step"
-        st.caption(f"{when}: {plain(changes[-1].text)}")
+        st.caption(f"{plain(when)}: {plain(changes[-1].text)}")
 
 
 def _stop(run: Run) -> None:

@@ -16,7 +16,8 @@ PRECISIONS = {"bf16": "bfloat16", "fp32": "float32"}
 
 def about(shown: api.Shown, order: Experiment | Teaching | None) -> None:
     """Say that the run shown is not of these settings; nothing where it is."""
-    if text := sentence(shown, order):
+    text = sentence(shown, order)
+    if text:
         st.info(text, icon=":material/compare_arrows:")
 
 

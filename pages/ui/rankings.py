@@ -12,7 +12,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import address, loaded
-from pages.ui.words import percent, size
+from pages.ui.words import percent, plain, size
 
 if TYPE_CHECKING:
     from core.tasks.sample import Asked, Sample
@@ -54,7 +54,9 @@ def search(models: Sequence[Model]) -> None:
     st.caption(
         "Bars are the scores after a softmax over the twenty candidates. Arrows say by how many "
         "ranks a passage moved from BM25's list. "
-        + " · ".join(f"{name}: {size(loaded.model(source).size_bytes)}" for name, source in models)
+        + " · ".join(
+            f"{plain(name)}: {size(loaded.model(source).size_bytes)}" for name, source in models
+        )
     )
 
 
@@ -127,7 +129,9 @@ def where_they_part(models: Sequence[Model]) -> None:
     sample = api.sample()
     names = [name for name, _ in models]
     count = address.segments("Questions to look at", PARTS, PARTS[0], "parts")
-    if not st.button(f"Rank the first {count} questions with {names[0]} and {names[-1]}"):
+    if not st.button(
+        f"Rank the first {count:d} questions with {plain(names[0])} and {plain(names[-1])}"
+    ):
         return
     rows, bar = [], st.progress(0.0)
     for done, asked in enumerate(sample.questions[:count], start=1):
@@ -146,7 +150,8 @@ def where_they_part(models: Sequence[Model]) -> None:
             )
     bar.empty()
     st.markdown(
-        f"**{len(rows)} of {count} questions** have another passage on top. Ranks of the right one:"
+        f"**{len(rows)} of {count:d} questions** have another passage on top. "
+        "Ranks of the right one:"
     )
     st.dataframe(rows, hide_index=True)
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core import api
 from core.runs.store import Run
 from pages.ui import address, state
+from pages.ui.words import plain
 
 
 def finished_or_stop() -> list[Run]:
@@ -39,8 +40,8 @@ def usual(finished: Sequence[Run]) -> Run:
         if asked in finished:
             return asked
         st.error(
-            f"Run {asked.run_id} has no student to show here: it is {asked.state}, or kept only "
-            "what it measured. Choose another one.",
+            f"Run {plain(asked.run_id)} has no student to show here: it is {plain(asked.state)}, "
+            "or kept only what it measured. Choose another one.",
             icon=":material/error:",
         )
     own = (run for run in finished if not run.shipped)

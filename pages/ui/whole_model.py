@@ -6,12 +6,12 @@ import streamlit as st
 from core import api
 from core.experiment import QuantRecipe
 from pages.ui import fetching, loaded, quick, state, weight_charts, weight_words
-from pages.ui.words import scored
+from pages.ui.words import plain, scored
 
 
 def panel(source: api.Source, quant: QuantRecipe) -> None:
     """The model quantized like this, without training: its score, and which matrix hurts most."""
-    st.markdown(weight_words.whole_model(quant))
+    st.markdown(plain(weight_words.whole_model(quant)))
     with state.explained():
         if not fetching.is_here(source.task, "score", "Scoring and ranking need the task's text."):
             return

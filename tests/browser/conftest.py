@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_pl
 
 from core import api
 from core.experiment import Experiment, TrainRecipe
-from core.models.teachers import save_teacher
 from core.runs import runner
+from core.teachers.store import save_teacher
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model
 from tests.servers import end_trainings, served
 

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from core import api
 from core.experiment import Experiment
-from core.models.teachers import save_teacher
 from core.runs import runner, store
+from core.teachers.store import save_teacher
 from pages.ui.words import WORD_JOINER
 from tests.browser.conftest import PAGES
 from tests.conftest import card_of, move_to, save_tiny_model, tiny_model

@@ -16,9 +16,9 @@ from transformers import AutoTokenizer, BertTokenizer
 from core.errors import InputError
 from core.experiment import Teaching, TrainRecipe
 from core.hub import Snapshot
-from core.models import loading
-from core.models.loading import has_trained_head, load_model, load_tokenizer
 from core.places import CACHED_MODELS
+from core.teachers import loading
+from core.teachers.loading import has_trained_head, load_model, load_tokenizer
 from core.training.candidates import masked
 from core.training.teach import teach
 from tests.conftest import BAD, GOOD, SPECIAL, WORDS, save_tiny_model, tiny_model

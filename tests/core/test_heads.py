@@ -14,16 +14,16 @@ from core.families.bert.heads import HEADS, head_class, output_names
 from core.families.bert.outputs import NOT_A_TOKEN
 from core.families.registry import find_family
 from core.family import Batch, Trace
-from core.models.loading import load_model
 from core.models.student import build_student, weight_quantizers
-from core.models.teachers import (
+from core.packed import file
+from core.teachers.loading import load_model
+from core.teachers.store import (
     list_teachers,
     load_card,
     load_teacher,
     save_teacher,
     teacher_tokenizer,
 )
-from core.packed import file
 from tests.conftest import card_of, save_tiny_model, tiny_model
 
 BERT = find_family("bert")

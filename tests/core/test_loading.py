@@ -13,10 +13,10 @@ from core.errors import InputError
 from core.events import StepDone, Taught
 from core.experiment import Teaching, TrainRecipe
 from core.families.bert.heads import HEADS, output_names
-from core.models.labels import label_order, use_label_order
-from core.models.loading import files_of, has_trained_head, load_model, load_tokenizer
-from core.models.teachers import load_teacher
 from core.teacher_folders import teacher_folder
+from core.teachers.labels import label_order, use_label_order
+from core.teachers.loading import files_of, has_trained_head, load_model, load_tokenizer
+from core.teachers.store import load_teacher
 from core.training.teach import teach
 from tests.conftest import save_tiny_model, tiny_config, tiny_model
 

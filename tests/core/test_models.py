@@ -15,10 +15,10 @@ from core.models.student import (
     quantized_weights,
     weight_quantizers,
 )
-from core.models.teachers import load_teacher, model_from_state
 from core.quantizers import quantize
 from core.quantizers.importance import importance
 from core.teacher_folders import slug, teacher_folder
+from core.teachers.store import load_teacher, model_from_state
 from core.training.train import train
 from tests.conftest import tiny_config, tiny_model, with_quant, with_train
 

@@ -7,7 +7,7 @@ from core.events import StepDone
 from core.experiment import QuantRecipe, TrainRecipe
 from core.families.registry import find_family
 from core.models.student import build_student
-from core.models.teachers import load_teacher
+from core.teachers.store import load_teacher
 from core.training import optimizer
 from core.training.rows import Decay, RowAdamW
 from core.training.train import train

@@ -16,12 +16,12 @@ from core.export import files
 from core.families.registry import find_family
 from core.models.settings import ACTIVATIONS, KEPT, check_config, settings_from_text
 from core.models.student import build_student
-from core.models.teachers import model_from_state, read_config, save_teacher
 from core.packed import file
 from core.packed.contents import assemble, config_text, contents_of
 from core.packed.engine import open_engine
 from core.packed.network import draw
 from core.packed.operators import INT2, INT8
+from core.teachers.store import model_from_state, read_config, save_teacher
 from tests.conftest import card_of, tiny_config, tiny_model, tiny_tokenizer
 
 BERT = find_family("bert")
@@ -131,8 +131,8 @@ def test_no_road_takes_a_setting_that_another_would_lose(setting, value):
 
 @pytest.mark.parametrize(("setting", "value"), WRONG)
 def test_a_kept_teacher_with_such_a_setting_is_refused(lab, setting, value):
-    from core.models.teachers import load_teacher
     from core.teacher_folders import teacher_folder
+    from core.teachers.store import load_teacher
 
     model = tiny_model()
     save_teacher(model, card_of(model, lab.model))

@@ -13,11 +13,11 @@ from core.experiment import Experiment, QuantRecipe
 from core.families.registry import find_family
 from core.models.layers import CodeEmbedding
 from core.models.student import become_student
-from core.models.teachers import _tables, load_teacher, teacher_tokenizer
 from core.models.tokenizing import tokenized
 from core.packed import engine
 from core.packed.contents import contents_of
 from core.quantizers.importance import FLOOR
+from core.teachers.store import _tables, load_teacher, teacher_tokenizer
 
 BERT = find_family("bert")
 

@@ -15,9 +15,9 @@ from core.analysis.weights import (
 from core.experiment import QuantRecipe
 from core.families.registry import find_family
 from core.family import Encoded
-from core.models.teachers import load_teacher
 from core.quantizers import quantize
 from core.targets import find_target
+from core.teachers.store import load_teacher
 from core.training.batches import evaluation_batches
 from tests.conftest import tiny_model
 from tests.core.test_quantizers import check_order, random_importance, random_matrix

@@ -10,7 +10,9 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
+from core import results
 from core.runs.runner import PROJECT
 
 MARKDOWN = {
@@ -21,7 +23,7 @@ MARKDOWN = {
     *("spinner", "toast", "page_link", "file_uploader", "badge", "status"),
 }
 # Positional arguments that are Markdown, where it is not the first alone.
-PLACES = {"metric": (0, 1, 2), "progress": (1,)}
+PLACES = {"metric": (0, 1, 2), "progress": (1,), "page_link": ()}
 NAMED = {"label", "body", "text", "help", "value", "delta", "format_func"}
 NAMED_OF = {"metric": NAMED}  # `value` of others is what a box holds, as it is
 WITH_OPTIONS = {"segmented_control", "radio", "pills", "select_slider"}
@@ -39,10 +41,18 @@ OF_TEXT = {
     "split",
     "format",
 }
-NUMBERS = re.compile(r"(tuple\[)?(int|float|bool)(, (int|float|bool|\.\.\.))*\]?( \| None)?")
+# Of core/results.py: an int or a float with its range.
+RANGED = "|".join(re.findall(r"^(\w+) = Annotated", Path(results.__file__).read_text(), re.M))
+NUMBER = rf"(int|float|bool|{RANGED})"
+NUMBERS = re.compile(rf"(tuple\[)?{NUMBER}(, ({NUMBER}|\.\.\.))*\]?( \| None)?")
 NUMBER_FORMAT = re.compile(r"[-+,.\d]*[dfg%,]")
 # Read by a person: ours, though it is not seen from here.
 KNOWN = {
+    "sentence(shown, order)": "of pages/ui/nearest.py: names and values go through plain there",
+    "watched_sentence(seen)": "the same",
+    "against_teacher(run)": "of pages/ui/outcomes.py: numbers, and an error through plain",
+    "_threads(result.machine)": "numbers of threads",
+    "', and the scales of the rows' * rows": "our own words, or none",
     "rules[chosen].title": "a rule's own title, from core/quantizers",
     "who.capitalize()": "a value of WHO",
     "rule.source": "a rule's own reference, from core/quantizers",

@@ -115,7 +115,7 @@ class _Process:
 def world(school, monkeypatch, tmp_path) -> Iterator[World]:
     monkeypatch.setattr(resume, "SHARE", 1e9)
     monkeypatch.setattr(runner.subprocess, "Popen", _Process)
-    monkeypatch.setattr(runner, "_let_pages_go_first", lambda worker: None)
+    monkeypatch.setattr(runner, "let_pages_go_first", lambda worker: None)
     monkeypatch.setattr(pin, "_counts", {})
 
     def race(run, threads):
@@ -209,7 +209,7 @@ def test_whoever_presses_start_on_the_run_of_another_does_not_own_it(world, lock
 def test_whoever_started_a_run_first_begins_it_again(lab, locked, monkeypatch):
     monkeypatch.setattr(resume, "SHARE", 1e9)
     monkeypatch.setattr(runner.subprocess, "Popen", _Process)
-    monkeypatch.setattr(runner, "_let_pages_go_first", lambda worker: None)
+    monkeypatch.setattr(runner, "let_pages_go_first", lambda worker: None)
     app = open_page("train", seed="5")
     (start,) = [each for each in app.button if each.label == "Start"]
     whole(start.click().run())

@@ -9,9 +9,9 @@ import streamlit as st
 from filelock import FileLock
 
 from core import api
-from core.models import loading
 from core.runs import pin, runner
 from core.runs.store import list_runs
+from core.teachers import loading
 from core.training import resume
 from core.training.checkpoint_header import FILE
 from core.training.train import train

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from core.models.loading import Loaded
+from core.teachers.loading import Loaded
 
 NUMBERED = re.compile(r"label[\s_-]*([0-9]+)", re.IGNORECASE)
 # Between two letters these join the parts of a name; beside a digit a dash may be a minus.

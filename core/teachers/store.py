@@ -23,12 +23,12 @@ from core.families.bert.heads import head_class
 from core.families.bert.matrices import TABLE as WORD_EMBEDDING
 from core.models.alignment import aligned
 from core.models.backbones import BACKBONES, share_tokenizer
-from core.models.loading import load_tokenizer, tokenizer_from
 from core.models.settings import config_of, settings_from_text
 from core.places import find, local, replacing, shipped, write_text
 from core.records import canonical_json
 from core.results import TeacherCard
 from core.teacher_folders import load_card, read_card, teacher_folder
+from core.teachers.loading import load_tokenizer, tokenizer_from
 
 TOKENIZER_FILE = "tokenizer.json"
 _tables: weakref.WeakValueDictionary[tuple[Path, int], nn.Parameter] = weakref.WeakValueDictionary()
