@@ -20,8 +20,8 @@ GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 PRECISIONS = ("fp32", "bf16")
-SUMMED = ("hidden", "attention", "logits", "labels")  # and the later ones, in this order
-SUMMED += ("attention_maps", "attention_outputs", "margins")
+_FIRST = ("hidden", "attention", "logits", "labels")
+SUMMED = (*_FIRST, "attention_maps", "attention_outputs", "margins")  # in this order
 SCHEDULES = ("linear", "cosine", "constant")
 LATER = {LATER_FIELD: True}
 # Two runs that differ only in these tell the same story; their numbers differ by rounding, or
