@@ -22,6 +22,7 @@ from core.runs import pin, runner, store
 from core.training import resume
 from core.training.checkpoint_header import FILE
 from core.training.train import train
+from pages.ui import state
 from tests.pages.conftest import (
     PAGES,
     School,
@@ -150,7 +151,7 @@ def press_all(world: World) -> Iterator[tuple[str, str, set[str], AppTest]]:
     for page, parameters in world.places():
         for number, each in enumerate(open_page(page, **parameters).button):
             label = as_read(each.label)
-            if each.id in done and label not in HARMFUL:
+            if each.disabled or (each.id in done and label not in HARMFUL):
                 continue
             done.add(each.id)
             app = chosen(open_page(page, **parameters))
@@ -225,7 +226,8 @@ def test_whoever_started_a_run_first_begins_it_again(lab, locked, monkeypatch):
     assert "Begin again" not in labels_of(open_page("train", run=run.run_id))
 
 
-def test_a_stranger_replaces_no_teacher(world, locked):
+def test_a_stranger_replaces_no_teacher(world, locked, monkeypatch):
+    monkeypatch.setattr(state, "may_use_local_paths", lambda: True)  # the models here are folders
     teaching = world.school.teachings["pair"]
     subject = {"task": teaching.task, "model": teaching.model, "role": "teacher"}
     app = open_page("train", **subject, teacher_steps="10")

@@ -398,7 +398,7 @@ def test_on_a_narrow_window_the_answers_stand_below_each_other(finished_run, mon
     app = open_page("predict")
     said = texts_of(app)
     for model in MODELS:
-        assert f"**{model.replace('(', chr(92) + '(').replace(')', chr(92) + ')')}**: " in said
+        assert f"**{model}**: " in said
     assert not [table for table in app.dataframe if "answer" in table.value.columns]
     shares = [bar.proto.text for bar in app.get("progress")]
     assert len(shares) == 6

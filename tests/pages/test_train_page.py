@@ -106,7 +106,7 @@ def test_a_run_that_changed_its_threads_says_so(finished_run):
     result = canonical_json(replace(finished_run.result, machine=machine))
     (finished_run.folder / "result.json").write_text(result)
     texts = texts_of(open_page("train", run=finished_run.run_id))
-    assert r"After step 2: Computing with 1 of 2 threads\. \*Others\*\." in texts
+    assert "After step 2: Computing with 1 of 2 threads. *Others*." in texts
     assert "of training on 2 and 1 threads in turn" in texts
 
 

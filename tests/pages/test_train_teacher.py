@@ -167,7 +167,10 @@ def test_a_task_of_the_hub_without_a_network_gives_a_sentence(lab, computed):
 def test_another_architecture_is_refused_with_what_works(lab, tmp_path, computed):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "distilbert"}))
     app = press(open_page("train", model=str(tmp_path)), "Start")
-    assert "is a distilbert model. Ternary Lab works with the BERT family" in errors_of(app)
+    assert (
+        "is a distilbert model, by its config. Ternary Lab works with the BERT family"
+        in errors_of(app)
+    )
 
 
 @pytest.mark.parametrize("model", ["   ", "x" * 600, "zero\0byte"])
