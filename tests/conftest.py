@@ -118,6 +118,7 @@ def move_to(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("TERNARY_LAB_SHIPPED", str(root / "shipped"))
     patch.setenv("TERNARY_LAB_GRIDS", str(root / "grids"))
     patch.setenv("TERNARY_LAB_SLOTS", str(cores()))  # so each run computes on one thread
+    patch.setattr(runner, "NICE", 1)  # the tests take every core: 10 would wait for their end
     patch.delenv("TERNARY_LAB_THREADS", raising=False)
     patch.delenv("TERNARY_LAB_RAY", raising=False)
     patch.setenv("HF_HUB_OFFLINE", "1")
