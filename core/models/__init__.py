@@ -1,4 +1,4 @@
-"""Models: quantized layers, backbones and teachers, and the student built from a teacher."""
+"""Models: quantized layers, their quantizers, and the student built from a teacher."""
 
 from datasets import disable_progress_bars
 from transformers.utils import logging
