@@ -31,6 +31,40 @@ LOGITS = "logits"
 NO_ANSWER = "(no answer)"
 
 
+def labels_of(saved: Saved, split: str, load: Load) -> np.ndarray:
+    """`kept_truth` where labels are numbers. Raises InputError where the run kept none."""
+    if f"{split}.labels" not in saved:
+        raise InputError("The run kept no test labels, so it has no pairs.")
+    return saved[f"{split}.labels"]
+
+
+def logits_as_kept(task: Any, saved: Saved, split: str, who: str, load: Load) -> np.ndarray:
+    """`kept_answers` where metrics take the predictions as they are."""
+    return saved[f"{split}.{who}"]
+
+
+def logits_of_rows(
+    answers: Mapping[str, np.ndarray], rows: np.ndarray, encoded: "Encoded"
+) -> np.ndarray:
+    """`of_rows` where a row is an example and its logits are the prediction."""
+    return answers[LOGITS]
+
+
+def rows_are_examples(table: np.ndarray, encoded: "Encoded") -> np.ndarray:
+    """`of_examples` where each row is one."""
+    return table
+
+
+def never_refuse(task: Any, predictions: np.ndarray, encoded: "Encoded") -> float:
+    """`threshold` where every example has an answer."""
+    return ALWAYS_ANSWER
+
+
+def cut_at_the_end(reader: "Reader", task: Any, lengths: Sequence[int], longest: int) -> int:
+    """`units_read` where texts are cut to what the model reads."""
+    return min(sum(lengths), longest - reader.marks(len(lengths)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A question, by its functions.
@@ -70,18 +104,20 @@ class Target:
     encode_texts: "Callable[[Reader, Any, Sequence[list[str]], Any, int], Encoded]"
     label_loss: "Callable[[TraceMap, TensorMap], Tensor]"
     teacher_loss: "Callable[[TraceMap, TraceMap, TensorMap, float], Tensor]"
-    of_rows: "Callable[[Mapping[str, np.ndarray], np.ndarray, Encoded], np.ndarray]"
-    of_examples: "Callable[[np.ndarray, Encoded], np.ndarray]"
-    threshold: "Callable[[Any, np.ndarray, Encoded], float]"
+    of_rows: "Callable[[Mapping[str, np.ndarray], np.ndarray, Encoded], np.ndarray]" = (
+        logits_of_rows
+    )
+    of_examples: "Callable[[np.ndarray, Encoded], np.ndarray]" = rows_are_examples
+    threshold: "Callable[[Any, np.ndarray, Encoded], float]" = never_refuse
     judged: "Callable[[np.ndarray, Encoded, float], tuple[Any, Any]]"
     kept_labels: "Callable[[Encoded], np.ndarray | None]"
     truth: Callable[[Any, Mapping[str, Any]], str]
-    kept_truth: "Callable[[Saved, str, Load], Any]"
-    kept_answers: "Callable[[Any, Saved, str, str, Load], Any]"
+    kept_truth: "Callable[[Saved, str, Load], Any]" = labels_of
+    kept_answers: "Callable[[Any, Saved, str, str, Load], Any]" = logits_as_kept
     answered: "Callable[[Any, Encoded, Mapping[int, np.ndarray], float], Answered]"
     in_words: "Callable[[Any, Any, Saved], InWords]"
     agreement: Callable[[np.ndarray, np.ndarray], float]
-    units_read: "Callable[[Reader, Any, Sequence[int], int], int]"
+    units_read: "Callable[[Reader, Any, Sequence[int], int], int]" = cut_at_the_end
     more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict)
     group: int | None = None
     can_replace_words: bool = True
@@ -122,35 +158,6 @@ class InWords:
     numbers: dict[str, np.ndarray] | None = None
 
 
-def labels_of(saved: Saved, split: str, load: Load) -> np.ndarray:
-    """`kept_truth` where labels are numbers. Raises InputError where the run kept none."""
-    if f"{split}.labels" not in saved:
-        raise InputError("The run kept no test labels, so it has no pairs.")
-    return saved[f"{split}.labels"]
-
-
-def logits_as_kept(task: Any, saved: Saved, split: str, who: str, load: Load) -> np.ndarray:
-    """`kept_answers` where metrics take the predictions as they are."""
-    return saved[f"{split}.{who}"]
-
-
-def logits_of_rows(
-    answers: Mapping[str, np.ndarray], rows: np.ndarray, encoded: "Encoded"
-) -> np.ndarray:
-    """`of_rows` where a row is an example and its logits are the prediction."""
-    return answers[LOGITS]
-
-
-def rows_are_examples(table: np.ndarray, encoded: "Encoded") -> np.ndarray:
-    """`of_examples` where each row is one."""
-    return table
-
-
-def never_refuse(task: Any, predictions: np.ndarray, encoded: "Encoded") -> float:
-    """`threshold` where every example has an answer."""
-    return ALWAYS_ANSWER
-
-
 def soft_cross_entropy(student: "Tensor", teacher: "Tensor", temperature: float) -> "Tensor":
     """Mean over the batch of -sum_c softmax(teacher / T) log softmax(student / T), times T^2
     (Hinton et al. 2015); logits (batch, ..., classes) are summed over what lies between."""
@@ -160,11 +167,6 @@ def soft_cross_entropy(student: "Tensor", teacher: "Tensor", temperature: float)
     log_probabilities = torch.log_softmax(student / temperature, dim=-1)
     each = -(wanted * log_probabilities).sum(dim=-1)
     return each.reshape(len(each), -1).sum(dim=1).mean() * temperature**2
-
-
-def cut_at_the_end(reader: "Reader", task: Any, lengths: Sequence[int], longest: int) -> int:
-    """`units_read` where texts are cut to what the model reads."""
-    return min(sum(lengths), longest - reader.marks(len(lengths)))
 
 
 def softmax(values: np.ndarray) -> np.ndarray:

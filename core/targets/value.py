@@ -13,12 +13,6 @@ from core.targets.base import (
     InWords,
     Saved,
     Target,
-    cut_at_the_end,
-    labels_of,
-    logits_as_kept,
-    logits_of_rows,
-    never_refuse,
-    rows_are_examples,
 )
 from core.targets.classes import encode_texts
 
@@ -137,16 +131,10 @@ TARGET = Target(
     encode_texts=encode_texts,
     label_loss=label_loss,
     teacher_loss=teacher_loss,
-    of_rows=logits_of_rows,
-    of_examples=rows_are_examples,
-    threshold=never_refuse,
     judged=judged,
     kept_labels=kept_labels,
     truth=truth,
-    kept_truth=labels_of,
-    kept_answers=logits_as_kept,
     answered=answered,
     in_words=in_words,
     agreement=agreement,
-    units_read=cut_at_the_end,
 )
