@@ -208,6 +208,6 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    # Read by OpenMP when torch loads it: threads that wait sleep (see `machine`).
+    # Read by OpenMP when torch loads it: threads that wait sleep soon (see `machine`).
     os.environ.update(waiting_environment())
     sys.exit(main())

@@ -108,7 +108,7 @@ def test_contention_is_measured_in_every_way(lab, capsys, monkeypatch):
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["machine"]["processor"]
     rows = {(row["way"], row["gives_way"], row["beside"]): row for row in found["rows"]}
-    ways = ("spinning", "sleeping", "followed")
+    ways = ("usual", "brief", "followed")
     assert set(rows) == {(w, g, b) for w in ways for g in (False, True) for b in (False, True)}
     assert all(row["steps"] >= 1 and row["seconds"] > 0 for row in rows.values())
-    assert rows["spinning", False, False]["ratio"] == 1.0
+    assert rows["usual", False, False]["ratio"] == 1.0
