@@ -5,4 +5,8 @@ errors, records, experiment, options, results, events, machine, places, hub, tea
 family, metrics, targets, quantizers, tables, search, tasks, models, families, teachers, packed,
 training, export, analysis, runs, classroom, api, bench, lines, doctor, commands, and the command line in
 `__main__`.
+
+What knows an architecture stands in core/families/<name>, core/packed/graphs/<name>.py (its ONNX
+graph) and core/export/snippets/<name>.py (the program that an export takes along), and nowhere
+else; each is found by the name that teachers, experiments and packed files carry.
 """

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from core.experiment import TrainRecipe
+from core.experiment import USUAL_FAMILY, TrainRecipe
 from core.records import Among, Range
 
 Fraction = Annotated[float, Range(-1.0, 1.0)]  # correlations can be negative
@@ -131,6 +131,7 @@ class TeacherCard:
     `shared_embedding` names the backbone folder whose word embedding it uses (it was frozen while
     training), or is empty when the teacher's own file holds it. `fine_tuned` is False for a
     checkpoint that was taken as it is. `scores`, `threshold` and revisions are as in a Result.
+    `family` is its architecture.
     """
 
     task: str
@@ -149,3 +150,4 @@ class TeacherCard:
     threshold: Finite = 0.0
     data_revision: str = ""
     model_revision: str = ""
+    family: str = USUAL_FAMILY

@@ -84,14 +84,13 @@ def inspect_format(contents: "Contents", kind: ExportKind) -> Inspected:
 
 
 def _inspected(container: "Container", contents: "Contents") -> Inspected:
-    from core.families import find_family
     from core.packed.audit import arithmetic, audit, shapes_of
 
     told, quant = container.metadata, contents.experiment.quant
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
     shapes = shapes_of(contents)
     expected = arithmetic(
-        find_family(), shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
+        contents.family, shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
     )
     return Inspected(
         title=contents.experiment.title,
@@ -99,7 +98,7 @@ def _inspected(container: "Container", contents: "Contents") -> Inspected:
         codes=codes,
         leftovers=leftovers,
         labels=contents.labels,
-        parts=audit(container),
+        parts=audit(container, contents.family),
         expected=expected,
         size_bytes_float32=4 * contents.numbers,
     )
@@ -144,7 +143,7 @@ def _student(run: Run, kind: ExportKind) -> "Student":
     experiment = run.experiment
     task = find_task(experiment.task)
     contents = packed_contents(run)
-    contents = replace(contents, origin=origin_of(experiment.task, experiment.model))
+    contents = replace(contents, origin=origin_of(experiment))
     stored = None
     if kind.kind == "folder" and is_prepared(task):
         assert run.result is not None

@@ -16,13 +16,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import Experiment
+from core.families import find_family
 from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
 from core.packed.codes import pack, packed_size, unpack
 from core.packed.container import Container, read_container, write_container
@@ -30,9 +31,6 @@ from core.packed.contents import (
     FLOATS,
     Contents,
     assemble,
-    config_from_text,
-    config_text,
-    config_text_as,
     contents_of,
     round_contents,
 )
@@ -51,7 +49,7 @@ BITS = (2, 3, 4, 8)
 class PackedModel:
     """An open packed file: the model that computes from it, and what it holds."""
 
-    model: PreTrainedModel
+    model: Any
     contents: Contents
     size_bytes: int
 
@@ -67,7 +65,7 @@ class PackedModel:
 
 
 def to_bytes(
-    student: PreTrainedModel,
+    student: Any,
     experiment: Experiment,
     *,
     layout: str = TWO_BIT,
@@ -95,7 +93,7 @@ def written_again(container: Container) -> bytes:
     contents, old = contents_of_container(container), container.metadata
     spelled = {
         "experiment": canonical_json_as(contents.experiment, old["experiment"]),
-        "config": config_text_as(contents.config, old["config"]),
+        "config": contents.family.config_text_as(contents.config, old["config"]),
         "origin": canonical_json_as(contents.origin, old.get("origin", "{}")),
     }
     return _written(contents, contents.layout, contents.leftovers, spelled)
@@ -116,7 +114,7 @@ def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[s
         "version": VERSION,
         "sha256": NO_DIGEST,
         "experiment": canonical_json(contents.experiment),
-        "config": config_text(contents.config),
+        "config": contents.family.config_text(contents.config),
         "labels": _json(contents.labels),
         "matrices": _json(shapes),
         "codes": layout,
@@ -155,7 +153,7 @@ def read(path: Path) -> PackedModel:
     return PackedModel(model=model, contents=contents, size_bytes=path.stat().st_size)
 
 
-def assembled(contents: Contents, name: str = "The packed model") -> PreTrainedModel:
+def assembled(contents: Contents, name: str = "The packed model") -> Any:
     """The model of these contents. Raises InputError when they make none."""
     try:
         return assemble(contents)
@@ -212,9 +210,10 @@ def contents_of_container(container: Container) -> Contents:
     for name, value in tensors.items():
         if value.dtype != FLOATS[leftovers] or not bool(torch.isfinite(value).all()):
             raise InputError(f"the numbers of {name} are not finite, or not {leftovers}.")
+    experiment = from_json(Experiment, told["experiment"])
     return Contents(
-        experiment=from_json(Experiment, told["experiment"]),
-        config=config_from_text(told["config"]),
+        experiment=experiment,
+        config=find_family(experiment.family).read_config(told["config"]),
         weights=weights,
         rest={name: value.to(torch.float32) for name, value in tensors.items()},
         layout=layout,

@@ -20,15 +20,15 @@ from core.__main__ import main
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export.files import load_folder
-from core.families.bert.heads import HEADS
 from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.contents import assemble, contents_of, round_contents
-from core.packed.network import draw
+from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
 from core.places import CACHED_MODELS
 from core.records import from_plain
+from core.targets.registry import targets
 from core.tasks.registry import find_task
 from tests.conftest import compute, tiny_model, with_quant
 
@@ -161,7 +161,7 @@ GRAPHS = [
 ]
 
 
-@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("kind", targets())
 @pytest.mark.parametrize("storage", [INT8, INT2])
 @pytest.mark.parametrize("recipe", GRAPHS, ids=str)
 def test_no_constant_of_a_graph_is_unused(kind, storage, recipe):
