@@ -27,7 +27,18 @@ PLACES = {"metric": (0, 1, 2), "progress": (1,), "page_link": ()}
 NAMED = {"label", "body", "text", "help", "value", "delta", "format_func"}
 NAMED_OF = {"metric": NAMED}  # `value` of others is what a box holds, as it is
 WITH_OPTIONS = {"segmented_control", "radio", "pills", "select_slider"}
-OUR_OWN = {"plain", "code", "size", "percent", "scored", "duration", "metric_name", "len", "sum"}
+OUR_OWN = {
+    "plain",
+    "prose",
+    "code",
+    "size",
+    "percent",
+    "scored",
+    "duration",
+    "metric_name",
+    "len",
+    "sum",
+}
 OUR_OWN |= {"int", "float", "round", "range", "mean"}
 PASS_ON = {"str", "sorted", "list", "tuple", "reversed", "set", "min", "max", "enumerate", "zip"}
 PASS_ON |= {"next", "iter", "fromkeys", "filter"}
