@@ -6,7 +6,7 @@ are stored, and only then is the teacher scored: what is scored is what is kept.
 was fine-tuned elsewhere can be taken as it is: then it is only scored, and kept bit for bit.
 
 Hidden states have the usual dropout. Attention probabilities have none: with long passages the
-random numbers for them took half of a step (LOG.md).
+random numbers for them took half of a step (docs/log).
 """
 
 import time
