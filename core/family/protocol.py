@@ -204,6 +204,11 @@ class Family(Reader, Protocol):
         names."""
         ...
 
+    def shapes(self, architecture: str) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every parameter of a well-known size of this architecture, by address,
+        without a single weight. Raises InputError for a name that the family does not know."""
+        ...
+
     def without_traces(self, model: Any) -> None:
         """Let the model compute as its library does by default: no trace can be asked for."""
         ...

@@ -9,6 +9,7 @@ from core import api
 from core.api.models import OpenModel
 from core.api.weights import Latent
 from core.errors import InputError, one_of
+from core.experiment import USUAL_FAMILY
 from core.lessons.lesson import Settings
 from core.lessons.revealing import Models
 from core.runs.store import Run
@@ -36,6 +37,11 @@ def matrix_of(opened: OpenModel, name: str) -> "Tensor":
     found = matrices(opened.model, opened.family)
     one_of("Matrix", name, found)
     return found[name].detach().float()
+
+
+def title(name: str) -> str:
+    """A matrix of the lessons' models, as people call it."""
+    return api.matrix_title(name, USUAL_FAMILY)
 
 
 def view(opened: OpenModel, name: str, quant: tuple[str, int, str]) -> "WeightView":

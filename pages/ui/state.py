@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
-Deed = Literal["stop", "begin again", "delete", "replace", "remove"]
+Deed = Literal["stop", "begin again", "delete", "replace", "remove", "lead"]
 STARTED, MADE, TEACHER = "started-runs", "made-here", "is-teacher"
-# What a session without the PIN must have started or made itself; nothing gives it "remove".
+# What a session without the PIN must have started or made itself; nothing gives it "remove" or
+# "lead".
 OWN = {"stop": STARTED, "begin again": MADE, "delete": MADE, "replace": MADE}
 REFUSED = {
     "stop": "Only the person who started this run, or the teacher, can stop it.",
@@ -41,6 +42,7 @@ REFUSED = {
     "replace": "There is a teacher for this task and model already, and other runs learn from it. "
     "Only the person who made it first, or the teacher of the class, can replace it.",
     "remove": "Only the teacher can remove runs.",
+    "lead": "Only the lecturer opens, sees and deletes classes.",
 }
 PIN = "TERNARY_LAB_PIN"
 WHERE_PIN = "The teacher's PIN is asked for at the foot of the Train page."
@@ -69,9 +71,9 @@ def start(order: Experiment | Teaching, again: bool = False) -> None:
     joined, known = api.is_under_way(order), api.is_known(order)
     replaces, pair = api.replaces_teacher(order, again), f"teacher {order.task} {order.model}"
     if again:
-        _check("begin again", order.run_id)
+        check("begin again", order.run_id)
     if replaces:
-        _check("replace", pair)
+        check("replace", pair)
     run = api.submit(order, again)
     if not joined:
         _own(STARTED, run.run_id)
@@ -84,13 +86,13 @@ def start(order: Experiment | Teaching, again: bool = False) -> None:
 
 def stop(run: Run) -> None:
     """Stop a run. Raises InputError where this session may not."""
-    _check("stop", run.run_id)
+    check("stop", run.run_id)
     api.stop(run.run_id)
 
 
 def remove(run_ids: list[str]) -> None:
     """Delete runs that are over. Raises InputError where this session may not, or one is not."""
-    _check("remove")
+    check("remove")
     api.remove_runs(run_ids)
 
 
@@ -105,7 +107,7 @@ def keep(plan: "Plan", train: "Checked", test: "Checked | None") -> "Task":
 
 def delete(task: str) -> None:
     """Delete a person's text. Raises InputError where this session may not, or there is none."""
-    _check("delete", task)
+    check("delete", task)
     api.delete_data(task)
 
 
@@ -145,7 +147,8 @@ def may(deed: Deed, thing: str = "") -> bool:
     return deed in OWN and thing in st.session_state.get(OWN[deed], ())
 
 
-def _check(deed: Deed, thing: str = "") -> None:
+def check(deed: Deed, thing: str = "") -> None:
+    """Raise InputError where this session may not (see `may`)."""
     if not may(deed, thing):
         raise InputError(f"{REFUSED[deed]} {WHERE_PIN}")
 
@@ -200,6 +203,11 @@ def server_address() -> str:
     """Where the app is, as this visitor's browser has it, without the page; "" where it is not
     known."""
     return (st.context.url or "").partition("?")[0].rpartition("/")[0]
+
+
+def typed(widget: str) -> str:
+    """What stands in the text field or selectbox of that key (for a form's callback)."""
+    return st.session_state.get(widget) or ""
 
 
 def told_by(component: str) -> Mapping[str, Any]:

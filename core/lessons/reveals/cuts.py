@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import api
+from core.lessons import material
 from core.lessons.lesson import Settings
 from core.lessons.material import PER_CENT, matrix_of, teacher
 from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
@@ -43,7 +43,7 @@ def cut(settings: Settings, models: Models) -> Revealed:
             Fact(name="twn_error", text=f"{twn:.1f} %"),
         ),
         how=(
-            f"{api.matrix_title(settings.text('matrix'))}: squared error over the weights' own "
+            f"{material.title(settings.text('matrix'))}: squared error over the weights' own "
             f"square, at {POINTS_OF_CURVE} cuts, each with its best scale. The optimum is found by "
             "sorting."
         ),
@@ -64,7 +64,7 @@ def thumb(settings: Settings, models: Models) -> Revealed:
             Fact(name="optimum_error", text=f"{least:.2f} %"),
             Fact(name="twn_error", text=f"{twn:.2f} %"),
         ),
-        how=f"Squared errors of {api.matrix_title(settings.text('matrix'))} under both.",
+        how=f"Squared errors of {material.title(settings.text('matrix'))} under both.",
     )
 
 

@@ -1,7 +1,7 @@
 """One weight, one step: with what the network computes, what the gradient does, whether the code
 flips; all from one real training step (core/lessons/one_step.py)."""
 
-from core import api
+from core.lessons import material
 from core.lessons.lesson import Settings
 from core.lessons.material import PER_CENT, TIMES, teacher
 from core.lessons.one_step import MATRIX, NEAR, OneStep, OneWeight, one_step, pick
@@ -120,7 +120,7 @@ def flipped(settings: Settings, models: Models) -> Revealed:
             Fact(name="weights", text=f"{step.before.numel():,}"),
             Fact(name="zeros", text=f"{zeros:.0f} %"),
         ),
-        how=f"{HOW} {api.matrix_title(step.name).capitalize()}: codes before and after.",
+        how=f"{HOW} {material.title(step.name).capitalize()}: codes before and after.",
     )
 
 

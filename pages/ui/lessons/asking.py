@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import api
+from core.lessons import material
 from core.lessons.answers import Answer
 from core.lessons.lesson import CHOICE, DRAG, Lesson, Question, Step
 from core.lessons.material import MATRIX_SETTING
@@ -106,10 +106,10 @@ def _dragged(step: Step, key: str) -> str:
     edges, counts = loaded.latent_histogram(source, name)
     st.altair_chart(
         unchecked(picture.hill(edges.tolist(), counts.tolist(), cut)),
-        alt=f"Latent weights of {api.matrix_title(name)}, coloured by what the cut makes of them.",
+        alt=f"Latent weights of {material.title(name)}, coloured by what the cut makes of them.",
         key=f"hill-{step.name}",
     )
-    st.caption(f"{plain(api.matrix_title(name))}: what is grey becomes 0.")
+    st.caption(f"{plain(material.title(name))}: what is grey becomes 0.")
     return f"{cut:.6g}"
 
 

@@ -46,7 +46,7 @@ def _weights(settings: Settings) -> None:
         place.markdown(f"**{plain(column.name)}**")
         place.altair_chart(
             unchecked(weight_charts.weight_histogram(column.view.histogram, state.is_dark())),
-            alt=f"Latent and quantized weights of {api.matrix_title(name)}: {column.name}.",
+            alt=f"Latent and quantized weights of {material.title(name)}: {column.name}.",
             key=f"lesson-weights-{column.name}",
         )
     weight_panels.numbers(shown)
@@ -59,7 +59,7 @@ def _scales(settings: Settings) -> None:
     st.markdown("Every row has its own scale. The wider the hill, the less one scale suits all.")
     st.altair_chart(
         unchecked(weight_charts.scales(view, state.is_dark())),
-        alt=f"Histogram of the scales of all rows of {api.matrix_title(name)}.",
+        alt=f"Histogram of the scales of all rows of {material.title(name)}.",
         key="lesson-scales",
     )
 
@@ -149,7 +149,7 @@ def _stepper(settings: Settings) -> None:
         column_config={"number": st.column_config.NumberColumn(format="%.6f")},
     )
     st.caption(
-        f"Row {weight.row:d}, column {weight.column:d} of {plain(api.matrix_title(step.name))}."
+        f"Row {weight.row:d}, column {weight.column:d} of {plain(material.title(step.name))}."
     )
 
 
