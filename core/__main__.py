@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core import api
+from core import api, settings
 from core.commands import data, packed, predict, sample, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (2: what was asked cannot be done)."""
     parsed = _parser().parse_args(arguments)
     try:
+        if parsed.command is not _doctor:  # which says what is wrong of each
+            settings.check()
         return parsed.command(parsed) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -203,7 +205,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     findings = examine()
     for finding in findings:
-        print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.what}: {finding.detail}")
+        print(f"{'ok' if finding.ok else finding.word:<7}  {finding.what}: {finding.detail}")
     return 0 if all(finding.ok for finding in findings if finding.needed) else 1
 
 
