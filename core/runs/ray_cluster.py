@@ -102,9 +102,7 @@ def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[It
 
 def _folders(order: Experiment | Teaching) -> tuple[str, ...]:
     """Models of the order that are folders of this computer (teachers are sent, these are not)."""
-    names = [order.train.augment_model if order.train.augment else ""]
-    names += [order.model] if isinstance(order, Teaching) else []
-    return tuple(name for name in names if name and Path(name).expanduser().is_dir())
+    return tuple(name for name in order.models_read if Path(name).expanduser().is_dir())
 
 
 def _end(ray: Any, stream: Any) -> None:
