@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
 from core.runs.ray_cluster import reached
+from core.version import VERSION
 
 NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20
@@ -31,7 +32,8 @@ class Finding:
 def examine() -> list[Finding]:
     """All findings, the needed ones first. Where a setting is refused, what depends on settings
     is not looked at."""
-    found = [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
+    found = [Finding(what="ternary-lab", ok=True, needed=True, detail=VERSION)]
+    found += [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
     of_settings = _settings()
     if all(finding.ok for finding in of_settings):
         found += _laboratory()

@@ -35,6 +35,7 @@ __all__ = [
     "PRECISIONS",
     "SCHEDULES",
     "SUMMED",
+    "USUAL_FAMILY",
     "WEIGHT_BITS",
     "DistillRecipe",
     "Experiment",
@@ -43,6 +44,7 @@ __all__ = [
     "TrainRecipe",
 ]
 LATER = {LATER_FIELD: True}
+USUAL_FAMILY = "bert"
 # Two runs that differ only in these tell the same story; their numbers differ by rounding, or
 # their curves have more points. Still part of the identity: a run says what was computed.
 HARDLY_MATTER = ("precision", "evaluate_every")
@@ -54,6 +56,7 @@ class Experiment:
     """Task, model, recipes and seed: all that a run depends on.
 
     `student_model` is a backbone that the student starts from; with "" it is a copy of the teacher.
+    `family` is the architecture of both.
     """
 
     task: str = option(
@@ -91,12 +94,21 @@ class Experiment:
         later=True,
     )
 
+    family: str = option(
+        USUAL_FAMILY,
+        "Family",
+        "The architecture of teacher and student, which is that of the teacher.",
+        box="More",
+        widget="given",
+        later=True,
+    )
+
     def __post_init__(self) -> None:
         settle(self)
         check(self)
-        _check_names(self.task, self.model)
+        _check_names(task=self.task, model=self.model, family=self.family)
         if self.student_model:
-            _check_names(self.task, self.student_model)
+            _check_names(model=self.student_model)
         within("Steps that distil language", self.distill.language_steps, 0, self.train.steps)
 
     @property
@@ -143,7 +155,7 @@ class Teaching:
     def __post_init__(self) -> None:
         settle(self)
         _SEEDS.check("Seed", self.seed)
-        _check_names(self.task, self.model)
+        _check_names(task=self.task, model=self.model)
 
     @property
     def models_read(self) -> tuple[str, ...]:
@@ -162,8 +174,8 @@ class Teaching:
         return f"teacher {self.model} for {self.task}, {how}"
 
 
-def _check_names(task: str, model: str) -> None:
-    for what, value in (("task", task), ("model", model)):
+def _check_names(**names: str) -> None:
+    for what, value in names.items():
         if not value.strip() or len(value) > 500 or "\0" in value:
             raise InputError(f"The {what} needs a name of 1 to 500 characters.")
 

@@ -25,6 +25,7 @@ Widget = Literal[
     "marks",  # one of a few numbers along a line
     "switch",
     "text",
+    "given",  # none: it follows from another choice
 ]
 
 
@@ -77,7 +78,8 @@ def check(record: Any) -> None:
         if about is None or about.check is None:
             continue
         value = getattr(record, each.name)
-        for item in value if isinstance(value, tuple) else (value,):
+        items: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)
+        for item in items:
             about.check.check(about.what or about.label, item)
 
 

@@ -133,6 +133,9 @@ HUB = _folder(
     "the hub itself",
     "A folder with the hub's layout (owner/name/...) that is read in its place.",
 )
+LESSONS = _folder(
+    "TERNARY_LAB_LESSONS", "core/lessons", "A folder of lessons by language, in place of ours."
+)
 SLOTS = _whole(
     "TERNARY_LAB_SLOTS", 256, "one per two cores", "How many runs compute at the same time."
 )
@@ -183,7 +186,7 @@ ARTIFACTS = _folder(
     "TERNARY_LAB_ARTIFACTS", "artifacts", "Where the browser tests leave their pictures."
 )
 SETTINGS: tuple[Setting[Any], ...] = (
-    *(HOME, CACHE, SHIPPED, GRIDS, HUB),
+    *(HOME, CACHE, SHIPPED, GRIDS, HUB, LESSONS),
     *(SLOTS, THREADS, RUN_MINUTES, RUN_MEMORY_MIB, RUNS_GIB),
     *(RAY, RAY_CPUS, PIN, CHROMIUM, ARTIFACTS),
 )

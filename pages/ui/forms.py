@@ -70,7 +70,8 @@ def order() -> Experiment | Teaching | None:
 def experiment(subject: subjects.Subject) -> Experiment | None:
     """The student's whole experiment; None (and a sentence) when the engine refuses it."""
     usual = api.default_experiment(subject.task)
-    values = {"model": subject.model} | _recipe(usual)
+    assert subject.card is not None
+    values = {"model": subject.model, "family": subject.card.family} | _recipe(usual)
     with st.expander("What is quantized"):
         values |= _box("What is quantized", usual)
     st.button(
@@ -103,7 +104,7 @@ def _recipe(usual: Experiment) -> dict[str, Any]:
 
 
 def _in_box(box: str) -> list[Option]:
-    return [option for option in options() if option.about.box == box]
+    return [one for one in options() if one.about.box == box and one.widget != "given"]
 
 
 def _box(box: str, usual: Experiment) -> dict[str, Any]:

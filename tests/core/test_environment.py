@@ -42,7 +42,7 @@ SLIPS = [
 
 
 def test_every_setting_says_what_it_is():
-    assert len(NAMES) == len(SETTINGS) == 15
+    assert len(NAMES) == len(SETTINGS) == 16
     for setting in SETTINGS:
         assert setting.name.startswith("TERNARY_LAB_")
         assert setting.may_be
@@ -172,7 +172,7 @@ def test_only_one_file_reads_a_setting_of_ours_from_the_environment(path):
 
 # What these read is no setting of ours: what libraries read when a process starts, and what a child
 # is given.
-MAY_READ = ("machine.py", "__main__.py", "contention.py", "runner.py")
+MAY_READ = ("machine.py", "__main__.py", "contention.py", "runner.py", "archives.py")
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(PROJECT).as_posix())
