@@ -78,7 +78,7 @@ def check(record: Any) -> None:
         if about is None or about.check is None:
             continue
         value = getattr(record, each.name)
-        items: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)
+        items = typing.cast("tuple[Any, ...]", value if isinstance(value, tuple) else (value,))
         for item in items:
             about.check.check(about.what or about.label, item)
 
