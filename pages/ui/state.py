@@ -5,7 +5,6 @@ Everything that others could lose something by goes through this file: `may` dec
 `stop`, `remove`, `keep` and `delete` ask it again before they act.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import streamlit as st
 
-from core import api
+from core import api, settings
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs.store import Run
@@ -44,7 +43,7 @@ REFUSED = {
     "remove": "Only the teacher can remove runs.",
     "lead": "Only the lecturer opens, sees and deletes classes.",
 }
-PIN = "TERNARY_LAB_PIN"
+
 WHERE_PIN = "The teacher's PIN is asked for at the foot of the Train page."
 
 
@@ -115,7 +114,7 @@ def pin() -> str:
     """The teacher's PIN, from the environment or `.streamlit/secrets.toml`; "" if there is none.
     Secrets that cannot be read hold one that nobody knows."""
     try:
-        return os.environ.get(PIN) or str(st.secrets.get(PIN, ""))
+        return settings.PIN.value() or str(st.secrets.get(settings.PIN.name, ""))
     except FileNotFoundError:  # also Streamlit's own for a file that is not TOML
         kept = any(Path(path).exists() for path in st.get_option("secrets.files"))
         return secrets.token_hex() if kept else ""
@@ -244,3 +243,12 @@ def explained() -> Generator[None]:
         yield
     except InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def settings_hold() -> bool:
+    """Whether the settings of the environment can be meant. If not, the page says what is wrong;
+    whoever runs the server must mend it."""
+    with explained():
+        settings.check()
+        return True
+    return False
