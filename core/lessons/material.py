@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TASK, MODEL = "movie-sentiment", "minilm-l3"
 MATRIX_SETTING = "matrix"
-PER_CENT, POINTS, TIMES = "%", "points", "x"
 
 
 def teacher(settings: Settings, models: Models) -> OpenModel:

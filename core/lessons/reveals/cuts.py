@@ -11,8 +11,8 @@ import numpy as np
 
 from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, matrix_of, teacher
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import matrix_of, teacher
+from core.lessons.revealing import COMPUTED, PER_CENT, Fact, Item, Models, Revealed, reveal
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,8 @@ The matrix is the shipped teacher's; the rounding and its measures are those of 
 
 from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, named, quant_of, teacher, view
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import named, quant_of, teacher, view
+from core.lessons.revealing import COMPUTED, PER_CENT, Fact, Item, Models, Revealed, reveal
 
 ONE = ("task", "model")
 

@@ -2,8 +2,7 @@
 
 from core.errors import one_of
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, TIMES
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
 from core.lessons.sizes import ARCHITECTURES, Sizes, sizes_of
 
 KEYS = {

@@ -3,9 +3,9 @@ flips; all from one real training step (core/lessons/one_step.py)."""
 
 from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, TIMES, teacher
+from core.lessons.material import teacher
 from core.lessons.one_step import MATRIX, NEAR, OneStep, OneWeight, one_step, pick
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
 
 MAY = ("task", "model", "matrix", "weight")
 HOW = "One AdamW step on eight sentences; all numbers are those that the step computed with."

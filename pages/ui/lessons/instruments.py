@@ -17,7 +17,15 @@ from core.lessons.one_step import MATRIX
 from core.lessons.one_step import pick as pick_weight
 from core.lessons.sizes import sizes_of
 from core.runs.store import Run
-from pages.ui import grid_panel, loaded, state, training_charts, weight_charts, weight_panels
+from pages.ui import (
+    browser,
+    grid_panel,
+    loaded,
+    state,
+    training_charts,
+    weight_charts,
+    weight_panels,
+)
 from pages.ui import weight_history_charts as history
 from pages.ui.lessons import computed, small_charts
 from pages.ui.quick import unchecked
@@ -141,13 +149,17 @@ def _stepper(settings: Settings) -> None:
         ("10. threshold after the step", weight.threshold_after, "all weights moved a little"),
         ("11. code after the step", float(weight.code_after), "flipped or not"),
     ]
-    table = pd.DataFrame(rows, columns=["in this order", "number", "which is"])
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        column_config={"number": st.column_config.NumberColumn(format="%.6f")},
-    )
+    if browser.is_narrow():  # a table would be cut
+        lines = (f"{plain(name)}: **{number:+.6f}**, {plain(told)}" for name, number, told in rows)
+        st.markdown("  \n".join(lines))
+    else:
+        number = st.column_config.NumberColumn(format="%.6f")
+        st.dataframe(
+            pd.DataFrame(rows, columns=["in this order", "number", "which is"]),
+            hide_index=True,
+            height="content",
+            column_config={"number": number},
+        )
     st.caption(
         f"Row {weight.row:d}, column {weight.column:d} of {plain(api.matrix_title(step.name))}."
     )
