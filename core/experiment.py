@@ -24,6 +24,7 @@ _FIRST = ("hidden", "attention", "logits", "labels")
 SUMMED = (*_FIRST, "attention_maps", "attention_outputs", "margins")  # in this order
 SCHEDULES = ("linear", "cosine", "constant")
 LATER = {LATER_FIELD: True}
+USUAL_FAMILY = "bert"
 # Two runs that differ only in these tell the same story; their numbers differ by rounding, or
 # their curves have more points. Still part of the identity: a run says what was computed.
 HARDLY_MATTER = ("precision", "evaluate_every")
@@ -169,6 +170,7 @@ class Experiment:
     """Task, model, recipes and seed: all that a run depends on.
 
     `student_model` is a backbone that the student starts from; with "" it is a copy of the teacher.
+    `family` is the architecture of both.
     """
 
     task: str = "movie-sentiment"
@@ -178,12 +180,13 @@ class Experiment:
     train: TrainRecipe = field(default_factory=TrainRecipe)
     seed: int = 0
     student_model: str = field(default="", metadata=LATER)
+    family: str = field(default=USUAL_FAMILY, metadata=LATER)
 
     def __post_init__(self) -> None:
         settle(self)
-        _check_names(self.task, self.model, self.seed)
+        _check_names(self.seed, task=self.task, model=self.model, family=self.family)
         if self.student_model:
-            _check_names(self.task, self.student_model, self.seed)
+            _check_names(self.seed, model=self.student_model)
         within("Steps that distil language", self.distill.language_steps, 0, self.train.steps)
 
     @property
@@ -218,7 +221,7 @@ class Teaching:
 
     def __post_init__(self) -> None:
         settle(self)
-        _check_names(self.task, self.model, self.seed)
+        _check_names(self.seed, task=self.task, model=self.model)
 
     @property
     def run_id(self) -> str:
@@ -232,9 +235,9 @@ class Teaching:
         return f"teacher {self.model} for {self.task}, {how}"
 
 
-def _check_names(task: str, model: str, seed: int) -> None:
+def _check_names(seed: int, **names: str) -> None:
     within("Seed", seed, 0, 2**31 - 1)
-    for what, value in (("task", task), ("model", model)):
+    for what, value in names.items():
         if not value.strip() or len(value) > 500 or "\0" in value:
             raise InputError(f"The {what} needs a name of 1 to 500 characters.")
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.results import Machine
+from core.version import VERSION
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _TUNABLES, _HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
 _GROUP = Path("/sys/fs/cgroup")
-WAITING = "OMP_WAIT_POLICY"  # read by the OpenMP library when torch loads it
+# Read by the OpenMP library when torch loads it. A turn of its loop takes some 50 nanoseconds.
+WAITING, SPINS, USUAL_SPINS = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "30000"
 
 
 def describe(threads: int) -> Machine:
@@ -29,6 +31,7 @@ def describe(threads: int) -> Machine:
         threads=threads,
         torch=importlib.metadata.version("torch"),
         transformers=importlib.metadata.version("transformers"),
+        ternary_lab=VERSION,
     )
 
 
@@ -117,11 +120,16 @@ def training_environment() -> dict[str, str]:
 
 
 def waiting_environment() -> dict[str, str]:
-    """Threads that wait for each other sleep instead of spinning, unless the person chose otherwise
-    (OpenMP reads it when torch is imported). On an idle machine that costs nothing to speak of.
-    Beside another busy program a spinning thread takes the processor from the very thread that it
-    waits for (docs/log)."""
-    return {WAITING: os.environ.get(WAITING, "passive")}
+    """A thread that waits for another looks for it in a loop for a millisecond or two and then
+    sleeps, unless the person chose otherwise (OpenMP reads it when torch is imported).
+
+    Its usual loop is ten times as long: beside another busy program it takes the processor from
+    the very thread that it waits for. Sleeping at once costs a quarter of a step on an idle
+    machine. What the loop still costs beside another program is gone once the training has
+    followed with its number of threads (`core.training.threads`; figures in docs/log)."""
+    if WAITING in os.environ:
+        return {}
+    return {SPINS: os.environ.get(SPINS, USUAL_SPINS)}
 
 
 def peak_resident_bytes() -> int:

@@ -37,6 +37,7 @@ HELP = {
     "was fine-tuned",
     "student_model": "backbone that the student starts from, with fewer layers perhaps; without it "
     "a copy of the teacher",
+    "family": "architecture of teacher and student, that of the teacher, e.g. bert",
     "temperature": "softens both logits before they are compared",
     "steps": "optimizer steps",
     "batch_size": "examples per step",

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from core.experiment import TrainRecipe
+from core.experiment import USUAL_FAMILY, TrainRecipe
 from core.records import Among, Range
 
 Fraction = Annotated[float, Range(-1.0, 1.0)]  # correlations can be negative
@@ -65,10 +65,11 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where it was measured: a time without its machine means nothing.
+    """Where it was measured, and by what: a time without its machine means nothing.
 
-    `threads` is the number at the end. Where a training changed it on the way, `thread_counts`
-    holds every number that it computed with since it was last started, in order of first use.
+    `ternary_lab` is the version of this program ("": one that did not say so yet). `threads` is
+    the number at the end. Where a training changed it on the way, `thread_counts` holds every
+    number that it computed with since it was last started, in order of first use.
     """
 
     processor: str
@@ -77,6 +78,7 @@ class Machine:
     torch: str
     transformers: str
     thread_counts: tuple[Count, ...] = field(default=())
+    ternary_lab: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,7 @@ class TeacherCard:
     `shared_embedding` names the backbone folder whose word embedding it uses (it was frozen while
     training), or is empty when the teacher's own file holds it. `fine_tuned` is False for a
     checkpoint that was taken as it is. `scores`, `threshold` and revisions are as in a Result.
+    `family` is its architecture.
     """
 
     task: str
@@ -149,3 +152,4 @@ class TeacherCard:
     threshold: Finite = 0.0
     data_revision: str = ""
     model_revision: str = ""
+    family: str = USUAL_FAMILY

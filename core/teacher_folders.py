@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from core.errors import InputError
+from core.experiment import Experiment
 from core.places import find, read_text_up_to
 from core.records import from_json
 from core.results import TeacherCard
@@ -42,3 +43,15 @@ def read_card(path: Path) -> TeacherCard:
         return from_json(TeacherCard, read_text_up_to(path, MOST_CARD_BYTES))
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+
+
+def card_for(experiment: Experiment) -> TeacherCard:
+    """The card of an experiment's teacher. Raises InputError when there is none, or it is of
+    another family than the experiment says."""
+    card = load_card(experiment.task, experiment.model)
+    if card.family != experiment.family:
+        raise InputError(
+            f"The teacher for {card.task} on {card.model} is of the family {card.family}, this "
+            f"experiment of {experiment.family}. Choose the family {card.family}."
+        )
+    return card

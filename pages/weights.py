@@ -35,5 +35,5 @@ with st.expander("Histogram of the first column as a table"):
 weight_panels.closer(shown)
 
 st.header("The whole model, without training", divider="gray")
-whole_model.panel(matrix.source, weight_panels.recipe(shown[0].quant))
+whole_model.panel(matrix.source, matrix.family, weight_panels.recipe(shown[0].quant))
 weight_panels.explain(matrix, shown[0])

@@ -24,11 +24,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from core.experiment import Experiment, Teaching, TrainRecipe
-from core.families.bert.heads import HEADS, output_names
+from core.families.bert.heads import class_of
+from core.family import Head
 from core.machine import cores, describe
 from core.results import Score, TeacherCard
 from core.runs import runner
 from core.runs.store import Run, is_alive, read_folder, run_folder
+from core.targets.registry import find_target
 from core.tasks.prepare import folder
 from core.tasks.registry import find_task
 from core.tasks.sample import Asked, Sample, write_sample
@@ -74,12 +76,18 @@ def tiny_config(**changes) -> BertConfig:
     return config
 
 
+def tiny_head(kind: str, labels: tuple[str, ...] = ()) -> Head:
+    """What the target of this name needs of a model."""
+    return find_target(kind).head(labels)
+
+
 def tiny_model(seed: int = 0, kind: str = "classes", **changes) -> PreTrainedModel:
     config = tiny_config(**changes)
-    names = dict(enumerate(output_names(kind, tuple(config.id2label.values()))))
+    head = tiny_head(kind, tuple(config.id2label.values()))
+    names = dict(enumerate(head.outputs))
     config.id2label, config.label2id = names, {name: i for i, name in names.items()}
     torch.manual_seed(seed)
-    return HEADS[kind](config).eval()
+    return class_of(head)(config).eval()
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:

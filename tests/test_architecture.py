@@ -118,7 +118,7 @@ def imported_files() -> dict[str, set[str]]:
 def test_no_file_imports_itself_through_others():
     graph = imported_files()
     assert graph["core.tasks.registry"] >= {"core.errors", "core.tasks.own_data"}
-    assert graph["core.training.teach"] >= {"core.families", "core.models"}
+    assert graph["core.training.pair"] >= {"core.families", "core.models"}
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
@@ -208,3 +208,78 @@ def test_no_file_names_a_place_on_the_computer_it_was_made_on():
         text = path.read_text(encoding="utf-8")
         for place in (str(PROJECT), str(Path.home())):
             assert place not in text, f"{name_of(path)} names {place}"
+
+
+# An architecture is at most a module of families/, a graph and a snippet
+
+
+WORDS_OF_BERT = (
+    *("Bert", "bert.", "input_ids", "token_type", "attention_mask", "word_embedding"),
+    "hidden_states",
+)
+HOMES = ("core/families/{}/", "core/families/{}.py", "core/packed/graphs/{}.py")
+HOMES += ("core/export/snippets/{}.py",)
+
+
+def is_home_of(family: str, path: Path) -> bool:
+    """Whether a file may know the names of a family's parts."""
+    return name_of(path).startswith(tuple(home.format(family) for home in HOMES))
+
+
+def test_the_words_of_bert_stand_where_bert_is_at_home():
+    homes = [path for path in SOURCES if is_home_of("bert", path)]
+    text = "".join(path.read_text(encoding="utf-8") for path in homes)
+    assert [word for word in WORDS_OF_BERT if word not in text] == []  # none is out of use
+
+
+@each([path for path in SOURCES if not is_home_of("bert", path)])
+def test_no_other_file_has_a_word_of_bert(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if any(word in line for word in WORDS_OF_BERT)] == []
+
+
+@each(CORE)
+def test_a_family_is_asked_for_by_its_name(path):
+    """Nothing outside its home imports from it, so a second one needs no change there."""
+    inside = ("core.families.registry", "core.families.find_family", "core.families.families")
+    for name in imports(path):
+        if name.startswith("core.families.") and not name.startswith(inside):
+            assert is_home_of(name.split(".")[2], path), f"{name_of(path)} imports {name}"
+
+
+def test_graphs_and_snippets_are_those_of_families():
+    names = {path.parent.name for path in (PROJECT / "core" / "families").glob("*/__init__.py")}
+    names |= {path.stem for path in (PROJECT / "core" / "families").glob("*.py")}
+    for folder in ("packed/graphs", "export/snippets"):
+        files = {path.stem for path in (PROJECT / "core" / folder).glob("*.py")} - {"__init__"}
+        assert "bert" in files <= names
+
+
+TESTS = sorted((PROJECT / "tests").rglob("*.py"))
+CHECKS = re.compile(r"raises|fail|expect|assert_\w+|wait_for\w*")
+
+
+def called(node: ast.AST) -> set[str]:
+    """Last names of what is called within a node."""
+    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {ast.unparse(function).rpartition(".")[2] for function in calls}
+
+
+def asserts(function: ast.FunctionDef) -> bool:
+    """Whether the function itself checks something."""
+    has = any(isinstance(each, ast.Assert) for each in ast.walk(function))
+    return has or any(CHECKS.fullmatch(name) for name in called(function))
+
+
+def functions_of(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)]
+
+
+def test_every_test_checks_something():
+    """Itself, or by calling a function of the tests that does."""
+    every = [function for path in TESTS for function in functions_of(path)]
+    helpers = {each.name for each in every if asserts(each) and not each.name.startswith("test_")}
+    tests = [each for each in every if each.name.startswith("test_")]
+    assert len(tests) > 800
+    idle = [each.name for each in tests if not asserts(each) and not called(each) & helpers]
+    assert idle == []

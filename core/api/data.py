@@ -56,7 +56,7 @@ def augmented_examples(
     """
     from core.tasks.prepare import load
     from core.tasks.registry import find_task
-    from core.teachers.store import load_teacher, teacher_tokenizer
+    from core.teachers.store import family_of_teacher, load_teacher, teacher_tokenizer
     from core.training.augment import augmented
 
     found = find_task(task)
@@ -66,8 +66,9 @@ def augmented_examples(
         for row in range(min(SHOWN_EXAMPLES, len(table)))
         for copy in range(SHOWN_COPIES + 1)
     ]
-    teacher, tokenizer = load_teacher(task, model), teacher_tokenizer(task, model)
-    made = yield from augmented(table, found, recipe, drawn, teacher, tokenizer, seed=0)
+    family, teacher = family_of_teacher(task, model), load_teacher(task, model)
+    tokenizer = teacher_tokenizer(task, model)
+    made = yield from augmented(table, found, recipe, drawn, family, teacher, tokenizer, seed=0)
     columns = zip(*(made[name] for name in found.texts), strict=True)
     texts = [" / ".join(row) for row in columns]
     step = SHOWN_COPIES + 1

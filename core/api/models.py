@@ -62,19 +62,13 @@ class OpenModel:
 
     source: Source
     task: "Task"
+    family: "Family"
     model: Any
     config: Any
     tokenizer: Any
     size_bytes: int
     threshold: float
     engine: Any = None
-
-    @property
-    def family(self) -> "Family":
-        """The model's architecture."""
-        from core.families import find_family
-
-        return find_family()
 
     @property
     def target(self) -> "Target":
@@ -103,6 +97,7 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
     return OpenModel(
         source=source,
         task=find_task(source.task),
+        family=loaded.family,
         model=loaded.model,
         config=loaded.config,
         tokenizer=teacher_tokenizer(source.task, source.model),
@@ -114,6 +109,7 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
+    family: "Family"
     model: Any
     config: Any
     size_bytes: int
@@ -133,17 +129,16 @@ def _load_run(source: Source, lean: bool) -> _Loaded:
 
 def _load_untrained(source: Source, lean: bool) -> _Loaded:
     """A teacher quantized without training, computing as its packed file would."""
-    from core.families import find_family
     from core.models.student import become_student
     from core.packed import file
     from core.packed.choices import FLOAT32, TWO_BIT
     from core.teacher_folders import load_card
-    from core.teachers.store import load_teacher
+    from core.teachers.store import family_of_teacher, load_teacher
 
     threshold = load_card(source.task, source.model).threshold
-    quant = source.quant or QuantRecipe()
-    experiment = Experiment(task=source.task, model=source.model, quant=quant)
-    student = become_student(load_teacher(source.task, source.model), quant, find_family())
+    quant, family = source.quant or QuantRecipe(), family_of_teacher(source.task, source.model)
+    experiment = Experiment(task=source.task, model=source.model, quant=quant, family=family.name)
+    student = become_student(load_teacher(source.task, source.model), quant, family)
     contents = file.contents_of(student, experiment)
     del student  # before the model that computes takes as much again
     size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))
@@ -160,6 +155,7 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
     if lean and model is not None:
         keep_codes(model, contents)
     return _Loaded(
+        family=contents.family,
         model=model,
         config=contents.config,
         size_bytes=size_bytes,
@@ -171,7 +167,7 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
 def _load_full(source: Source, lean: bool) -> _Loaded:
     """A teacher, or a run's latent weights; neither has an engine, so both are there in torch."""
     from core.teacher_folders import load_card
-    from core.teachers.store import load_teacher
+    from core.teachers.store import family_of_teacher, load_teacher
 
     threshold = load_card(source.task, source.model).threshold
     if source.kind == "latent":
@@ -179,7 +175,13 @@ def _load_full(source: Source, lean: bool) -> _Loaded:
     else:
         model = load_teacher(source.task, source.model)
     size_bytes = 4 * sum(p.numel() for p in model.parameters())
-    return _Loaded(model=model, config=model.config, size_bytes=size_bytes, threshold=threshold)
+    return _Loaded(
+        family=family_of_teacher(source.task, source.model),
+        model=model,
+        config=model.config,
+        size_bytes=size_bytes,
+        threshold=threshold,
+    )
 
 
 def has_latent(run: Run, task: str, model: str) -> bool:
@@ -198,6 +200,8 @@ def load_latent(run: Run) -> Any:
     """
     import torch
 
+    from core.families import find_family
+    from core.family import address_of
     from core.runs.run_files import latent_of
     from core.teachers.store import load_teacher
 
@@ -216,11 +220,13 @@ def load_latent(run: Run) -> Any:
             "again with: python -m core run --fresh, or look at another run."
         ) from error
     model = load_teacher(run.experiment.task, run.experiment.model)
-    known = dict(model.named_parameters())
+    known, family = dict(model.named_parameters()), find_family(run.experiment.family)
     for name, weight in latent.items():
-        own = known.get(f"{name}.weight")
+        address = address_of(family, name)
+        own = known.get(address)
         if own is None or own.shape != weight.shape or not bool(weight.isfinite().all()):
             raise InputError(f"The latent weights of run {run.run_id} do not fit its teacher.")
         values = torch.nn.Parameter(weight.float(), requires_grad=False)
-        model.get_submodule(name).weight = values
+        module, _, parameter = address.rpartition(".")
+        setattr(model.get_submodule(module), parameter, values)
     return model

@@ -40,10 +40,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """What a packed file holds. `expected` is the arithmetic of the paper for its architecture."""
+    """What a packed file holds. `expected` is the arithmetic of the paper for its architecture;
+    `ternary_lab` is the version of the program that wrote it ("": it does not say)."""
 
     title: str
     version: str
+    ternary_lab: str
     codes: str
     leftovers: str
     labels: tuple[str, ...]
@@ -84,22 +86,23 @@ def inspect_format(contents: "Contents", kind: ExportKind) -> Inspected:
 
 
 def _inspected(container: "Container", contents: "Contents") -> Inspected:
-    from core.families import find_family
     from core.packed.audit import arithmetic, audit, shapes_of
+    from core.packed.file import WRITER
 
     told, quant = container.metadata, contents.experiment.quant
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
     shapes = shapes_of(contents)
     expected = arithmetic(
-        find_family(), shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
+        contents.family, shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
     )
     return Inspected(
         title=contents.experiment.title,
         version=told["version"],
+        ternary_lab=told.get(WRITER, ""),
         codes=codes,
         leftovers=leftovers,
         labels=contents.labels,
-        parts=audit(container),
+        parts=audit(container, contents.family),
         expected=expected,
         size_bytes_float32=4 * contents.numbers,
     )
@@ -144,7 +147,7 @@ def _student(run: Run, kind: ExportKind) -> "Student":
     experiment = run.experiment
     task = find_task(experiment.task)
     contents = packed_contents(run)
-    contents = replace(contents, origin=origin_of(experiment.task, experiment.model))
+    contents = replace(contents, origin=origin_of(experiment))
     stored = None
     if kind.kind == "folder" and is_prepared(task):
         assert run.result is not None

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.api.models import OpenModel
 
@@ -38,24 +37,12 @@ class Reading:
 
 def reading(opened: OpenModel, texts: Sequence[str]) -> Reading:
     """What a model reads of one text (of a pair, of a question with its passage)."""
-    from core.models.tokenizing import tokenized
-
-    parts = tokenized(opened.tokenizer, list(texts), add_special_tokens=False)
-    lengths = [len(ids) for ids in parts["input_ids"]]
+    counted = opened.family.count(opened.tokenizer, texts)
+    lengths = [each.units for each in counted]
     longest = opened.family.longest(opened.config)
-    words = [_words(parts, row, opened.tokenizer.unk_token_id) for row in range(len(texts))]
     return Reading(
         tokens=sum(lengths),
         read=opened.target.units_read(opened.family, opened.task, lengths, longest),
-        words=sum(len(each) for each in words),
-        unknown=sum(sum(each.values()) for each in words),
+        words=sum(each.words for each in counted),
+        unknown=sum(each.unknown for each in counted),
     )
-
-
-def _words(parts: Any, row: int, unknown: int) -> dict[int, bool]:
-    """Of each word of a text, whether it is unknown."""
-    found: dict[int, bool] = {}
-    for word, token in zip(parts.word_ids(row), parts["input_ids"][row], strict=True):
-        if word is not None:
-            found[word] = found.get(word, False) or token == unknown
-    return found

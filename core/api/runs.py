@@ -141,17 +141,20 @@ def _suited(recipe: TrainRecipe, name: str) -> TrainRecipe:
 
 def check(experiment: Experiment) -> None:
     """Raise InputError when the experiment names a task, teacher, method or bits that are not."""
+    from core.families import find_family
     from core.quantizers.registry import check as check_rule
     from core.tasks.registry import find_task
-    from core.teacher_folders import load_card
+    from core.teacher_folders import card_for
 
     task = find_task(experiment.task)
     if experiment.train.augment and not task.target.can_replace_words:
         raise InputError("With other words the answers would be others: turn augmentation off.")
+    if experiment.train.augment and find_family(experiment.family).replacing is None:
+        raise InputError("This family has no words to replace: turn augmentation off.")
     quant = experiment.quant
     check_rule(quant.method, quant.weight_bits, quant.weight_granularity)
     check_rule(quant.method, quant.embedding_bits, quant.embedding_granularity)
-    load_card(experiment.task, experiment.model)
+    card_for(experiment)
 
 
 def submit(order: Experiment | Teaching, again: bool = False) -> Run:

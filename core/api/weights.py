@@ -34,22 +34,24 @@ def matrix_shapes(opened: OpenModel) -> dict[str, tuple[int, int]]:
     return {name: (w.shape[0], w.shape[1]) for name, w in _matrices(opened).items()}
 
 
-def matrix_title(name: str) -> str:
-    """What people call the matrix of that name, e.g. "layer 2, query"."""
-    found = _matrix_named(name)
+def matrix_title(name: str, family: str) -> str:
+    """What people call the matrix of that name in a family, e.g. "layer 2, query"."""
+    found = _matrix_named(name, family)
     return found.title if found else name
 
 
-def is_table(name: str) -> bool:
+def is_table(name: str, family: str) -> bool:
     """Whether the matrix is looked up by rows: it has the embedding's bits and granularity."""
-    found = _matrix_named(name)
+    found = _matrix_named(name, family)
     return found is not None and found.is_table
 
 
-def _matrix_named(name: str) -> "Matrix | None":
+def _matrix_named(name: str, family: str) -> "Matrix | None":
     from core.families import find_family
+    from core.family import address_of
 
-    return find_family().matrix_of(f"{name}.weight")
+    found = find_family(family)
+    return found.matrix_of(address_of(found, name))
 
 
 def latent_histogram(opened: OpenModel, name: str) -> Latent:

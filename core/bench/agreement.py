@@ -20,7 +20,6 @@ from torch import nn
 from core.errors import InputError
 from core.events import Preparing
 from core.export.scoring import encoded_for
-from core.families import find_family
 from core.family import Batch, Encoded
 from core.packed.contents import Contents, assemble
 from core.packed.engine import build_engine
@@ -58,14 +57,16 @@ def measure(
     def in_engine(batch: Batch) -> np.ndarray:
         return engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
 
-    ways = {"torch": partial(_logits, student), "engine": in_engine}
+    ways = {"torch": partial(_logits, contents, student), "engine": in_engine}
     one, many, mixed = _orders(encoded)
     found: dict[tuple[str, str], np.ndarray] = {}
     for who, compute in ways.items():
         for how, batches in ((ONE, one), (LIKE, many), (ANY, mixed)):
-            found[who, how] = yield from _all(compute, encoded, batches, f"{who}, {how}")
-    compute = partial(_logits, exact)
-    found["torch in float64", ONE] = yield from _all(compute, encoded, one, f"float64, {ONE}")
+            found[who, how] = yield from _all(compute, contents, encoded, batches, f"{who}, {how}")
+    compute = partial(_logits, contents, exact)
+    found["torch in float64", ONE] = yield from _all(
+        compute, contents, encoded, one, f"float64, {ONE}"
+    )
     return [
         _compare(found, ("engine", ONE), ("torch", ONE)),
         _compare(found, ("engine", ONE), ("torch in float64", ONE)),
@@ -77,8 +78,8 @@ def measure(
     ]
 
 
-def _logits(model: nn.Module, batch: Batch) -> np.ndarray:
-    return answers_of(find_family(), model, batch)["logits"]
+def _logits(contents: Contents, model: nn.Module, batch: Batch) -> np.ndarray:
+    return answers_of(contents.family, model, batch)["logits"]
 
 
 def _encoded(contents: Contents, split: str) -> Encoded:
@@ -100,12 +101,16 @@ def _orders(encoded: Encoded) -> tuple[list[np.ndarray], list[np.ndarray], list[
 
 
 def _all(
-    compute: Callable[[Batch], np.ndarray], encoded: Encoded, batches: list[np.ndarray], text: str
+    compute: Callable[[Batch], np.ndarray],
+    contents: Contents,
+    encoded: Encoded,
+    batches: list[np.ndarray],
+    text: str,
 ) -> Generator[Preparing, None, np.ndarray]:
     """Logits (examples, labels) in the order of the split."""
     gathered, done = [], 0
     for examples in batches:
-        gathered.append(compute(find_family().collate(encoded, examples)))
+        gathered.append(compute(contents.family.collate(encoded, examples)))
         done += len(examples)
         if done % BATCH == 0:
             yield Preparing(text=text, done=done, total=len(encoded))

@@ -103,7 +103,7 @@ class _Embedding(nn.Module):
 def released_student(teacher: Any) -> Any:
     """A ternary copy of `teacher` (2-2-8: per matrix, embedding per row) that computes as the
     released code does."""
-    family = find_family()
+    family = find_family("bert")
     student = build_student(teacher, UNQUANTIZED, family)
     set_dropout(student, DROPOUT)
     for module in student.modules():

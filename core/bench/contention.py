@@ -1,17 +1,19 @@
 """What another busy program costs a training step, with three ways to share the processors.
 
-spinning   every thread; one that waits for another spins (OpenMP's usual way)
-sleeping   every thread; one that waits sleeps, as in every training of this project
-followed   as `sleeping`, with as many threads as the machine gives (`core.training.threads`)
+usual      every thread, waiting for each other as OpenMP does by itself
+brief      every thread; one that waits sleeps soon, as in every training of this project
+followed   as `brief`, with as many threads as the machine gives (`core.training.threads`)
 
 Each way is a process that trains, and only one of them at a time: they take turns, alone and then
-beside a process that keeps one processor busy. All of that once as the command line trains, and
-once as the app does, whose trainings give way to pages. A turn's first half is not counted: in it
-the number of threads settles.
+beside a process that keeps one processor busy. Between its turns a process is stopped by the
+system, for its threads may go on waiting in a loop. All of that once as the command line trains,
+and once as the app does, whose trainings give way to pages. A turn's first half is not counted: in
+it the number of threads settles.
 """
 
 import multiprocessing
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -25,10 +27,11 @@ from typing import Any
 from core.bench.train import arm_of
 from core.events import Event, StepDone
 from core.experiment import Experiment
-from core.machine import WAITING, cores, training_environment
+from core.machine import SPINS, WAITING, cores, training_environment
 from core.runs.runner import let_pages_go_first
 
-WAYS = {"spinning": "active", "sleeping": "passive", "followed": "passive"}
+USUAL = "usual"
+WAYS = (USUAL, "brief", "followed")
 TURN_SECONDS = 14.0
 WARM_UP = 3
 
@@ -36,7 +39,7 @@ WARM_UP = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """Seconds of a step of one way, mean and median over all turns, and the last number of
-    threads; `ratio` is the mean over that of `spinning` alone."""
+    threads; `ratio` is the mean over that of `usual` alone."""
 
     way: str
     gives_way: bool
@@ -54,6 +57,24 @@ class _Turn:
     threads: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Worker:
+    """A process that trains when it is its turn, and is stopped at all other times."""
+
+    process: Any
+    pipe: Connection
+
+    def turn(self) -> _Turn:
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.pipe.send(TURN_SECONDS)
+        found = self.pipe.recv()
+        self.stop()
+        return found
+
+    def stop(self) -> None:
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+
 def measure(experiment: Experiment, rounds: int, show: Callable[[str], None]) -> list[Shared]:
     """All ways, alone and beside a busy process, as from the command line and as from the app."""
     found = []
@@ -65,13 +86,12 @@ def measure(experiment: Experiment, rounds: int, show: Callable[[str], None]) ->
                     show(f"round {number + 1} of {rounds}, nice {gives_way}, beside {beside}")
                     with _busy_process() if beside else _nothing():
                         for way, worker in _in_turn(workers, number):
-                            worker.send(TURN_SECONDS)
-                            turns.setdefault((way, beside), []).append(worker.recv())
+                            turns.setdefault((way, beside), []).append(worker.turn())
         found += _shared(turns, gives_way)
     return found
 
 
-def _in_turn(workers: dict[str, Connection], number: int) -> list[tuple[str, Connection]]:
+def _in_turn(workers: dict[str, _Worker], number: int) -> list[tuple[str, _Worker]]:
     """The workers, in every round from another on."""
     listed, first = list(workers.items()), number % len(workers)
     return [*listed[first:], *listed[:first]]
@@ -79,7 +99,7 @@ def _in_turn(workers: dict[str, Connection], number: int) -> list[tuple[str, Con
 
 def _shared(turns: dict[tuple[str, bool], list[_Turn]], gives_way: bool) -> list[Shared]:
     seconds = {key: [s for turn in each for s in turn.seconds] for key, each in turns.items()}
-    alone = statistics.mean(seconds["spinning", False])
+    alone = statistics.mean(seconds[USUAL, False])
     return [
         Shared(
             way=way,
@@ -113,27 +133,31 @@ def _busy_process() -> Generator[None]:
 
 
 @contextmanager
-def _workers(experiment: Experiment, gives_way: bool) -> Generator[dict[str, Connection]]:
+def _workers(experiment: Experiment, gives_way: bool) -> Generator[dict[str, _Worker]]:
     """A process for each way, ready to train."""
     context, before = multiprocessing.get_context("spawn"), dict(os.environ)
-    processes: list[Any] = []
-    workers: dict[str, Connection] = {}
+    workers: dict[str, _Worker] = {}
     try:
-        for way, waiting in WAYS.items():
-            os.environ.update(training_environment() | {WAITING: waiting})
-            workers[way], other = context.Pipe()
+        for way in WAYS:
+            os.environ.update(training_environment())
+            if way == USUAL:
+                for name in (SPINS, WAITING):
+                    os.environ.pop(name, None)
+            pipe, other = context.Pipe()
             arguments = (other, experiment, way == "followed", gives_way)
-            processes.append(context.Process(target=_work, args=arguments, daemon=True))
-            processes[-1].start()
+            process = context.Process(target=_work, args=arguments, daemon=True)
+            process.start()
+            workers[way] = _Worker(process=process, pipe=pipe)
             other.close()
-            workers[way].recv()
+            pipe.recv()
+            workers[way].stop()
         yield workers
     finally:
         os.environ.clear()
         os.environ.update(before)
-        for process in processes:
-            process.kill()
-            process.join()
+        for worker in workers.values():
+            worker.process.kill()
+            worker.process.join()
 
 
 def _work(parent: Connection, experiment: Experiment, follows: bool, gives_way: bool) -> None:

@@ -12,20 +12,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from core.experiment import Experiment, QuantRecipe
-from core.families import find_family
+from core.family import Family
 from core.machine import describe
 from core.models.student import build_student
 from core.packed.contents import Contents, contents_of
 from core.packed.engine import open_engine
-from core.packed.network import draw
+from core.packed.graphs import draw
 from core.packed.timings import Measured, Memory, ShapeTimes
-from core.teachers.store import load_teacher, model_from_state
+from core.teachers.store import family_of_teacher, load_teacher
 
 SHAPES = ((1, 32), (1, 128), (32, 32))
 ROUNDS, SECONDS_OF_A_TURN, PAUSE_SECONDS = 21, 0.06, 0.01
@@ -52,13 +52,14 @@ def measure(
     time is the same. Raises InputError without the teacher or the engine.
     """
     torch.set_num_threads(threads)
-    teacher = load_teacher(task, model)
-    teacher.set_attn_implementation("sdpa")  # what the library uses by itself
-    contents = contents or _untrained(task, model, teacher)
-    positions = teacher.config.max_position_embeddings
-    arms = _arms(teacher, contents, threads)
+    teacher, family = load_teacher(task, model), family_of_teacher(task, model)
+    family.without_traces(teacher)  # as torch runs it by default
+    contents = contents or _untrained(task, model, teacher, family)
+    config, longest = teacher.config, family.longest(teacher.config)
+    arms = _arms(family, teacher, contents, threads)
     del teacher, contents
-    times = [_shape(arms, batch, tokens, rounds) for batch, tokens in SHAPES if tokens <= positions]
+    shapes = [(batch, tokens) for batch, tokens in SHAPES if tokens <= longest]
+    times = [_shape(arms, _inputs(family, config, *shape), shape, rounds) for shape in shapes]
     used = {arm.name: arm.memory_bytes for arm in arms}
     memory = Memory(
         torch_bytes=used[TORCH], onnx_fp32_bytes=used[ONNX], ternary_bytes=used[TERNARY]
@@ -66,28 +67,29 @@ def measure(
     return Measured(shapes=tuple(times), memory=memory, machine=describe(threads))
 
 
-def _untrained(task: str, model: str, teacher: PreTrainedModel) -> Contents:
-    experiment = Experiment(task=task, model=model)
-    return contents_of(build_student(teacher, experiment.quant, find_family()), experiment)
+def _untrained(task: str, model: str, teacher: Any, family: Family) -> Contents:
+    experiment = Experiment(task=task, model=model, family=family.name)
+    return contents_of(build_student(teacher, experiment.quant, family), experiment)
 
 
-def _arms(teacher: PreTrainedModel, contents: Contents, threads: int) -> list[Arm]:
+def _arms(family: Family, teacher: Any, contents: Contents, threads: int) -> list[Arm]:
     off = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
-    plain = contents_of(teacher, Experiment(quant=off))
+    plain = contents_of(teacher, Experiment(quant=off, family=family.name))
+    first = _inputs(family, teacher.config, 1, 32)
     ternary_model, plain_model = draw(contents), draw(plain)
     del plain
     return [
-        _loaded(TORCH, lambda: _torch_arm(teacher)),
-        _loaded(ONNX, lambda: open_engine(plain_model, threads, plain=True).logits),
-        _loaded(TERNARY, lambda: open_engine(ternary_model, threads).logits),
+        _loaded(TORCH, first, lambda: _torch_arm(family, teacher)),
+        _loaded(ONNX, first, lambda: open_engine(plain_model, threads, plain=True).logits),
+        _loaded(TERNARY, first, lambda: open_engine(ternary_model, threads).logits),
     ]
 
 
-def _torch_arm(teacher: PreTrainedModel) -> Callable[[Inputs], object]:
+def _torch_arm(family: Family, teacher: Any) -> Callable[[Inputs], object]:
     # A copy of its own, so that what it takes can be seen.
     state = {name: value.clone() for name, value in teacher.state_dict().items()}
-    copied = model_from_state(teacher.config, state).requires_grad_(False)  # type: ignore[arg-type]
-    copied.set_attn_implementation("sdpa")
+    copied = family.from_state(teacher.config, state).requires_grad_(False)
+    family.without_traces(copied)
 
     @torch.inference_mode()
     def run(inputs: Inputs) -> object:
@@ -96,10 +98,10 @@ def _torch_arm(teacher: PreTrainedModel) -> Callable[[Inputs], object]:
     return run
 
 
-def _loaded(name: str, load: Callable[[], Callable[[Inputs], object]]) -> Arm:
+def _loaded(name: str, first: Inputs, load: Callable[[], Callable[[Inputs], object]]) -> Arm:
     before = _resident_bytes()
     run = load()
-    run(_inputs(1, 32))
+    run(first)
     return Arm(name=name, run=run, memory_bytes=max(0, _resident_bytes() - before))
 
 
@@ -114,18 +116,14 @@ def _resident_bytes() -> int:
     return pages * 4096
 
 
-def _inputs(batch: int, tokens: int) -> Inputs:
-    """Full texts (no padding) of random words; the first 26 exist in every vocabulary."""
-    ids = np.random.default_rng(0).integers(1, 26, (batch, tokens))
-    return {
-        "input_ids": ids,
-        "token_type_ids": np.zeros_like(ids),
-        "attention_mask": np.ones_like(ids),
-    }
+def _inputs(family: Family, config: Any, batch: int, tokens: int) -> Inputs:
+    """Full texts (no padding) of random words."""
+    made = family.made_up_batch(config, batch, tokens)
+    return {name: value.numpy() for name, value in made.inputs.items()}
 
 
-def _shape(arms: list[Arm], batch: int, tokens: int, rounds: int) -> ShapeTimes:
-    inputs = _inputs(batch, tokens)
+def _shape(arms: list[Arm], inputs: Inputs, shape: tuple[int, int], rounds: int) -> ShapeTimes:
+    batch, tokens = shape
     passes = {arm.name: _passes(arm, inputs) for arm in arms}
     times: dict[str, list[float]] = {arm.name: [] for arm in arms}
     for turn in range(rounds):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.analysis.weights import matrices
-from core.families import find_family
+from core.family import Family, address_of
 from core.quantizers import quantize, rules
 from core.quantizers.error import quantization_error
-from core.teachers.store import load_teacher
+from core.teachers.store import family_of_teacher, load_teacher
 
 ROUNDS = 3
 
@@ -37,7 +37,8 @@ class Row:
 
 def measure(task: str, model: str) -> Iterator[Row]:
     """A row for every rule, bit-width and granularity."""
-    weights = matrices(load_teacher(task, model), find_family())
+    family = family_of_teacher(task, model)
+    weights = matrices(load_teacher(task, model), family)
     for bits in (2, 3, 4, 8):
         for granularity in ("layer", "row"):
             methods = [name for name, rule in rules().items() if bits in rule.bits]
@@ -47,7 +48,7 @@ def measure(task: str, model: str) -> Iterator[Row]:
                     passed = _cost_ms(weights, method, bits, granularity)
                     costs[method] = min(passed, costs.get(method, passed))
             for method in methods:
-                errors = _errors(weights, method, bits, granularity)
+                errors = _errors(family, weights, method, bits, granularity)
                 yield Row(
                     method=method,
                     bits=bits,
@@ -68,13 +69,13 @@ def _cost_ms(weights: dict[str, Tensor], method: str, bits: int, granularity: st
 
 
 def _errors(
-    weights: dict[str, Tensor], method: str, bits: int, granularity: str
+    family: Family, weights: dict[str, Tensor], method: str, bits: int, granularity: str
 ) -> dict[str, float]:
     noise: dict[str, float] = defaultdict(float)
     signal: dict[str, float] = defaultdict(float)
     for name, weight in weights.items():
         quantized = quantize(weight, method=method, bits=bits, granularity=granularity)
-        matrix = find_family().matrix_of(f"{name}.weight")
+        matrix = family.matrix_of(address_of(family, name))
         part = matrix.part if matrix else ""
         noise[part] += quantization_error(weight, quantized).mse * weight.numel()
         signal[part] += float(weight.square().sum())

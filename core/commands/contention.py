@@ -46,5 +46,5 @@ def _line(row: Shared) -> str:
     whose = "as from the app" if row.gives_way else "as from the command line"
     return (
         f"{row.way:<8} {where:<21} {whose:<24} {row.seconds:.3f} s a step, {row.threads} thread(s) "
-        f"at the end: {row.ratio:.2f} x spinning alone"
+        f"at the end: {row.ratio:.2f} x usual alone"
     )

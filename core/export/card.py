@@ -21,12 +21,14 @@ MIB = 2**20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a card is written from. `result` is of the run, scored as it was trained (leftovers in
-    float32); `stored` is the test score of the numbers in this very file, if it was taken."""
+    float32); `stored` is the test score of the numbers in this very file, if it was taken;
+    `has_predict` whether predict.py lies beside it."""
 
     contents: Contents
     task: Task
     result: Result | None
     stored: Score | None
+    has_predict: bool
     parts: tuple[Part, ...]
 
     @property
@@ -44,8 +46,9 @@ def model_card(facts: Facts, load_line: str) -> str:
             _front_matter(facts),
             f"# {task.title}: {experiment.model}, {quant.label} bits",
             "",
-            f"A BERT {_weights(quant.weight_bits)}, trained by distillation from its "
-            f"full-precision teacher (TernaryBERT, Zhang et al. 2020). {task.description}",
+            f"A {facts.contents.family.title} {_weights(quant.weight_bits)}, trained by "
+            "distillation from its full-precision teacher (TernaryBERT, Zhang et al. 2020). "
+            f"{task.description}",
             "",
             *_results(facts),
             *_size(facts),
@@ -55,7 +58,7 @@ def model_card(facts: Facts, load_line: str) -> str:
             "",
             f"```python\n{load_line}\n```",
             "",
-            *_snippet_use(task),
+            *_snippet_use(facts),
             "The weights are packed (`quantization_config` in config.json), so the plain "
             "`from_pretrained` of transformers refuses this folder. Do not rename "
             "`packed.safetensors`: under the usual name it would be read as random weights.",
@@ -64,7 +67,7 @@ def model_card(facts: Facts, load_line: str) -> str:
             *_limits(facts),
             "## Experiment",
             "",
-            f"Run `{experiment.run_id}`, seed {experiment.seed}:",
+            f"Run `{experiment.run_id}`, seed {experiment.seed}{_program(facts.result)}:",
             "",
             f"```json\n{json.dumps(to_plain(experiment), indent=1)}\n```",
             "",
@@ -72,9 +75,10 @@ def model_card(facts: Facts, load_line: str) -> str:
     )
 
 
-def _snippet_use(task: Task) -> list[str]:
-    if task.target.head(task.labels).per_unit:  # predict.py does not know it
+def _snippet_use(facts: Facts) -> list[str]:
+    if not facts.has_predict:
         return []
+    task = facts.task
     texts = task.examples[0] if task.examples else task.texts
     return [
         "Without it, `predict.py` in this folder needs numpy, safetensors and tokenizers only:",
@@ -101,7 +105,7 @@ def _front_matter(facts: Facts) -> str:
             f"base_model: {json.dumps(backbone.hub_id if backbone else model)}",
             f"datasets: [{json.dumps(facts.task.name)}]",
             f"metrics: [{json.dumps(facts.task.metric)}]",
-            "tags: [bert, ternary, quantization, distillation]",
+            f"tags: [{facts.contents.family.name}, ternary, quantization, distillation]",
             "---",
             "",
         ]
@@ -156,6 +160,11 @@ def _size(facts: Facts) -> list[str]:
 
 def _data(facts: Facts) -> list[str]:
     return ["## Data", "", f"{facts.task.name}: {facts.task.citation}.", ""]
+
+
+def _program(result: Result | None) -> str:
+    version = result.machine.ternary_lab if result else ""
+    return f", trained with Ternary Lab {version}" if version else ""
 
 
 def _limits(facts: Facts) -> list[str]:

@@ -6,12 +6,11 @@ file that lies somewhere against itself. Both give (what, whether it holds, from
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
-from core.families import find_family
 from core.packed.container import read_container
 from core.packed.contents import Contents, assemble, round_contents
 from core.packed.file import read, written_again
@@ -72,16 +71,16 @@ def examine(path: Path) -> list[Finding]:
 
 
 @torch.no_grad()
-def _logits(model: PreTrainedModel, contents: Contents) -> Tensor:
+def _logits(model: Any, contents: Contents) -> Tensor:
     """What the model answers to eight made-up texts."""
-    family = find_family()
+    family = contents.family
     batch = family.made_up_batch(contents.config, TEXTS, TOKENS)
     return family.forward(model, batch).answers["logits"].value
 
 
 def _tokenizer(contents: Contents) -> Finding:
     expected = contents.origin.tokenizer_sha256
-    path = tokenizer_file(contents.experiment.task, contents.experiment.model)
+    path = tokenizer_file(contents.experiment)
     if not expected or path is None:
         return "tokenizer", True, "not known" if not expected else "not on this computer"
     same = hashlib.sha256(path.read_bytes()).hexdigest() == expected

@@ -9,17 +9,17 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from transformers import PreTrainedModel
+from typing import Any
 
 from core.errors import InputError
 from core.export.card import Facts, model_card
 from core.export.kinds import ExportKind
+from core.export.snippets import has_snippet, snippet
 from core.packed import file
 from core.packed.audit import audit
 from core.packed.container import open_container
 from core.packed.contents import Contents, round_contents
-from core.packed.network import draw
+from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
 from core.packed.origin import tokenizer_file
 from core.places import replacing
@@ -58,8 +58,9 @@ def export_files(student: Student, kind: ExportKind, name: str) -> tuple[ExportF
     Raises InputError as the packed file and the graph do.
     """
     if kind.kind == "snippet":
-        _check_snippet(student.task)
-        return (ExportFile(name=f"{name}.py", data=_snippet()),)
+        _check_head(student.task)
+        program = snippet(student.contents.family)
+        return (ExportFile(name=f"{name}.py", data=program),)
     if kind.kind in ("onnx", "onnx-int2"):
         rounded = round_contents(student.contents, kind.leftovers)
         data = draw(rounded, INT8 if kind.kind == "onnx" else INT2)
@@ -70,21 +71,17 @@ def export_files(student: Student, kind: ExportKind, name: str) -> tuple[ExportF
     return tuple(_folder(student, packed, name))
 
 
-def _check_snippet(task: Task) -> None:
-    if not _has_snippet(task):
+def _check_head(task: Task) -> None:
+    if task.target.head(task.labels).per_unit:
         raise InputError(
             "The snippet classifies texts and predicts values; it does not find answers in "
             "passages. Export the ONNX file or the packed file instead."
         )
 
 
-def _has_snippet(task: Task) -> bool:
-    """Whether predict.py knows the task's head: one answer for each text."""
-    return not task.target.head(task.labels).per_unit
-
-
-def _snippet() -> bytes:
-    return (Path(__file__).parent / "predict.py").read_bytes()
+def _has_predict(contents: Contents, task: Task) -> bool:
+    """Whether an exported folder has a predict.py: a snippet gives one answer for each text."""
+    return has_snippet(contents.family) and not task.target.head(task.labels).per_unit
 
 
 def _folder(student: Student, packed: bytes, name: str) -> Iterable[ExportFile]:
@@ -95,14 +92,15 @@ def _folder(student: Student, packed: bytes, name: str) -> Iterable[ExportFile]:
         task=student.task,
         result=student.result,
         stored=student.stored,
-        parts=audit(container),
+        has_predict=_has_predict(contents, student.task),
+        parts=audit(container, contents.family),
     )
     yield ExportFile(name=MODEL_FILE, data=packed)
     yield ExportFile(name="config.json", data=_config(contents))
-    if _has_snippet(student.task):
-        yield ExportFile(name="predict.py", data=_snippet())
+    if facts.has_predict:
+        yield ExportFile(name="predict.py", data=snippet(contents.family))
     yield ExportFile(name="README.md", data=model_card(facts, LOAD_LINE.format(name)).encode())
-    tokenizer = tokenizer_file(contents.experiment.task, contents.experiment.model)
+    tokenizer = tokenizer_file(contents.experiment)
     if tokenizer is None:
         raise InputError(
             f"The tokenizer of {contents.experiment.model} is not on this computer, and a folder "
@@ -115,7 +113,7 @@ def _folder(student: Student, packed: bytes, name: str) -> Iterable[ExportFile]:
 
 def _config(contents: Contents) -> bytes:
     quant = to_plain(contents.experiment.quant)
-    plain = contents.config.to_diff_dict() | {
+    plain = json.loads(contents.family.config_text(contents.config)) | {
         "quantization_config": {
             "quant_method": "ternary-lab",
             "version": file.VERSION,
@@ -146,6 +144,6 @@ def write_files(files: Iterable[ExportFile], path: Path, as_folder: bool) -> int
     return total
 
 
-def load_folder(folder: str | Path) -> PreTrainedModel:
+def load_folder(folder: str | Path) -> Any:
     """The student of an exported folder as a torch model; raises InputError when it is damaged."""
     return file.read(Path(folder) / MODEL_FILE).model

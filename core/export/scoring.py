@@ -4,7 +4,6 @@ from functools import partial
 
 import torch
 
-from core.families import find_family
 from core.family import Encoded
 from core.packed.contents import Contents, assemble
 from core.results import Score
@@ -22,7 +21,7 @@ def score_contents(contents: Contents, threshold: float) -> Score:
     task = find_task(contents.experiment.task)
     encoded = encoded_for(contents, "test")
     torch.set_num_threads(1)
-    family, target = find_family(), task.target
+    family, target = contents.family, task.target
     forward = partial(answers_of, family, assemble(contents))
     computing = split_predictions(forward, family, target, encoded, "Scoring what is stored")
     try:
@@ -36,7 +35,7 @@ def encoded_for(contents: Contents, split: str) -> Encoded:
     """A split of the student's task, tokenized as it was for its training."""
     experiment = contents.experiment
     task = find_task(experiment.task)
-    family, target = find_family(), task.target
+    family, target = contents.family, task.target
     limit = min(experiment.train.max_tokens, family.longest(contents.config))
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
     return target.encode(family, tokenizer, getattr(load(task), split), task, limit)

@@ -1,5 +1,5 @@
 """Architectures, one module each; see `core.family.Family` for what a module has."""
 
-from core.families.registry import find_family
+from core.families.registry import families, find_family
 
-__all__ = ["find_family"]
+__all__ = ["families", "find_family"]

@@ -8,8 +8,6 @@ from typing import cast
 from core.errors import one_of
 from core.family import Family
 
-USUAL = "bert"
-
 
 def family_names() -> list[str]:
     """The names of all families."""
@@ -19,7 +17,12 @@ def family_names() -> list[str]:
 
 
 @cache
-def find_family(name: str = USUAL) -> Family:
+def find_family(name: str) -> Family:
     """The family of that name; raises InputError naming the known ones."""
     one_of("Family", name, family_names())
     return cast(Family, importlib.import_module(f"core.families.{name}"))
+
+
+def families() -> list[Family]:
+    """All families."""
+    return [find_family(name) for name in family_names()]

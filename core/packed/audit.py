@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.families import find_family
-from core.family import HEAD, Family
+from core.family import HEAD, Family, address_of
 from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import Container
@@ -31,10 +30,9 @@ class Part:
     size_bytes: int
 
 
-def audit(container: Container) -> tuple[Part, ...]:
+def audit(container: Container, family: Family) -> tuple[Part, ...]:
     """Every byte of a packed file by part; the parts sum to its size."""
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    family = find_family()
     for entry in container.entries:
         sizes[_part(entry.name, family)] += entry.end - entry.begin
     sizes[HEADER, "header"] = container.header_bytes
@@ -45,10 +43,10 @@ def audit(container: Container) -> tuple[Part, ...]:
 
 def _part(name: str, family: Family) -> tuple[str, str]:
     if name.endswith(CODES):
-        matrix = family.matrix_of(f"{name.removesuffix(CODES)}.weight")
+        matrix = family.matrix_of(address_of(family, name.removesuffix(CODES)))
         return (family.groups[matrix.part], f"{matrix.part} codes") if matrix else (KEPT, "codes")
     if name.endswith(SCALE):
-        matrix = family.matrix_of(f"{name.removesuffix(SCALE)}.weight")
+        matrix = family.matrix_of(address_of(family, name.removesuffix(SCALE)))
         is_table = matrix is not None and matrix.is_table
         return SCALES, "scales of words" if is_table else "scales of matrices"
     kind = family.kind_of(name)
@@ -70,7 +68,10 @@ Shapes = Mapping[str, tuple[int, ...]]  # of every parameter, by its address
 
 def shapes_of(contents: Contents) -> Shapes:
     """The shapes of a packed model's parameters."""
-    matrices = {f"{name}.weight": tuple(m.codes.shape) for name, m in contents.weights.items()}
+    matrices = {
+        address_of(contents.family, name): tuple(matrix.codes.shape)
+        for name, matrix in contents.weights.items()
+    }
     rest = {name: tuple(t.shape) for name, t in contents.rest.items() if not name.endswith(STEP)}
     return matrices | rest
 

@@ -8,32 +8,25 @@ stored in float32 or float16. `round_number` is the only place where they are ro
 `round_student` gives the student that a file of that kind holds: what is scored is what is stored.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import BertConfig, PreTrainedModel
+from torch import Tensor, nn
 
 from core.errors import InputError, one_of
 from core.experiment import Experiment
 from core.families import find_family
+from core.family import Family, address_of
 from core.models.layers import CodeEmbedding, QuantEmbedding
-from core.models.settings import (
-    check_config,
-    config_of,
-    known_settings,
-    settings_from_text,
-)
 from core.models.student import become_student, quantized_weights
 from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
 from core.packed.origin import Origin
 from core.quantizers.base import Quantized
-from core.teachers.store import model_from_state
 
 FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
-WEIGHT_STEP, STEP = ".weight_quantizer.step", ".step"
+WEIGHT_STEP, STEP = "_quantizer.step", ".step"  # of a matrix: its name, then the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +41,7 @@ class Contents:
     """
 
     experiment: Experiment
-    config: BertConfig
+    config: Any
     weights: Mapping[str, Quantized]
     rest: Mapping[str, Tensor]
     layout: str = TWO_BIT
@@ -56,9 +49,14 @@ class Contents:
     origin: Origin = field(default_factory=Origin)
 
     @property
+    def family(self) -> Family:
+        """The architecture."""
+        return find_family(self.experiment.family)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The names of the answers, in the order of the logits."""
-        return tuple(str(label) for _, label in sorted((self.config.id2label or {}).items()))
+        return self.family.outputs_of(self.config)
 
     @property
     def numbers(self) -> int:
@@ -81,17 +79,14 @@ def round_number(value: Tensor, leftovers: str, name: str = "A number") -> Tenso
     return stored
 
 
-def contents_of(
-    student: PreTrainedModel, experiment: Experiment, origin: Origin | None = None
-) -> Contents:
+def contents_of(student: Any, experiment: Experiment, origin: Origin | None = None) -> Contents:
     """The contents of a student in eval mode, unrounded."""
     weights = quantized_weights(student)
     rest = {
         name: value.detach().to(torch.float32).clone()
         for name, value in student.state_dict().items()
-        if name.removesuffix(".weight") not in weights and not name.endswith(WEIGHT_STEP)
+        if name.removesuffix(WEIGHT_STEP).removesuffix(".weight") not in weights
     }
-    assert isinstance(student.config, BertConfig)
     return Contents(
         experiment=experiment,
         config=student.config,
@@ -112,58 +107,34 @@ def round_contents(contents: Contents, leftovers: str) -> Contents:
     return replace(contents, weights=rounded, rest=rest, leftovers=leftovers)
 
 
-def round_student(
-    student: PreTrainedModel, experiment: Experiment, leftovers: str
-) -> PreTrainedModel:
+def round_student(student: Any, experiment: Experiment, leftovers: str) -> Any:
     """The student that a packed file with such leftovers holds."""
     return assemble(round_contents(contents_of(student, experiment), leftovers))
 
 
-def assemble(contents: Contents) -> PreTrainedModel:
+def assemble(contents: Contents) -> Any:
     """The model that computes with these contents, eval mode, gradients off. Its leftovers are the
     very tensors of `contents`: whoever wants to change it copies it first.
 
     Raises InputError when names or shapes do not fit the config.
     """
-    state = {f"{name}.weight": matrix.dequantize() for name, matrix in contents.weights.items()}
+    family, weights = contents.family, contents.weights
+    state = {address_of(family, name): matrix.dequantize() for name, matrix in weights.items()}
     steps = {name: value for name, value in contents.rest.items() if name.endswith(STEP)}
     leftovers = {name: value for name, value in contents.rest.items() if name not in steps}
-    model = model_from_state(contents.config, {**leftovers, **state})
+    model = family.from_state(contents.config, {**leftovers, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
     quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
-    student = become_student(model, quant, find_family()).requires_grad_(False)
+    student = become_student(model, quant, family).requires_grad_(False)
     missing, unknown = student.load_state_dict(steps, strict=False)
     if unknown or any(name.endswith(STEP) for name in missing):
         raise InputError("its learned steps do not fit its model.")
     return student
 
 
-def keep_codes(model: PreTrainedModel, contents: Contents) -> None:
+def keep_codes(model: nn.Module, contents: Contents) -> None:
     """Have the assembled `model` look words up in the codes: most of its memory is that table."""
     for name, module in list(model.named_modules()):
         if isinstance(module, QuantEmbedding) and name in contents.weights:
             parent, _, child = name.rpartition(".")
             setattr(model.get_submodule(parent), child, CodeEmbedding(contents.weights[name]))
-
-
-def config_text(config: BertConfig) -> str:
-    """The settings that are kept, as JSON. Raises InputError when the network has one that decides
-    what it computes and that no reader of the file would know."""
-    check_config(config)
-    return _compact(known_settings(config.to_diff_dict()))
-
-
-def config_text_as(config: BertConfig, text: str) -> str:
-    """`config_text` with the settings that `text` names, from which the config was read: which of
-    them have a default, and so go without saying, differs between versions of the library."""
-    settings = config.to_dict()
-    return _compact({name: settings[name] for name in known_settings(json.loads(text))})
-
-
-def _compact(plain: Mapping[str, object]) -> str:
-    return json.dumps(plain, separators=(",", ":"), sort_keys=True)
-
-
-def config_from_text(text: str) -> BertConfig:
-    """The inverse; settings that decide nothing are passed over. Raises InputError."""
-    return config_of(settings_from_text(text))

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.packed.contents import Contents
-from core.packed.network import INPUTS, draw
+from core.packed.graphs import draw
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -39,9 +39,9 @@ class Engine:
     threads: int
 
     def logits(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """float32 logits (batch, labels) of int64 input_ids, token_type_ids and attention_mask,
-        each (batch, tokens)."""
-        fed = {name: np.asarray(inputs[name], dtype=np.int64) for name in INPUTS}
+        """float32 logits (batch, labels) of a batch's inputs, of which the graph takes those that
+        it names."""
+        fed = {each.name: inputs[each.name] for each in self.session.get_inputs()}
         (found,) = self.session.run(None, fed)
         return np.asarray(found)
 

@@ -4,7 +4,7 @@
     <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
     <layer>.step     float32, float16  learned steps of activations, where there are any
-    metadata         format, version, sha256, experiment, config, shape and bits of every matrix ...
+    metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
 
 docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the
 same codes times the same scales, then the same activation quantizers. The digest is taken over the
@@ -16,13 +16,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from core.errors import InputError
 from core.experiment import Experiment
+from core.families import find_family
 from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
 from core.packed.codes import pack, packed_size, unpack
 from core.packed.container import Container, read_container, write_container
@@ -30,9 +31,6 @@ from core.packed.contents import (
     FLOATS,
     Contents,
     assemble,
-    config_from_text,
-    config_text,
-    config_text_as,
     contents_of,
     round_contents,
 )
@@ -40,10 +38,12 @@ from core.packed.origin import Origin
 from core.places import replacing
 from core.quantizers.base import Quantized
 from core.records import canonical_json, canonical_json_as, from_json
+from core.version import VERSION as PROGRAM_VERSION
 
 FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")
 CODES, SCALE = ".codes", ".scale"
 NO_DIGEST = "0" * 64
+WRITER = "ternary_lab"  # the key of the version of the program
 BITS = (2, 3, 4, 8)
 
 
@@ -51,7 +51,7 @@ BITS = (2, 3, 4, 8)
 class PackedModel:
     """An open packed file: the model that computes from it, and what it holds."""
 
-    model: PreTrainedModel
+    model: Any
     contents: Contents
     size_bytes: int
 
@@ -67,7 +67,7 @@ class PackedModel:
 
 
 def to_bytes(
-    student: PreTrainedModel,
+    student: Any,
     experiment: Experiment,
     *,
     layout: str = TWO_BIT,
@@ -88,21 +88,24 @@ def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
 
 def written_again(container: Container) -> bytes:
     """What an open file's contents are written as, in the file's own spelling: a field or setting
-    that did not exist when it was made is not named, as it was not then.
+    that did not exist when it was made is not named, as it was not then; its writer stays.
 
     Raises InputError, or what a damaged file runs into, as reading it does.
     """
     contents, old = contents_of_container(container), container.metadata
     spelled = {
         "experiment": canonical_json_as(contents.experiment, old["experiment"]),
-        "config": config_text_as(contents.config, old["config"]),
+        "config": contents.family.config_text_as(contents.config, old["config"]),
         "origin": canonical_json_as(contents.origin, old.get("origin", "{}")),
+        WRITER: old.get(WRITER),
     }
     return _written(contents, contents.layout, contents.leftovers, spelled)
 
 
-def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str]) -> bytes:
-    """The file; `spelled` are metadata that are written in another way than today's."""
+def _written(
+    contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
+) -> bytes:
+    """The file; `spelled` are metadata in another spelling than today's (None: left out)."""
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
@@ -116,14 +119,16 @@ def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[s
         "version": VERSION,
         "sha256": NO_DIGEST,
         "experiment": canonical_json(contents.experiment),
-        "config": config_text(contents.config),
+        "config": contents.family.config_text(contents.config),
         "labels": _json(contents.labels),
         "matrices": _json(shapes),
         "codes": layout,
         "leftovers": leftovers,
         "origin": canonical_json(contents.origin),
-    } | dict(spelled)
-    return signed(write_container(tensors, metadata))
+        WRITER: PROGRAM_VERSION,
+    } | spelled
+    named = {name: value for name, value in metadata.items() if value is not None}
+    return signed(write_container(tensors, named))
 
 
 def signed(data: bytes) -> bytes:
@@ -155,7 +160,7 @@ def read(path: Path) -> PackedModel:
     return PackedModel(model=model, contents=contents, size_bytes=path.stat().st_size)
 
 
-def assembled(contents: Contents, name: str = "The packed model") -> PreTrainedModel:
+def assembled(contents: Contents, name: str = "The packed model") -> Any:
     """The model of these contents. Raises InputError when they make none."""
     try:
         return assemble(contents)
@@ -212,9 +217,10 @@ def contents_of_container(container: Container) -> Contents:
     for name, value in tensors.items():
         if value.dtype != FLOATS[leftovers] or not bool(torch.isfinite(value).all()):
             raise InputError(f"the numbers of {name} are not finite, or not {leftovers}.")
+    experiment = from_json(Experiment, told["experiment"])
     return Contents(
-        experiment=from_json(Experiment, told["experiment"]),
-        config=config_from_text(told["config"]),
+        experiment=experiment,
+        config=find_family(experiment.family).read_config(told["config"]),
         weights=weights,
         rest={name: value.to(torch.float32) for name, value in tensors.items()},
         layout=layout,

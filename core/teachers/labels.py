@@ -8,11 +8,8 @@ alike are never taken for each other.
 import re
 from collections.abc import Callable
 
-import torch
-from torch import nn
-
 from core.errors import InputError
-from core.teachers.loading import Loaded
+from core.family import Family, Loaded
 
 NUMBERED = re.compile(r"label[\s_-]*([0-9]+)", re.IGNORECASE)
 # Between two letters these join the parts of a name; beside a digit a dash may be a minus.
@@ -49,8 +46,7 @@ def label_order(theirs: tuple[str, ...], ours: tuple[str, ...]) -> list[int] | N
     return None
 
 
-@torch.no_grad()
-def use_label_order(loaded: Loaded, labels: tuple[str, ...]) -> None:
+def use_label_order(family: Family, loaded: Loaded, labels: tuple[str, ...]) -> None:
     """Bring the outputs of a fine-tuned classifier into the order of the task's labels (see
     `label_order`). Raises InputError when the names differ."""
     order = label_order(loaded.labels, labels)
@@ -59,7 +55,4 @@ def use_label_order(loaded: Loaded, labels: tuple[str, ...]) -> None:
             f"The checkpoint's labels are {', '.join(loaded.labels)}; the task's are "
             f"{', '.join(labels)}. Rename them, or fine-tune the checkpoint on this task."
         )
-    head = loaded.model.get_submodule("classifier")
-    assert isinstance(head, nn.Linear)
-    head.weight.copy_(head.weight[order].clone())
-    head.bias.copy_(head.bias[order].clone())
+    family.reorder_outputs(loaded.model, order)

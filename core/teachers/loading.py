@@ -1,118 +1,104 @@
-"""Load a BERT for a task: an embedded backbone, a folder, or a hub id.
+"""Load a model for a task: an embedded backbone, a folder, or a hub id.
 
-A model is a stranger's. Its config is checked before the library sees it (`settings`); weights and
-tokenizer come from regular files of its own folder (`weight_files`, `vocabulary`); no code that
-comes with it is ever run. Another architecture is refused with the list of what works. Whether the
-head was trained for the task or is fresh is said, not guessed later: a checkpoint that fits can be
-a teacher as it is.
+A model is a stranger's. Which family it is of is said by its config (or, embedded, by its entry in
+the list); the family then reads config, weights and processor, and trusts none of them. Another
+architecture is refused with the list of what works. What it reads with, its *processor*, is a
+tokenizer for text.
 """
 
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
-from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
-from core.families.bert.attention import NAME
-from core.families.bert.heads import HEAD_WEIGHTS, HEADS, output_names
-from core.families.bert.matrices import keep_layers
+from core.families import families, find_family
+from core.family import Family, Head, Loaded, Replacing
 from core.hub import snapshot
-from core.models.alignment import align
 from core.models.backbones import BACKBONES, backbone_folder
 from core.models.folder_files import read_text
-from core.models.settings import config_of, labels_of, settings_from_text
-from core.models.vocabulary import TOKENIZER_FILES, open_tokenizer
-from core.models.weight_files import WEIGHT_FILES, check_encoder, missing, places, read_state
+from core.models.settings import other_family, plain_settings
 from core.places import find
+from core.targets.registry import find_target
 
-HEAD_PARTS = ("classifier.", "qa_outputs.", "bert.pooler.")
 CONFIG_FILE = "config.json"
-PATTERNS = (CONFIG_FILE, *WEIGHT_FILES, *TOKENIZER_FILES)
-_tokenizers: weakref.WeakValueDictionary[tuple[str, int], Any] = weakref.WeakValueDictionary()
+_processors: weakref.WeakValueDictionary[tuple[str, int], Any] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Loaded:
-    """A model in float32. `is_fine_tuned`: its head was trained for this number of outputs;
-    `labels` are the names that its config gives them; `revision` is the hub's, or ""."""
+class Masked:
+    """A masked language model, with what asks it."""
 
-    model: PreTrainedModel
-    is_fine_tuned: bool
-    labels: tuple[str, ...]
-    revision: str
+    replacing: Replacing
+    network: Any
+    tokenizer: Any
 
 
 def load_model(name: str, kind: str, labels: tuple[str, ...], seed: int) -> Loaded:
-    """The model with a head for `kind`; a missing head is drawn from `seed`.
+    """The model with a head for the target `kind`; a missing head is drawn from `seed`.
 
-    Raises InputError when it cannot be found, is not of the BERT family, or says something that
+    Raises InputError when it cannot be found, is of no family that we know, or says something that
     we do not compute.
     """
     folder, revision = files_of(name)
+    family = _family_in(folder, name)
     with explained(name):
-        settings = read_settings(Path(folder), name)
-        theirs = labels_of(settings)
-        config = config_of(settings, name)
-        names = dict(enumerate(output_names(kind, labels)))
-        config.id2label, config.label2id = names, {label: i for i, label in names.items()}
-        model, fresh = build(HEADS[kind], config, Path(folder), HEAD_PARTS, seed)
+        loaded = family.load(Path(folder), _head(kind, labels), name, seed)
     backbone = BACKBONES.get(name)
     if backbone and backbone.layers:
-        keep_layers(model, backbone.layers)
-    return Loaded(model=model, is_fine_tuned=not fresh, labels=theirs, revision=revision)
+        family.keep_layers(loaded.model, backbone.layers)
+    return replace(loaded, revision=revision)
 
 
-def read_settings(folder: Path, name: str) -> dict[str, Any]:
-    """The checked settings of a model's config.json. Raises InputError, or ValueError where
-    there is none."""
-    text = read_text(folder, CONFIG_FILE)
-    if text is None:
-        raise ValueError(f"it has no {CONFIG_FILE}.")
-    return settings_from_text(text, name)
-
-
-def build(
-    kind: Any, config: BertConfig, folder: Path, head: tuple[str, ...], seed: int = 0
-) -> tuple[PreTrainedModel, list[str]]:
-    """A model of class `kind` with the weights of a folder in float32, and the names of what was
-    drawn from `seed` instead: only what begins with `head` may be. Raises ValueError."""
-    found = places(folder)
-    with torch.device("meta"):
-        wanted = kind(config).state_dict()
-    check_encoder(found, wanted, head)
-    fresh = missing(found, wanted)
-    state = read_state(found, set(wanted) - set(fresh))
-    torch.manual_seed(seed)
-    model = kind.from_pretrained(
-        None,
-        config=config,
-        state_dict=state,
-        dtype=torch.float32,
-        attn_implementation=NAME,
-    )
-    align(model)
-    return model, fresh
+def _head(kind: str, labels: tuple[str, ...]) -> Head:
+    return find_target(kind).head(labels)
 
 
 def has_trained_head(name: str, kind: str, labels: tuple[str, ...]) -> bool:
     """Whether the folder `name` holds a checkpoint with a head of the right kind and size.
 
-    Looks at names and shapes only. False for embedded backbones, and for a hub id, of which
+    Looks at its config's family, and at names and shapes only. False for embedded backbones, and for a hub id, of which
     nothing may be here yet.
     """
-    wanted = next(weight for weight, head in HEAD_WEIGHTS.items() if head is HEADS[kind])
-    folder = _folder(name)
+    folder = None if name in BACKBONES else _folder(name)
     try:
-        found = places(folder).get(wanted) if folder else None
-    except (OSError, SafetensorError, ValueError, RuntimeError):
+        if folder is None:
+            return False
+        return _family_in(str(folder), name).has_trained_head(folder, _head(kind, labels))
+    except (OSError, SafetensorError, ValueError, RuntimeError):  # of which InputError is one
         return False
-    return found is not None and found.shape[:1] == (len(output_names(kind, labels)),)
+
+
+def family_of(name: str) -> Family:
+    """The family of an embedded backbone, a folder or a hub id. Raises InputError as
+    `load_model` does."""
+    backbone = BACKBONES.get(name)
+    return find_family(backbone.family) if backbone else _family_in(files_of(name)[0], name)
+
+
+def _family_in(folder: str, name: str) -> Family:
+    """The family of the model in a folder, by its config; `name` is what a message calls it."""
+    if name in BACKBONES:
+        return find_family(BACKBONES[name].family)
+    with explained(name):
+        said = plain_settings(_config_text(Path(folder)), name).get("model_type")
+    known = [family for family in families() if family.model_types]
+    for family in known:
+        if said in family.model_types:
+            return family
+    types = [one for family in known for one in family.model_types]
+    raise other_family(name, said, [family.title for family in known], types)
+
+
+def _config_text(folder: Path) -> str:
+    text = read_text(folder, CONFIG_FILE)
+    if text is None:
+        raise ValueError(f"it has no {CONFIG_FILE}.")
+    return text
 
 
 def files_of(name: str) -> tuple[str, str]:
@@ -123,18 +109,26 @@ def files_of(name: str) -> tuple[str, str]:
     folder = _folder(name)
     if folder is not None:
         return str(folder), ""
-    instead = f"Use a folder with a BERT (safetensors), or one of: {', '.join(BACKBONES)}."
+    instead = f"Use {_folders()} (safetensors), or one of: {', '.join(BACKBONES)}."
     if name.startswith((".", "/", "~")) or "\\" in name:
         raise InputError(f"There is no folder {name}. {instead}")
     return _from_hub(name, instead)
 
 
+def _folders() -> str:
+    """Which models of one's own can be used, in words."""
+    titles = [f"a {family.title}" for family in families() if family.model_types]
+    return f"a folder with {' or '.join(titles)}"
+
+
 def _from_hub(name: str, instead: str) -> tuple[str, str]:
     """The config comes first: only of a model that we can use is the rest fetched."""
     found = snapshot(name, "model", (CONFIG_FILE,), instead)
+    family = _family_in(str(found.folder), name)
     with explained(name):
-        read_settings(found.folder, name)
-    found = snapshot(name, "model", PATTERNS, instead, found.revision)
+        family.read_config(_config_text(found.folder), name)
+    patterns = (CONFIG_FILE, *family.files)
+    found = snapshot(name, "model", patterns, instead, found.revision)
     return str(found.folder), found.revision
 
 
@@ -146,47 +140,43 @@ def _folder(name: str) -> Path | None:
         return None
 
 
-def load_tokenizer(name: str):
-    """The tokenizer of an embedded backbone (it ships), a folder or a hub id."""
+def load_tokenizer(name: str) -> Any:
+    """The processor of an embedded backbone (it ships), a folder or a hub id."""
     backbone = BACKBONES.get(name)
-    shared = backbone.shared if backbone else ""
-    shipped = find("backbones", shared, "tokenizer.json") if shared else None
-    folder = str(shipped.parent) if shipped else files_of(name)[0]
-    return tokenizer_from(folder, name)
+    if backbone and backbone.shared:
+        family = find_family(backbone.family)
+        shipped = find("backbones", backbone.shared, family.processor_file)
+        if shipped:
+            return tokenizer_from(str(shipped.parent), name, family)
+    folder = files_of(name)[0]
+    return tokenizer_from(folder, name, _family_in(folder, name))
 
 
-def tokenizer_from(folder: str, name: str):
-    """The tokenizer of a folder, the same object as long as anybody holds it (see
+def tokenizer_from(folder: str, name: str, family: Family) -> Any:
+    """The processor of a folder, the same object as long as anybody holds it (see
     `core.models.tokenizing`); `name` is what a message calls it."""
     try:
-        key = folder, Path(folder, "tokenizer.json").stat().st_mtime_ns
+        key = folder, Path(folder, family.processor_file).stat().st_mtime_ns
     except OSError:
         key = folder, 0
     with explained(name):
-        found = _tokenizers.get(key)
+        found = _processors.get(key)
         if found is None:
-            found = open_tokenizer(Path(folder))
-            _tokenizers[key] = found
+            found = family.open_processor(Path(folder))
+            _processors[key] = found
         return found
 
 
-def check_words(model: PreTrainedModel, tokenizer, name: str) -> None:
-    """Raise InputError when the tokenizer knows words that the model has no embedding for."""
-    words, rows = len(tokenizer), model.config.vocab_size
-    if words > rows:
-        raise InputError(
-            f"The tokenizer of {name} knows {words:,} words, the model only {rows:,}: they do not "
-            "belong together. Use the tokenizer that the model was trained with."
-        )
-
-
-def check_pairs(model: PreTrainedModel, texts: int, name: str) -> None:
-    """Raise InputError when a task has two texts a row and the model cannot tell them apart."""
-    if texts > 1 and model.config.type_vocab_size < 2:
-        raise InputError(
-            f"{name} knows one kind of text (type_vocab_size 1); this task has pairs, whose "
-            "second text is of another kind. Use another model, or a task of single texts."
-        )
+def load_masked(name: str) -> Masked:
+    """A masked language model. Raises InputError when it cannot be loaded or is no such model."""
+    folder, _ = files_of(name)
+    family = _family_in(folder, name)
+    if family.replacing is None:
+        raise InputError(f"{name} expects no words. Use the neighbours, or turn augmentation off.")
+    with explained(name):
+        network = family.replacing.open_masked(Path(folder), name)
+    tokenizer = tokenizer_from(folder, name, family)
+    return Masked(replacing=family.replacing, network=network, tokenizer=tokenizer)
 
 
 @contextmanager
@@ -199,6 +189,6 @@ def explained(model: str) -> Generator[None]:
     except Exception as error:  # OSError, ValueError, SafetensorError, its own validation errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"The model {model!r} could not be loaded: {reason} Use a folder with a BERT "
+            f"The model {model!r} could not be loaded: {reason} Use {_folders()} "
             f"(safetensors), a hub id, or one of: {', '.join(BACKBONES)}."
         ) from error

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from core.errors import InputError
 from core.events import Preparing
 from core.experiment import TrainRecipe
+from core.family import Family, Replacing
 from core.tasks.task import Task
 from core.training.candidates import masked, neighbours
 
@@ -84,15 +86,17 @@ def augmented(
     task: Task,
     recipe: TrainRecipe,
     drawn: list[tuple[int, int]],
+    family: Family,
     model: Any,
     tokenizer: Any,
     seed: int,
 ) -> Generator[Preparing, None, Dataset]:
     """The drawn examples and copies of `table`, in that order.
 
-    `model` gives the word embedding for neighbours. Raises InputError when the recipe's masked
-    language model cannot be used.
+    `model`, of `family`, gives the word embedding for neighbours. Raises InputError when it has
+    none, or the recipe's masked language model cannot be used.
     """
+    replacing = _replacing(family)
     chosen = table.select([row for row, _ in drawn])
     columns = {column: list(chosen[column]) for column in task.texts}
     texts = {column: [Words.of(text) for text in columns[column]] for column in task.texts}
@@ -102,8 +106,8 @@ def augmented(
     if recipe.augment_model:
         asking = masked(recipe.augment_model, sentences, places, recipe.augment_candidates)
     else:
-        embedding = model.get_input_embeddings().weight
-        asking = neighbours(embedding, tokenizer, sentences, places, recipe.augment_candidates)
+        embedding, known = replacing.embedding(model), replacing.words(tokenizer)
+        asking = neighbours(embedding, known, sentences, places, recipe.augment_candidates)
     proposals = iter((yield from asking))
     for copy in copies:
         changes = {}
@@ -114,6 +118,12 @@ def augmented(
         columns[copy.column][copy.row] = texts[copy.column][copy.row].with_words(changes)
     kept = {name: list(chosen[name]) for name in chosen.column_names if name not in columns}
     return Dataset.from_dict(columns | kept)
+
+
+def _replacing(family: Family) -> Replacing:
+    if family.replacing is None:
+        raise InputError(f"{family.title} has no words to replace: turn augmentation off.")
+    return family.replacing
 
 
 def _copies(

@@ -2,20 +2,23 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
+from core.errors import InputError
 from core.events import Preparing
 from core.experiment import Experiment
 from core.families import find_family
+from core.family import Family
 from core.machine import check_precision
 from core.models.backbones import prepare_backbone
 from core.models.student import build_student, set_dropout
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.tasks.task import Task
-from core.teachers.loading import load_model
+from core.teacher_folders import card_for
+from core.teachers.loading import family_of, load_model
 from core.teachers.store import load_teacher, teacher_tokenizer
 from core.training.depths import check_student
 from core.training.distill import OF_LANGUAGE, check_losses
@@ -29,25 +32,26 @@ class DistillationPair:
     outputs, where caching them is worth it; `language` is the language model that the teacher was
     made from, where the student learns from it first."""
 
-    teacher: PreTrainedModel
-    student: PreTrainedModel
+    teacher: Any
+    student: Any
     data: TaskData
     cached: CachedOutputs | None = None
-    language: PreTrainedModel | None = None
+    language: Any | None = None
 
 
 def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, DistillationPair]:
     """Load teacher, student and data; they are the generator's return value."""
     check_precision(experiment.train.precision)
-    task, family = find_task(experiment.task), find_family()
+    card_for(experiment)
+    task, family = find_task(experiment.task), find_family(experiment.family)
     check_losses(family, task.target, experiment.distill)
     yield Preparing(text="Loading the teacher")
     teacher = load_teacher(experiment.task, experiment.model)
-    start = yield from _start(experiment, teacher)
+    start = yield from _start(experiment, family, teacher)
     language = None
     if experiment.distill.language_steps:
         check_losses(family, task.target, OF_LANGUAGE)
-        language = yield from _backbone(experiment.model, task, experiment.seed)
+        language = yield from _backbone(experiment.model, family, task, experiment.seed)
     torch.manual_seed(experiment.seed)
     student = build_student(start, experiment.quant, family)
     set_dropout(student, experiment.train.dropout)
@@ -59,19 +63,24 @@ def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, Distillat
     return DistillationPair(teacher=teacher, student=student, data=data, language=language)
 
 
-def _start(
-    experiment: Experiment, teacher: PreTrainedModel
-) -> Generator[Preparing, None, PreTrainedModel]:
+def _start(experiment: Experiment, family: Family, teacher: Any) -> Generator[Preparing, None, Any]:
     """What the student is a copy of. Raises InputError where it cannot learn from the teacher."""
     name = experiment.student_model
     if not name:
         return teacher
-    found = yield from _backbone(name, find_task(experiment.task), experiment.seed)
-    check_student(find_family(), name, found, teacher)
+    found = yield from _backbone(name, family, find_task(experiment.task), experiment.seed)
+    check_student(family, name, found, teacher)
     return found
 
 
-def _backbone(name: str, task: Task, seed: int) -> Generator[Preparing, None, PreTrainedModel]:
-    """A language model with a head for the task that nobody has trained."""
+def _backbone(name: str, family: Family, task: Task, seed: int) -> Generator[Preparing, None, Any]:
+    """A language model with a head for the task that nobody has trained. Raises InputError for one
+    of another family."""
     yield from prepare_backbone(name)
+    other = family_of(name)
+    if other is not family:
+        raise InputError(
+            f"{name} is of the family {other.title}, its teacher of {family.title}: there is "
+            "nothing by which they could be compared. Choose a student of the teacher's family."
+        )
     return load_model(name, task.kind, task.labels, seed).model.eval().requires_grad_(False)

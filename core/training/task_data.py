@@ -54,7 +54,7 @@ def encode_task(
     train = _part(splits.train, recipe.examples or len(splits.train), seed)
     if recipe.augment:
         drawn = draw_rows(len(train), recipe, needed, seed)
-        train = yield from augmented(train, task, recipe, drawn, model, tokenizer, seed)
+        train = yield from augmented(train, task, recipe, drawn, family, model, tokenizer, seed)
     else:
         train = _part(train, needed, seed)
     return TaskData(

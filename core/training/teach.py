@@ -1,12 +1,13 @@
 """Make a full-precision teacher, as the same kind of generator as `train`.
 
-The word embedding of an embedded backbone stays frozen (rounded to float16 first), so all its
-teachers share one copy of it. At the end all weights are rounded to the float16 in which they
-are stored, and only then is the teacher scored: what is scored is what is kept. A checkpoint that
-was fine-tuned elsewhere can be taken as it is: then it is only scored, and kept bit for bit.
+The table that a family calls `shared` (the word embedding of text) stays frozen where the backbone
+is embedded (rounded to float16 first), so all its teachers share one copy of it. At the end all
+weights are rounded to the float16 in which they are stored, and only then is the teacher scored:
+what is scored is what is kept. A checkpoint that was fine-tuned elsewhere can be taken as it is:
+then it is only scored, and kept bit for bit.
 
 Hidden states have the usual dropout. Attention probabilities have none: with long passages the
-random numbers for them took half of a step (LOG.md).
+random numbers for them took half of a step (docs/log).
 """
 
 import time
@@ -14,13 +15,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
+from torch import nn
 
 from core.errors import InputError
 from core.events import Evaluated, Event, Preparing, StepDone, Taught
 from core.experiment import Teaching
-from core.families import find_family
-from core.family import Batch, Encoded
+from core.family import Batch, Encoded, Family, Loaded
 from core.machine import check_precision
 from core.models.backbones import prepare_backbone
 from core.results import Measured, Score, TeacherCard
@@ -28,13 +28,7 @@ from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.tasks.task import Task
 from core.teachers.labels import use_label_order
-from core.teachers.loading import (
-    Loaded,
-    check_pairs,
-    check_words,
-    load_model,
-    load_tokenizer,
-)
+from core.teachers.loading import family_of, load_model, load_tokenizer
 from core.teachers.store import save_teacher, shared_embedding_of
 from core.training.batches import training_batches
 from core.training.checkpoints import Checkpoint, check_origin, origin
@@ -68,20 +62,18 @@ def _teach(
     yield Preparing(text="Loading the model")
     loaded = load_model(teaching.model, task.kind, task.labels, teaching.seed)
     model, tokenizer = loaded.model, load_tokenizer(teaching.model)
-    check_words(model, tokenizer, teaching.model)
-    check_pairs(model, len(task.texts), teaching.model)
+    family = family_of(teaching.model)
+    family.check_fits(model.config, tokenizer, len(task.texts), teaching.model)
     if not teaching.fine_tune:
-        _check_fine_tuned(loaded, teaching, task)
-    data = yield from encode_task(
-        task, find_family(), model, tokenizer, teaching.train, teaching.seed
-    )
+        _check_fine_tuned(family, loaded, teaching, task)
+    data = yield from encode_task(task, family, model, tokenizer, teaching.train, teaching.seed)
     began = time.perf_counter() - (resumed.seconds if resumed else 0.0)
     start = origin(data, model) if folder is not None else ""
     if resumed is not None:
         check_origin(resumed, start)
     if teaching.fine_tune:
-        _freeze_embedding(model, frozen=bool(shared_embedding_of(teaching.model)))
-        data.family.prepare_teacher(model)
+        _freeze_shared(family, model, frozen=bool(shared_embedding_of(teaching.model)))
+        family.prepare_teacher(model)
         yield from _steps(model, data, teaching, folder, resumed, start)
         _round_to_half(list(model.parameters()))
     seconds = time.perf_counter() - began
@@ -92,18 +84,18 @@ def _teach(
     yield Taught(teacher=card)
 
 
-def _check_fine_tuned(loaded: Loaded, teaching: Teaching, task: Task) -> None:
+def _check_fine_tuned(family: Family, loaded: Loaded, teaching: Teaching, task: Task) -> None:
     if not loaded.is_fine_tuned:
         raise InputError(
             f"{teaching.model} has no head that was trained for {task.title}. Fine-tune it first."
         )
-    if loaded.model.config.problem_type == "multi_label_classification":
+    if loaded.gives_many:
         raise InputError(
             f"{teaching.model} was trained to give any number of labels at once, and {task.title} "
             "has one for each text. Fine-tune it first."
         )
     if task.labels:
-        use_label_order(loaded, task.labels)
+        use_label_order(family, loaded, task.labels)
 
 
 def _card(
@@ -132,18 +124,19 @@ def _card(
         threshold=threshold,
         data_revision=data.revision,
         model_revision=loaded.revision,
+        family=data.family.name,
     )
 
 
-def _freeze_embedding(model: PreTrainedModel, frozen: bool) -> None:
-    weights = list(model.get_input_embeddings().parameters())
-    _round_to_half(weights)
-    for weight in weights:
-        weight.requires_grad_(not frozen)
+def _freeze_shared(family: Family, model: nn.Module, frozen: bool) -> None:
+    if family.shared is not None:
+        table = model.get_parameter(family.shared.address)
+        _round_to_half([table])
+        table.requires_grad_(not frozen)
 
 
 def _steps(
-    model: PreTrainedModel,
+    model: nn.Module,
     data: TaskData,
     teaching: Teaching,
     folder: Path | None,
@@ -177,13 +170,13 @@ def _is_due(step: int, teaching: Teaching) -> bool:
     return step % teaching.train.evaluate_every == 0 and step < teaching.train.steps
 
 
-def _dev_score(step: int, model: PreTrainedModel, data: TaskData) -> Iterator[Event]:
+def _dev_score(step: int, model: nn.Module, data: TaskData) -> Iterator[Event]:
     scores, _ = yield from _scored(model, data, data.dev, "dev", None)
     yield Evaluated(step=step, split="dev", score=scores[0])
 
 
 def _step(
-    model: PreTrainedModel,
+    model: nn.Module,
     data: TaskData,
     optimizer: Optimizer,
     batch: Batch,
@@ -209,7 +202,7 @@ def _step(
 
 
 def _final_scores(
-    model: PreTrainedModel, data: TaskData
+    model: nn.Module, data: TaskData
 ) -> Generator[Preparing, None, tuple[tuple[Measured, ...], float]]:
     """Every metric on dev and the tests; and the threshold, chosen on dev."""
     threshold, measured = None, []
@@ -221,7 +214,7 @@ def _final_scores(
 
 
 def _scored(
-    model: PreTrainedModel, data: TaskData, encoded: Encoded, split: str, threshold: float | None
+    model: nn.Module, data: TaskData, encoded: Encoded, split: str, threshold: float | None
 ) -> Generator[Preparing, None, tuple[tuple[Score, ...], float]]:
     """All scores on a split, and the threshold: the given one, else the best on this split."""
     text = f"Scoring the teacher on {split}"

@@ -76,7 +76,7 @@ def _train(
     yield from _steps(experiment, pair, scores, folder, resumed, start)
     train_seconds = earlier + time.perf_counter() - train_began
     yield from scores.tests("student", pair.student)
-    made_from = origin_of(experiment.task, experiment.model)
+    made_from = origin_of(experiment)
     packed = to_bytes(pair.student, experiment, origin=made_from)
     if folder is not None:
         write_student(folder, experiment.run_id, pair.student, packed, scores.arrays())

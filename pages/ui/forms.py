@@ -109,7 +109,8 @@ def order() -> Experiment | Teaching | None:
 
 def experiment(subject: subjects.Subject) -> Experiment | None:
     """The student's whole experiment; None (and a sentence) when the engine refuses it."""
-    recipe = quant()
+    assert subject.card is not None
+    recipe, family = quant(), subject.card.family
     chosen_parts = _parts()
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
@@ -130,6 +131,7 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
             {
                 "task": subject.task,
                 "model": subject.model,
+                "family": family,
                 "steps": steps,
                 "learning_rate": rate,
                 "seed": int(seed),

@@ -76,7 +76,7 @@ def _draw(run_id: str, every: float | None) -> None:
     if steps:
         told = told_so_far(events, steps)
         _curves(run.run_id, len(told), hash(told[-1]), steps, state.is_dark(), told)
-        weight_history.panel(run.run_id, events, steps)
+        weight_history.panel(run, events, steps)
     outcomes.of_run(run)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import api
 from core.events import Event, WeightsSeen
+from core.runs.store import Run
 from pages.ui import address, state, weight_history_charts
 from pages.ui.quick import drawn_once, unchecked
 from pages.ui.words import TERMS, plain
@@ -19,10 +20,10 @@ PARTS, MATRICES = "by part", "by matrix"
 Seen = Sequence[WeightsSeen]
 
 
-def panel(run_id: str, events: Sequence[Event], total_steps: int) -> None:
+def panel(run: Run, events: Sequence[Event], total_steps: int) -> None:
     """Everything, where there is something to see."""
     seen = [event for event in events if isinstance(event, WeightsSeen) and event.matrices]
-    if not seen:
+    if not seen or run.experiment is None:
         return
     st.markdown(
         "**Do the weights settle?** A ternary weight changes state when its latent value crosses "
@@ -32,30 +33,37 @@ def panel(run_id: str, events: Sequence[Event], total_steps: int) -> None:
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         by = address.segments("Lines", (PARTS, MATRICES), PARTS, "lines")
+    titles = {name: api.matrix_title(name, run.experiment.family) for name in names}
     name = right.selectbox(
-        "Matrix", names, format_func=api.matrix_title, help=TERMS["latent"], key="history-matrix"
+        "Matrix", names, format_func=titles.__getitem__, help=TERMS["latent"], key="history-matrix"
     )
-    so_far = f"{run_id} {len(seen)} {hash(seen[-1])} {total_steps}"
-    _lines(so_far, name, by == MATRICES, state.is_dark(), seen, total_steps)
+    so_far = f"{run.run_id} {len(seen)} {hash(seen[-1])} {total_steps}"
+    _lines(so_far, name, titles[name], by == MATRICES, state.is_dark(), seen, total_steps)
     _histograms(so_far, name, seen, total_steps)
 
 
 @drawn_once
 def _lines(
-    so_far: str, name: str, single: bool, dark: bool, _seen: Seen, _total_steps: int
+    so_far: str,
+    name: str,
+    title: str,
+    single: bool,
+    dark: bool,
+    _seen: Seen,
+    _total_steps: int,
 ) -> None:
     charts, seen, total_steps = weight_history_charts, _seen, _total_steps
     left, right = st.columns(2)
     with left:
         st.markdown("Share of the weights that change state in one step.")
-        changes = charts.changes(seen, name if single else "")
+        changes = charts.changes(seen, name if single else "", title)
         st.altair_chart(
             unchecked(charts.change_lines(changes, total_steps, dark)),
             alt="Share of codes that change in one step, over the steps.",
             key="changes",
         )
     with right:
-        st.markdown(f"Where scale and threshold of {plain(api.matrix_title(name))} stand.")
+        st.markdown(f"Where scale and threshold of {plain(title)} stand.")
         levels = charts.levels(seen, name)
         st.altair_chart(
             unchecked(charts.level_lines(levels, total_steps, dark)),

@@ -5,25 +5,23 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from core import api
 from core.events import MatrixState, WeightsSeen
 from pages.ui.palette import BLUE, GREY, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips
 
 MAX_POINTS, MAX_COLUMNS = 200, 60
-PART_NAMES = ("embedding", "attention", "feed-forward", "pooler")
 OTHERS = "the others"
 Seen = Sequence[WeightsSeen]
 History = list[tuple[int, MatrixState]]
 
 
-def changes(seen: Seen, single: str = "") -> pd.DataFrame:
+def changes(seen: Seen, single: str = "", title: str = "") -> pd.DataFrame:
     """Per step the share of changed codes in per cent: of each part (matrices count by their
-    weights), or of each matrix with `single` by its own name and the rest as "the others"."""
+    weights), or of each matrix with `single` by its `title` and the rest as "the others"."""
     rows = []
     for event in _thinned(seen, MAX_POINTS):
         if single:
-            rows += [_change(event.step, one, single) for one in event.matrices]
+            rows += [_change(event.step, one, single, title) for one in event.matrices]
             continue
         for part in dict.fromkeys(one.part for one in event.matrices):
             mine = [one for one in event.matrices if one.part == part]
@@ -34,8 +32,8 @@ def changes(seen: Seen, single: str = "") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "line", "matrix", "changed"])
 
 
-def _change(step: int, one: MatrixState, single: str) -> dict:
-    line = api.matrix_title(one.name) if one.name == single else OTHERS
+def _change(step: int, one: MatrixState, single: str, title: str) -> dict:
+    line = title if one.name == single else OTHERS
     return {"step": step, "line": line, "matrix": one.name, "changed": 100 * one.changed}
 
 

@@ -49,6 +49,7 @@ class Matrix:
     """Which matrix of which model is looked at."""
 
     source: api.Source
+    family: str
     name: str
     title: str
 
@@ -71,16 +72,17 @@ def choose_matrix() -> Matrix:
     name = st.selectbox(
         "Matrix",
         names,
-        format_func=api.matrix_title,
+        format_func=lambda name: api.matrix_title(name, card.family),
         **address.by_id("matrix", names, usual=names[1]),
     )
-    return Matrix(source=source, name=name, title=api.matrix_title(name))
+    title = api.matrix_title(name, card.family)
+    return Matrix(source=source, family=card.family, name=name, title=title)
 
 
 def knobs(column: int, matrix: Matrix) -> Quant:
     """Method, bits and granularity of one column."""
     if column == 0:
-        is_embedding = api.is_table(matrix.name)
+        is_embedding = api.is_table(matrix.name, matrix.family)
         part, usual = ("embedding", "row") if is_embedding else ("weight", "layer")
         method = forms.method()
         what = part.capitalize()

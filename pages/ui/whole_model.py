@@ -1,5 +1,7 @@
 """The whole model quantized like the first column, without training."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -9,7 +11,7 @@ from pages.ui import fetching, loaded, quick, state, weight_charts, weight_words
 from pages.ui.words import plain, scored
 
 
-def panel(source: api.Source, quant: QuantRecipe) -> None:
+def panel(source: api.Source, family: str, quant: QuantRecipe) -> None:
     """The model quantized like this, without training: its score, and which matrix hurts most."""
     st.markdown(plain(weight_words.whole_model(quant)))
     with state.explained():
@@ -34,7 +36,8 @@ def panel(source: api.Source, quant: QuantRecipe) -> None:
             lambda: api.rank_matrices(loaded.model(source), quant),
         )
         if errors is not None:
-            draw_ranking(weight_charts.ranking_table(errors, api.matrix_title))
+            title = partial(api.matrix_title, family=family)
+            draw_ranking(weight_charts.ranking_table(errors, title))
 
 
 def draw_ranking(table: pd.DataFrame) -> None:

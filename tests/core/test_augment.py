@@ -12,9 +12,11 @@ from core import api
 from core.errors import InputError
 from core.events import Finished
 from core.experiment import TrainRecipe
+from core.families.bert import replacing
+from core.families.registry import find_family
 from core.tasks.registry import find_task
 from core.training.augment import KEPT, Words, augmented, draw_rows
-from core.training.candidates import masked, neighbours, whole_words
+from core.training.candidates import masked, neighbours
 from core.training.train import train
 from tests.conftest import (
     BAD,
@@ -27,7 +29,8 @@ from tests.conftest import (
     with_train,
 )
 
-TOKENIZER = tiny_tokenizer()
+BERT, TOKENIZER = find_family("bert"), tiny_tokenizer()
+KNOWN = replacing.words(TOKENIZER)
 TEXTS = ["The film was good, and the plot dull!", "A lovely story (of a warm cast)."]
 RECIPE = TrainRecipe(augment=True, augment_copies=3, augment_candidates=4, steps=4, batch_size=8)
 
@@ -48,7 +51,7 @@ def copies_of(
     texts: list[str], drawn: list[tuple[int, int]], seed: int = 0, **changes
 ) -> list[str]:
     recipe, task = replace(RECIPE, **changes), find_task("movie-sentiment")
-    made = augmented(table_of(texts), task, recipe, drawn, tiny_model(), TOKENIZER, seed)
+    made = augmented(table_of(texts), task, recipe, drawn, BERT, tiny_model(), TOKENIZER, seed)
     found = last(made)
     assert found["label"] == [row for row, _ in drawn]
     return list(found["text"])
@@ -76,23 +79,22 @@ def test_words_that_hold_a_sentence_together_stay():
 
 def test_neighbours_are_the_nearest_by_cosine():
     embedding = tiny_model().get_input_embeddings().weight.detach()
-    (found,) = last(neighbours(embedding, TOKENIZER, [["good"]], [(0, 0)], 3))
-    known = whole_words(TOKENIZER)
+    (found,) = last(neighbours(embedding, KNOWN, [["good"]], [(0, 0)], 3))
     likeness = {
-        word: float(F.cosine_similarity(embedding[known["good"]], embedding[number], dim=0))
-        for word, number in known.items()
+        word: float(F.cosine_similarity(embedding[KNOWN["good"]], embedding[number], dim=0))
+        for word, number in KNOWN.items()
         if word != "good"
     }
     assert list(found) == sorted(likeness, key=likeness.__getitem__, reverse=True)[:3]
 
 
 def test_only_whole_words_are_proposed():
-    assert set(whole_words(TOKENIZER)) == {w for w in (*WORDS, *GOOD, *BAD) if len(w) > 1}
+    assert set(KNOWN) == {w for w in (*WORDS, *GOOD, *BAD) if len(w) > 1}
 
 
 def test_a_word_in_pieces_has_no_neighbours():
     embedding = tiny_model().get_input_embeddings().weight
-    assert last(neighbours(embedding, TOKENIZER, [["unheardof"]], [(0, 0)], 3)) == [()]
+    assert last(neighbours(embedding, KNOWN, [["unheardof"]], [(0, 0)], 3)) == [()]
 
 
 def test_masked_proposals_are_what_the_model_expects_there(masked_model):
@@ -103,7 +105,7 @@ def test_masked_proposals_are_what_the_model_expects_there(masked_model):
     ids[2] = TOKENIZER.mask_token_id
     with torch.no_grad():
         logits = network(input_ids=torch.tensor([ids])).logits[0, 2]
-    names = {number: word for word, number in whole_words(TOKENIZER).items()}
+    names = {number: word for word, number in KNOWN.items()}
     order = [names[i] for i in logits.argsort(descending=True)[:12].tolist() if i in names]
     assert list(found) == [word for word in order if word != "film"][:3]
 
@@ -165,7 +167,7 @@ def test_both_texts_of_a_pair_change():
     task = replace(find_task("rte"), labels=("a", "b"))
     table = Dataset.from_dict({"sentence1": ["good film"], "sentence2": ["bad plot"], "label": [1]})
     recipe = replace(RECIPE, augment_probability=1.0)
-    made = last(augmented(table, task, recipe, [(0, 1)], tiny_model(), TOKENIZER, seed=0))
+    made = last(augmented(table, task, recipe, [(0, 1)], BERT, tiny_model(), TOKENIZER, seed=0))
     assert made["sentence1"][0] != "good film"
     assert made["sentence2"][0] != "bad plot"
     assert made["label"] == [1]

@@ -20,16 +20,17 @@ from core.__main__ import main
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export.files import load_folder
-from core.families.bert.heads import HEADS
 from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.contents import assemble, contents_of, round_contents
-from core.packed.network import draw
+from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
 from core.places import CACHED_MODELS
 from core.records import from_plain
+from core.targets.registry import targets
 from core.tasks.registry import find_task
+from core.version import VERSION
 from tests.conftest import compute, tiny_model, with_quant
 
 BERT = find_family("bert")
@@ -92,7 +93,7 @@ def test_the_card_tells_results_sizes_data_and_limits(finished_run, tmp_path):
         f"{size:,} bytes",
         find_task("movie-sentiment").citation,
         "## Limits",
-        finished_run.run_id,
+        f"Run `{finished_run.run_id}`, seed 0, trained with Ternary Lab {VERSION}:",
     ):
         assert told in card
 
@@ -161,7 +162,7 @@ GRAPHS = [
 ]
 
 
-@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("kind", targets())
 @pytest.mark.parametrize("storage", [INT8, INT2])
 @pytest.mark.parametrize("recipe", GRAPHS, ids=str)
 def test_no_constant_of_a_graph_is_unused(kind, storage, recipe):
@@ -318,7 +319,7 @@ def test_the_shipped_students_answer_as_in_training(run_id):
         pytest.param(
             MINILM_L6,
             marks=pytest.mark.xfail(
-                strict=True, reason="two answers of 1,000 lie on the edge: 99.8 % (LOG.md)"
+                strict=True, reason="two answers of 1,000 lie on the edge: 99.8 % (docs/results.md)"
             ),
         ),
     ],

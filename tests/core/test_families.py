@@ -1,22 +1,35 @@
 """What every family keeps to: examples become rows, rows batches, batches named outputs."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from core import api
 from core.errors import InputError
 from core.experiment import PARTS, SUMMED
+from core.export.snippets import has_snippet, snippet
 from core.families.bert.attention import NAME
 from core.families.registry import family_names, find_family
-from core.family import HEAD, Batch, Family, Reader, Trace, Windows
+from core.family import HEAD, Batch, Family, Reader, Trace, Windows, address_of
+from core.models.backbones import BACKBONES
+from core.packed.engine import engine_if_possible
+from core.packed.graphs import draw
 from core.targets import targets
+from core.teacher_folders import teacher_folder
+from core.teachers.store import family_of_teacher
+from core.training import pair
+from core.training.augment import augmented
+from core.training.candidates import masked
+from core.training.pair import prepare_pair
 from core.training.teacher_outputs import _all_traces
-from tests.conftest import made_up_rows, tiny_model, tiny_tokenizer
+from tests.conftest import made_up_rows, save_tiny_model, tiny_model, tiny_tokenizer
 
 TEXTS = [str(row["text"]) for row in made_up_rows(12, 3)]
 LIMIT = 14
@@ -172,6 +185,7 @@ def test_every_parameter_is_a_matrix_of_a_part_or_has_a_kind(small, kind):
     for matrix in matrices:
         assert parameters[matrix.address].dim() == 2
         assert family.matrix_of(matrix.address) == matrix
+        assert address_of(family, matrix.name) == matrix.address
         assert matrix.part in family.parts
         assert matrix.layer is None or 0 <= matrix.layer < family.depth(model.config)
         if matrix.tied_to:
@@ -284,3 +298,137 @@ def test_a_student_at_its_teacher_has_no_distance_and_another_has_one(ready):
             assert all(loss.shape == () and loss.requires_grad for loss in losses)
             total = sum(loss.item() for loss in losses)
             assert total == pytest.approx(0.0, abs=1e-6) if is_same else total > 1e-4, name
+
+
+# A model as files
+
+
+def test_a_config_comes_back_from_its_text_and_names_the_outputs(small):
+    family = small.family
+    for kind, target in targets().items():
+        config = small.model(0, kind).config
+        text = family.config_text(config)
+        again = family.read_config(text)
+        assert family.config_text(again) == family.config_text_as(again, text) == text
+        assert family.outputs_of(again) == target.head(("negative", "positive")).outputs
+        assert family.depth(again) == family.depth(config)
+        assert family.longest(again) == family.longest(config)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"model_type": "mamba"}', "{}"])
+def test_a_text_that_is_no_config_is_refused_with_the_models_name(small, text):
+    with pytest.raises(InputError, match="owner/model"):
+        small.family.read_config(text, "owner/model")
+
+
+@torch.no_grad()
+def test_a_model_comes_back_from_its_weights_with_the_same_answers(ready):
+    small, _, model, batch = ready
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    again = small.family.from_state(model.config, state)
+    assert not again.training
+    for ours, theirs in zip(
+        _all_traces(small.family.forward(again, batch, small.every)),
+        _all_traces(small.family.forward(model, batch, small.every)),
+        strict=True,
+    ):
+        assert torch.equal(ours.value, theirs.value)
+    del state[next(iter(state))]
+    with pytest.raises(InputError, match="do not fit"):
+        small.family.from_state(model.config, state)
+
+
+def test_a_processor_comes_back_from_its_files(small, tmp_path):
+    small.family.save_processor(small.processor, tmp_path)
+    assert (tmp_path / small.family.processor_file).is_file()
+    again = small.family.encode(small.family.open_processor(tmp_path), [TEXTS], LIMIT)
+    for name, rows in small.encoded(TEXTS).inputs.items():
+        assert list(again.inputs[name]) == list(rows)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(ValueError, match=r"\w"):
+        small.family.open_processor(tmp_path)
+
+
+def test_what_is_shared_is_a_table_of_the_model(small):
+    shared = small.family.shared
+    if shared is not None:
+        assert shared.is_table
+        assert shared in small.family.matrices(small.model(0, "classes"))
+
+
+def test_what_is_counted_is_what_is_read_without_marks(small):
+    counted = small.family.count(small.processor, TEXTS)
+    marks = small.family.marks(1)
+    assert [each.units + marks for each in counted] == small.encoded(TEXTS, limit=64).units.tolist()
+    assert all(each.unknown == 0 < each.words for each in counted)
+
+
+@torch.no_grad()
+def test_outputs_can_be_put_in_another_order(small):
+    model = small.model(0, "classes")
+    batch = small.family.collate(small.encoded(TEXTS), np.array([0, 1]))
+    before = small.family.forward(model, batch).answers["logits"].value
+    small.family.reorder_outputs(model, [1, 0])
+    after = small.family.forward(model, batch).answers["logits"].value
+    assert torch.equal(after, before[:, [1, 0]])
+    assert not torch.equal(after, before)
+
+
+# What a family need not have
+
+
+def other(**changes: Any) -> Any:
+    """Some other family, as far as it is looked at."""
+    return SimpleNamespace(**{"name": "other", "title": "other model", **changes})
+
+
+def test_a_family_without_graph_or_snippet_says_so():
+    contents = SimpleNamespace(family=other())
+    with pytest.raises(InputError, match="no ONNX graph for other model yet"):
+        draw(cast(Any, contents))
+    assert engine_if_possible(cast(Any, contents)) is None
+    assert not has_snippet(other())
+    with pytest.raises(InputError, match="no snippet for other model yet"):
+        snippet(other())
+
+
+def test_a_family_without_words_replaces_none(lab, tmp_path, monkeypatch):
+    augmenting = replace(lab.experiment.train, augment=True)
+    api.check(replace(lab.experiment, train=augmenting))
+    save_tiny_model(tmp_path, tiny_model())
+    monkeypatch.setattr(find_family("bert"), "replacing", None)
+    with pytest.raises(InputError, match="no words to replace"):
+        api.check(replace(lab.experiment, train=augmenting))
+    with pytest.raises(InputError, match="no words to replace"):
+        list(augmented(*[cast(Any, None)] * 4, find_family("bert"), *[cast(Any, None)] * 3))
+    with pytest.raises(InputError, match="expects no words"):
+        list(masked(str(tmp_path), [["a"]], [(0, 0)], 3))
+
+
+# Which family a model is of
+
+
+def test_a_teacher_says_its_family_and_an_old_card_means_bert(lab):
+    experiment = lab.experiment
+    path = lab.home / "teachers" / teacher_folder(experiment.task, experiment.model)
+    plain = json.loads((path / "teacher.json").read_text())
+    assert plain.pop("family") == "bert"
+    (path / "teacher.json").write_text(json.dumps(plain))
+    assert family_of_teacher(experiment.task, experiment.model) is find_family("bert")
+    assert all(backbone.family in family_names() for backbone in BACKBONES.values())
+
+
+def test_an_experiment_of_another_family_than_its_teacher_is_refused(lab):
+    wrong = replace(lab.experiment, family="seq2seq")
+    assert wrong.run_id != lab.experiment.run_id
+    for refuse in (lambda: api.check(wrong), lambda: list(prepare_pair(wrong))):
+        with pytest.raises(InputError, match="is of the family bert, this experiment of seq2seq"):
+            refuse()
+
+
+def test_a_student_learns_from_a_teacher_of_its_own_family(lab, monkeypatch):
+    monkeypatch.setattr(pair, "family_of", lambda name: other())
+    experiment = replace(lab.experiment, student_model=lab.model)
+    with pytest.raises(InputError, match="is of the family other model, its teacher of BERT"):
+        list(prepare_pair(experiment))

@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, BertTokenizer
 
 from core.errors import InputError
 from core.experiment import Teaching, TrainRecipe
+from core.families.registry import find_family
 from core.hub import Snapshot
 from core.places import CACHED_MODELS
 from core.teachers import loading
@@ -113,6 +114,7 @@ def test_such_a_setting_changes_nothing_beside_a_real_tokenizer(own, secret, nam
     assert str(secret) not in json.dumps(after.init_kwargs, default=str)
 
 
+CONFIG_AND_WEIGHTS = ("config.json", "model.safetensors")
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 
 
@@ -140,7 +142,7 @@ def test_what_is_no_regular_file_is_refused_at_once(own, name, kind):
         (own / name).symlink_to("/dev/zero" if kind == "device" else name)
     began = time.monotonic()
     assert f" {name} " in refused(own)
-    assert has_trained_head(str(own), "classes", LABELS) == (name != "model.safetensors")
+    assert has_trained_head(str(own), "classes", LABELS) == (name not in CONFIG_AND_WEIGHTS)
     assert time.monotonic() - began < 5
 
 
@@ -419,7 +421,7 @@ def same(ours, theirs) -> None:
 
 
 def test_the_shipped_tokenizer_reads_as_the_librarys_loader():
-    ours = loading.tokenizer_from(str(SHIPPED_TOKENIZER), "minilm")
+    ours = loading.tokenizer_from(str(SHIPPED_TOKENIZER), "minilm", find_family("bert"))
     assert json.loads((SHIPPED_TOKENIZER / "tokenizer_config.json").read_text())["do_lower_case"]
     same(ours, BertTokenizer.from_pretrained(SHIPPED_TOKENIZER))
 
@@ -437,7 +439,10 @@ def test_the_shipped_tokenizer_reads_as_the_librarys_loader():
 def test_the_settings_beside_a_tokenizer_file_decide_as_with_the_library(tmp_path, settings):
     shutil.copy(SHIPPED_TOKENIZER / "tokenizer.json", tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
-    same(loading.tokenizer_from(str(tmp_path), "x"), BertTokenizer.from_pretrained(tmp_path))
+    same(
+        loading.tokenizer_from(str(tmp_path), "x", find_family("bert")),
+        BertTokenizer.from_pretrained(tmp_path),
+    )
 
 
 def test_a_saved_tokenizer_reads_as_before(own):
@@ -470,7 +475,7 @@ def shipped_words(folder: Path) -> None:
 def test_a_list_of_words_reads_as_the_librarys_bert(tmp_path, settings):
     shipped_words(tmp_path / "words")
     (tmp_path / "words" / "tokenizer_config.json").write_text(json.dumps(settings))
-    ours = loading.tokenizer_from(str(tmp_path / "words"), "words")
+    ours = loading.tokenizer_from(str(tmp_path / "words"), "words", find_family("bert"))
     same(ours, BertTokenizer.from_pretrained(tmp_path / "words"))
 
 
@@ -488,7 +493,7 @@ def test_a_tokenizer_that_is_kept_with_a_teacher_reads_as_before(lab, own):
     words_only(own, do_lower_case=False)
     before = load_tokenizer(str(own))
     before.save_pretrained(own / "kept")
-    same(loading.tokenizer_from(str(own / "kept"), "kept"), before)
+    same(loading.tokenizer_from(str(own / "kept"), "kept", find_family("bert")), before)
     written = json.loads((own / "kept" / "tokenizer_config.json").read_text())
     assert not [value for value in written.values() if isinstance(value, str) and "/" in value]
 

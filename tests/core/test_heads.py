@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save_file
 from core.api.models import source_of_teacher
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
-from core.families.bert.heads import HEADS, head_class, output_names
+from core.families.bert.heads import class_of, head_class
 from core.families.bert.outputs import NOT_A_TOKEN
 from core.families.registry import find_family
 from core.family import Batch, Trace
 from core.models.student import build_student, weight_quantizers
 from core.packed import file
+from core.targets.registry import targets
 from core.teachers.loading import load_model
 from core.teachers.store import (
     list_teachers,
@@ -24,11 +25,11 @@ from core.teachers.store import (
     save_teacher,
     teacher_tokenizer,
 )
-from tests.conftest import card_of, save_tiny_model, tiny_model
+from tests.conftest import card_of, save_tiny_model, tiny_head, tiny_model
 
 BERT = find_family("bert")
 
-KINDS = tuple(HEADS)
+KINDS = tuple(targets())
 TASKS = {"classes": "rte", "value": "stsb", "ranking": "passage-ranking", "span": "squad-v2"}
 IDS = torch.randint(5, 26, (3, 8), generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 2 + [0] * 6])
@@ -85,16 +86,10 @@ def test_logits_of_a_span_are_starts_and_ends_with_padding_ruled_out():
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_names_of_the_weights_tell_the_head(kind):
     names = tiny_model(kind=kind).state_dict()
-    assert head_class(names) is HEADS[kind]
+    assert head_class(names) is class_of(tiny_head(kind))
     headless = [name for name in names if name.startswith("bert.")]
     with pytest.raises(InputError, match=r"no head among the weights \(classifier.weight or qa_"):
         head_class(headless)
-
-
-def test_outputs_have_names():
-    assert output_names("classes", ("no", "yes")) == ("no", "yes")
-    assert output_names("value", ()) == ("value",)
-    assert output_names("span", ()) == ("start", "end")
 
 
 # Teachers
@@ -107,7 +102,7 @@ def test_a_teacher_comes_back_as_what_was_stored(lab, own, kind):
     card = card_of(model, str(own / kind), task, fine_tuned=False, threshold=1.5)
     folder = save_teacher(model, card)
     again = load_teacher(task, str(own / kind))
-    assert type(again) is HEADS[kind]
+    assert type(again) is class_of(tiny_head(kind))
     kept = again.state_dict()  # float32, as it is
     assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
     torch.testing.assert_close(logits(again), logits(model))
@@ -206,7 +201,7 @@ def test_a_packed_student_gives_the_same_logits_bit_for_bit(tmp_path, kind, acti
         student.eval()
     file.write(file.to_bytes(student, experiment), tmp_path / "model.safetensors")
     packed = file.read(tmp_path / "model.safetensors")
-    assert type(packed.model) is HEADS[kind]
+    assert type(packed.model) is class_of(tiny_head(kind))
     assert torch.equal(logits(packed.model), logits(student))
     assert not torch.equal(logits(packed.model), logits(tiny_model(seed=5, kind=kind)))
     assert packed.experiment == experiment

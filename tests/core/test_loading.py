@@ -12,13 +12,15 @@ from core import api
 from core.errors import InputError
 from core.events import StepDone, Taught
 from core.experiment import Teaching, TrainRecipe
-from core.families.bert.heads import HEADS, output_names
+from core.families.bert.heads import class_of
+from core.families.registry import find_family
+from core.targets.registry import targets
 from core.teacher_folders import teacher_folder
 from core.teachers.labels import label_order, use_label_order
 from core.teachers.loading import files_of, has_trained_head, load_model, load_tokenizer
 from core.teachers.store import load_teacher
 from core.training.teach import teach
-from tests.conftest import save_tiny_model, tiny_config, tiny_model
+from tests.conftest import save_tiny_model, tiny_config, tiny_head, tiny_model
 
 TASK, LABELS = "movie-sentiment", ("negative", "positive")
 RECIPE = TrainRecipe(steps=2, batch_size=8, max_tokens=16)
@@ -97,13 +99,13 @@ def test_an_adopted_teacher_needs_its_folder_no_more(lab, own):
     assert after.tokens == before.tokens == 5
 
 
-@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("kind", targets())
 def test_a_checkpoint_with_its_head_is_known_as_fine_tuned(tmp_path, kind):
     model = tiny_model(seed=2, kind=kind)
     save_tiny_model(tmp_path, model)
     loaded = load_model(str(tmp_path), kind, LABELS, seed=0)
     assert loaded.is_fine_tuned
-    assert type(loaded.model) is HEADS[kind]
+    assert type(loaded.model) is class_of(tiny_head(kind))
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], value)
 
@@ -134,12 +136,12 @@ def test_outputs_are_ordered_by_their_names_and_numbers_keep_their_order(tmp_pat
     config = tiny_config()
     config.id2label = dict(enumerate(theirs))
     torch.manual_seed(0)
-    model = HEADS["classes"](config)
+    model = class_of(tiny_head("classes"))(config)
     save_tiny_model(tmp_path, model)
     labels = ("entailment", "neutral", "contradiction")
     loaded = load_model(str(tmp_path), "classes", labels, seed=0)
     assert loaded.labels == theirs
-    use_label_order(loaded, labels)
+    use_label_order(find_family("bert"), loaded, labels)
     assert torch.equal(head_of(loaded.model).weight, head_of(model).weight[order])
     assert torch.equal(head_of(loaded.model).bias, head_of(model).bias[order])
     assert tuple(loaded.model.config.id2label.values()) == labels
@@ -177,10 +179,10 @@ def test_every_class_of_a_checkpoint_of_signs_keeps_its_own_row_of_the_head(lab,
     labels = ("-1", "0", "1")
     config = tiny_config()
     config.id2label = dict(enumerate(("1", "-1", "0")))
-    model = HEADS["classes"](config)
+    model = class_of(tiny_head("classes"))(config)
     save_tiny_model(own, model)
     loaded = load_model(str(own), "classes", labels, seed=0)
-    use_label_order(loaded, labels)
+    use_label_order(find_family("bert"), loaded, labels)
     assert torch.equal(head_of(loaded.model).weight, head_of(model).weight[[1, 2, 0]])
     assert torch.equal(head_of(loaded.model).bias, head_of(model).bias[[1, 2, 0]])
 
@@ -198,14 +200,15 @@ def test_labels_of_other_names_are_refused(lab, own, theirs):
 # Fine-tuned here, or refused
 
 
-@pytest.mark.parametrize("kind", HEADS)
-@pytest.mark.parametrize("wanted", HEADS)
+@pytest.mark.parametrize("kind", targets())
+@pytest.mark.parametrize("wanted", targets())
 def test_a_look_at_the_file_tells_whether_a_head_fits(tmp_path, kind, wanted):
     """The form asks this before anything is loaded; loading comes to the same conclusion."""
     save_tiny_model(tmp_path, tiny_model(kind=kind))
     fits = has_trained_head(str(tmp_path), wanted, LABELS)
-    same_head = HEADS[kind] is HEADS[wanted]
-    same_size = len(output_names(kind, LABELS)) == len(output_names(wanted, LABELS))
+    ours, theirs = tiny_head(kind, LABELS), tiny_head(wanted, LABELS)
+    same_head = class_of(ours) is class_of(theirs)
+    same_size = len(ours.outputs) == len(theirs.outputs)
     assert fits == (same_head and same_size)
     assert fits == load_model(str(tmp_path), wanted, LABELS, seed=0).is_fine_tuned
 

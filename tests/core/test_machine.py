@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from core import machine
-from core.machine import cores, peak_resident_bytes, training_environment
+from core.machine import (
+    SPINS,
+    WAITING,
+    cores,
+    peak_resident_bytes,
+    training_environment,
+    waiting_environment,
+)
 from core.runs import runner
 from core.runs.runner import PROJECT
 from tests.conftest import end_worker, idle_worker
@@ -34,7 +41,8 @@ def test_settings_of_others_are_kept(monkeypatch):
 @linux
 def test_a_run_has_large_pages_from_its_start(lab, tmp_path, monkeypatch):
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for name in (WAITING, SPINS):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(runner.sys, "executable", idle_worker(tmp_path))
     run = runner.submit(lab.experiment)
     child = runner._children.pop()
@@ -42,7 +50,7 @@ def test_a_run_has_large_pages_from_its_start(lab, tmp_path, monkeypatch):
     end_worker(run.folder)
     child.wait()
     assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in given
-    assert b"OMP_WAIT_POLICY=passive" in given
+    assert b"GOMP_SPINCOUNT=30000" in given
     assert "GLIBC_TUNABLES" not in os.environ
 
 
@@ -57,11 +65,24 @@ def test_peak_memory_is_that_of_this_process_alone():
     assert 2**22 < int(found.stdout) < len(held) < peak_resident_bytes()
 
 
-def test_threads_that_wait_sleep_unless_the_person_chose_otherwise(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert training_environment()["OMP_WAIT_POLICY"] == "passive"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    assert training_environment()["OMP_WAIT_POLICY"] == "active"
+@pytest.mark.parametrize(
+    ("chosen", "wanted"),
+    [
+        ({}, {SPINS: "30000"}),
+        ({SPINS: "7"}, {SPINS: "7"}),
+        ({WAITING: "active"}, {}),
+        ({WAITING: "passive", SPINS: "7"}, {}),
+    ],
+)
+def test_threads_that_wait_sleep_soon_unless_the_person_chose_otherwise(
+    monkeypatch, chosen, wanted
+):
+    for name in (WAITING, SPINS):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert waiting_environment() == wanted
+    assert training_environment().items() >= wanted.items()
 
 
 @linux

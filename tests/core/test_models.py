@@ -18,7 +18,7 @@ from core.models.student import (
 from core.quantizers import quantize
 from core.quantizers.importance import importance
 from core.teacher_folders import slug, teacher_folder
-from core.teachers.store import load_teacher, model_from_state
+from core.teachers.store import load_teacher
 from core.training.train import train
 from tests.conftest import tiny_config, tiny_model, with_quant, with_train
 
@@ -212,7 +212,7 @@ def test_a_damaged_teacher_is_explained(lab):
 def test_weights_of_another_shape_are_explained():
     state = tiny_model(hidden_size=64).state_dict()
     with pytest.raises(InputError, match="do not fit their config"):
-        model_from_state(tiny_config(), state)
+        BERT.from_state(tiny_config(), state)
 
 
 def test_slugs_are_safe_names_of_at_most_80_characters_and_a_digest():

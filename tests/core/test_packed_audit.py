@@ -77,7 +77,7 @@ def test_the_parts_of_a_file_are_the_arithmetic_plus_head_and_header(tmp_path, l
     student = build_student(tiny_model(), QuantRecipe(), BERT)
     data = file.to_bytes(student, Experiment(), layout=layout, leftovers=leftovers)
     file.write(data, tmp_path / "model.safetensors")
-    parts = audit.audit(read_container(tmp_path / "model.safetensors"))
+    parts = audit.audit(read_container(tmp_path / "model.safetensors"), BERT)
     assert sum(part.size_bytes for part in parts) == len(data)
     found: dict[str, int] = {}
     for part in parts:
@@ -95,7 +95,9 @@ def test_every_part_has_a_name(tmp_path):
     quant = QuantRecipe(parts=("attention", "embedding"), activation="lsq")
     data = file.to_bytes(build_student(tiny_model(), quant, BERT), Experiment(quant=quant))
     file.write(data, tmp_path / "model.safetensors")
-    names = {part.name for part in audit.audit(read_container(tmp_path / "model.safetensors"))}
+    names = {
+        part.name for part in audit.audit(read_container(tmp_path / "model.safetensors"), BERT)
+    }
     assert names == {
         *("embedding codes", "attention codes", "scales of words", "scales of matrices"),
         *("position embedding", "type embedding", "LayerNorm", "biases", "task head"),

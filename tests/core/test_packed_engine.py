@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.families.registry import find_family
 from core.models.student import build_student
-from core.packed import engine, network
+from core.packed import engine, graphs
 from core.packed.contents import assemble, contents_of
 from core.packed.graph import Graph
 from core.packed.operators import Operators
@@ -160,7 +160,7 @@ def slowly(x: torch.Tensor, kind: str, bits: int, step: torch.Tensor) -> torch.T
 
 def test_int2_weights_give_the_same_numbers():
     contents = contents_of(student_of(QuantRecipe()), Experiment())
-    packed = network.draw(contents, "int2")
+    packed = graphs.draw(contents, "int2")
     kinds = {c.data_type for c in onnx.load_from_string(packed).graph.initializer}
     assert onnx.TensorProto.INT2 in kinds
     one, other = engine.open_engine(packed), engine.build_engine(contents)
@@ -171,7 +171,7 @@ def test_int2_weights_give_the_same_numbers():
 @pytest.mark.parametrize("storage", ["int8", "int2"])
 def test_the_model_is_valid_onnx(storage):
     model = onnx.load_from_string(
-        network.draw(contents_of(student_of(QuantRecipe()), Experiment()), storage)
+        graphs.draw(contents_of(student_of(QuantRecipe()), Experiment()), storage)
     )
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
@@ -180,7 +180,7 @@ def test_the_model_is_valid_onnx(storage):
 
 def test_the_same_student_gives_the_same_model():
     contents = contents_of(student_of(QuantRecipe()), Experiment())
-    assert network.draw(contents) == network.draw(contents)
+    assert graphs.draw(contents) == graphs.draw(contents)
 
 
 def test_a_span_finder_answers_for_every_token():

@@ -197,7 +197,7 @@ def rows(**changes) -> Dataset:
 
 
 def test_every_candidate_is_a_row_and_answers_return_to_their_query():
-    encoded = encode(find_family(), tiny_tokenizer(), rows(), TASK, 32)
+    encoded = encode(find_family("bert"), tiny_tokenizer(), rows(), TASK, 32)
     assert encoded.groups.tolist() == [0, 0, 0, 1]
     assert encoded.labels["relevant"].tolist() == [1, 0, 0, 0]
     target = find_target("ranking")
@@ -219,7 +219,7 @@ def test_every_candidate_is_a_row_and_answers_return_to_their_query():
 )
 def test_candidates_that_cannot_be_are_refused(changes, sentence):
     with pytest.raises(InputError, match=sentence):
-        encode(find_family(), tiny_tokenizer(), rows(**changes), TASK, 32)
+        encode(find_family("bert"), tiny_tokenizer(), rows(**changes), TASK, 32)
 
 
 def test_an_answer_in_words_names_the_passage_on_top_and_the_rank_of_the_right_one():

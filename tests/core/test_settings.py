@@ -12,22 +12,21 @@ from transformers.activations import ACT2FN
 
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
-from core.export import files
+from core.export.snippets import snippet
+from core.families.bert.settings import ACTIVATIONS, KNOWN, check_config, settings_from_text
 from core.families.registry import find_family
-from core.models.settings import ACTIVATIONS, KEPT, check_config, settings_from_text
 from core.models.student import build_student
 from core.packed import file
-from core.packed.contents import assemble, config_text, contents_of
+from core.packed.contents import assemble, contents_of
 from core.packed.engine import open_engine
-from core.packed.network import draw
+from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
-from core.teachers.store import model_from_state, read_config, save_teacher
+from core.teachers.store import save_teacher
 from tests.conftest import card_of, tiny_config, tiny_model, tiny_tokenizer
 
 BERT = find_family("bert")
 
 IDS = torch.tensor([[2, 5, 6, 7, 17, 18, 8, 22, 3]])
-PREDICT = Path(files.__file__).parent / "predict.py"
 UNQUANTIZED = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
 RECIPES = {"float": UNQUANTIZED, "2-2-8": QuantRecipe()}
 
@@ -54,12 +53,16 @@ def by_engine(contents, storage: str = INT8) -> np.ndarray:
     return open_engine(draw(contents, storage)).logits(inputs)
 
 
+def opened_snippet(folder: Path):
+    (folder / "predict.py").write_bytes(snippet(BERT))
+    return runpy.run_path(str(folder / "predict.py"))["Student"](folder)
+
+
 def by_snippet(contents, folder: Path) -> np.ndarray:
     file.write(file.contents_to_bytes(contents, "base-3", "float32"), folder / "m.safetensors")
     tiny_tokenizer().save_pretrained(folder)
-    snippet = runpy.run_path(str(PREDICT))["Student"](folder)
     ids = IDS[0].numpy()
-    return snippet.logits(ids, 0 * ids)[None]
+    return opened_snippet(folder).logits(ids, 0 * ids)[None]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -117,14 +120,14 @@ def test_no_road_takes_a_setting_that_another_would_lose(setting, value):
     wrong, sentence = replace(contents, config=config), f"says that {setting} is"
     for leave in (
         lambda: check_config(config),
-        lambda: config_text(config),
+        lambda: BERT.config_text(config),
         lambda: file.contents_to_bytes(wrong, "2-bit", "float32"),
         lambda: draw(wrong),
     ):
         with pytest.raises(InputError, match=sentence):
             leave()
     plain = json.loads(tiny_config().to_json_string()) | {setting: value}
-    for read in (settings_from_text, read_config):
+    for read in (settings_from_text, BERT.read_config):
         with pytest.raises(InputError, match=sentence):
             read(json.dumps(plain))
 
@@ -144,22 +147,22 @@ def test_a_kept_teacher_with_such_a_setting_is_refused(lab, setting, value):
 
 def test_what_decides_nothing_is_passed_over_and_reaches_no_model():
     more = {"transformers_weights": "/x", "_name_or_path": "/y", "use_cache": False, "nonsense": 1}
-    config = read_config(json.dumps(json.loads(tiny_config().to_json_string()) | more))
+    config = BERT.read_config(json.dumps(json.loads(tiny_config().to_json_string()) | more))
     written = config.to_json_string()
     assert not [name for name in ("/x", "/y", "nonsense") if name in written]
     model = tiny_model()
-    again = model_from_state(config, model.state_dict())
+    again = BERT.from_state(config, model.state_dict())
     torch.testing.assert_close(again(IDS).logits, model(IDS).logits, atol=1e-5, rtol=0)
 
 
 def test_the_settings_of_a_packed_file_are_those_that_are_kept():
-    assert set(json.loads(config_text(tiny_config()))) <= set(KEPT)
+    assert set(json.loads(BERT.config_text(tiny_config()))) <= set(KNOWN.kept)
 
 
 def test_the_snippet_refuses_an_activation_that_it_does_not_know(tmp_path):
     contents = student_contents(UNQUANTIZED)
     by_snippet(contents, tmp_path)
-    snippet = runpy.run_path(str(PREDICT))["Student"](tmp_path)
-    snippet.config["hidden_act"] = "mish"
+    student = opened_snippet(tmp_path)
+    student.config["hidden_act"] = "mish"
     with pytest.raises(ValueError, match="cannot compute the activation 'mish'"):
-        snippet.logits(IDS[0].numpy(), 0 * IDS[0].numpy())
+        student.logits(IDS[0].numpy(), 0 * IDS[0].numpy())

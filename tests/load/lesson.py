@@ -94,7 +94,7 @@ class Student:
         method, steps, seed = self.chance.choice(EXPERIMENTS)
         await self.click("Train", self.visitor.open("train"))
         await self.click("Train", self.visitor.change("method", method))
-        await self.click("Train", self.visitor.change("steps", [steps]))
+        await self.click("Train", self.visitor.change("steps", steps))
         await self.click("Train", self.visitor.change("seed", seed))
         await self.click("Train", self.visitor.press("Start"))
         await asyncio.sleep(self.chance.uniform(*self.thinking))

@@ -63,6 +63,8 @@ KNOWN = {
     "watched_sentence(seen)": "the same",
     "against_teacher(run)": "of pages/ui/outcomes.py: numbers, and an error through plain",
     "_threads(result.machine)": "numbers of threads",
+    "_program(result.machine)": "of pages/ui/outcomes.py: the version, through plain",
+    "_program(card.machine)": "the same",
     "', and the scales of the rows' * rows": "our own words, or none",
     "rules[chosen].title": "a rule's own title, from core/quantizers",
     "who.capitalize()": "a value of WHO",

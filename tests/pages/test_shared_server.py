@@ -9,6 +9,7 @@ import streamlit as st
 from filelock import FileLock
 
 from core import api
+from core.families.bert import loading as weights
 from core.runs import pin, runner
 from core.runs.store import list_runs
 from core.teachers import loading
@@ -128,11 +129,19 @@ def folder(lab, tmp_path):
     return str(tmp_path / "private")
 
 
+def _noting(real, asked):
+    def reading(path, *more):
+        asked.append(str(path))
+        return real(path, *more)
+
+    return reading
+
+
 def asked_of(monkeypatch, folder):
     """What the pages ask of the files of a folder."""
     asked = []
-    real = loading.places
-    monkeypatch.setattr(loading, "places", lambda path: asked.append(str(path)) or real(path))
+    for module, name in ((loading, "read_text"), (weights, "places")):
+        monkeypatch.setattr(module, name, _noting(getattr(module, name), asked))
     return asked
 
 

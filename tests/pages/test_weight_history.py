@@ -60,7 +60,7 @@ def test_a_part_counts_its_matrices_by_their_weights(seen):
 
 
 def test_one_matrix_stands_out_from_the_others(seen):
-    table = charts.changes(seen, f"{LAYER}key")
+    table = charts.changes(seen, f"{LAYER}key", "layer 0, key")
     assert table["line"].tolist()[:3] == [charts.OTHERS, "layer 0, key", charts.OTHERS]
     assert table["changed"].tolist()[:3] == pytest.approx([10, 40, 50])
 
@@ -83,7 +83,7 @@ def test_many_looks_are_thinned_and_the_last_one_stays(seen):
 @pytest.mark.parametrize("dark", [True, False])
 def test_the_charts_are_charts(seen, dark):
     mine = charts.of_matrix(seen, "bert.pooler.dense")
-    for table in (charts.changes(seen), charts.changes(seen, "bert.pooler.dense")):
+    for table in (charts.changes(seen), charts.changes(seen, "bert.pooler.dense", "pooler")):
         assert charts.change_lines(table, 4, dark).to_dict()["mark"]["type"] == "line"
     assert charts.level_lines(charts.levels(seen, "bert.pooler.dense"), 4, dark).to_dict()
     assert len(charts.heat_map(mine, 4, dark).to_dict()["layer"]) == 2

@@ -31,6 +31,11 @@ def prepare(model: Any, recipe: QuantRecipe) -> None:
         module.register_forward_pre_hook(_round_once)
 
 
+def without_traces(model: Any) -> None:
+    """Attend as the library does by default, without scores."""
+    model.set_attn_implementation("sdpa")
+
+
 def _round_once(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     layers = [module.get_submodule(name) for name in ("query", "key", "value")]
     quantizers = [getattr(layer, "activation_quantizer", None) for layer in layers]

@@ -1,10 +1,9 @@
-"""Heads: what sits on the encoder for each kind of task, and one form for what they answer.
+"""Heads: what sits on the encoder, and one form for what it answers.
 
-    kind      model class                     logits
-    classes   BertForSequenceClassification   (batch, classes)
-    value     the same with one output        (batch, 1)
-    ranking   the same with one output        (batch, 1), of a query and a passage
-    span      BertForQuestionAnswering        (batch, 2, tokens): where the answer starts and ends
+    a target's head           model class                     logits
+    one row of outputs        BertForSequenceClassification   (batch, outputs)
+    outputs for each token    BertForQuestionAnswering        (batch, 2, tokens): where the answer
+                                                              starts and ends
 
 Losses and metrics see only these logits; a weight file tells by its names which head it holds.
 """
@@ -12,26 +11,27 @@ Losses and metrics see only these logits; a weight file tells by its names which
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from transformers import BertForQuestionAnswering, BertForSequenceClassification
 
 from core.errors import InputError
+from core.family import Head
 
-HEADS = {
-    "classes": BertForSequenceClassification,
-    "value": BertForSequenceClassification,
-    "ranking": BertForSequenceClassification,
-    "span": BertForQuestionAnswering,
-}
 HEAD_WEIGHTS = {
     "classifier.weight": BertForSequenceClassification,
     "qa_outputs.weight": BertForQuestionAnswering,
 }
+HEAD_PARTS = ("classifier.", "qa_outputs.", "bert.pooler.")
 
 
-def output_names(kind: str, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """What each output of the head stands for (per token for a span)."""
-    single = {"value": ("value",), "ranking": ("relevance",), "span": ("start", "end")}
-    return single.get(kind, labels)
+def class_of(head: Head) -> Any:
+    """The model class that has this head."""
+    return BertForQuestionAnswering if head.per_unit else BertForSequenceClassification
+
+
+def weight_of(head: Head) -> str:
+    """The name of this head's weight, (outputs, hidden)."""
+    return next(name for name, kind in HEAD_WEIGHTS.items() if kind is class_of(head))
 
 
 def head_class(names: Iterable[str]) -> Any:
@@ -40,3 +40,11 @@ def head_class(names: Iterable[str]) -> Any:
         if name in HEAD_WEIGHTS:
             return HEAD_WEIGHTS[name]
     raise InputError(f"There is no head among the weights ({' or '.join(HEAD_WEIGHTS)}).")
+
+
+@torch.no_grad()
+def reorder_outputs(model: Any, order: list[int]) -> None:
+    """Bring the outputs of a classifier into this order."""
+    head = model.get_submodule("classifier")
+    head.weight.copy_(head.weight[order].clone())
+    head.bias.copy_(head.bias[order].clone())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.family import Batch, Encoded, Windows
+from core.family import Batch, Counted, Encoded, Windows
 from core.models.tokenizing import tokenized
 
 IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"
@@ -83,6 +83,21 @@ def _starts(tokens: int, room: int) -> list[int]:
     """Where windows of `room` tokens begin; the last one reaches the end of the passage."""
     step = min(STRIDE, max(1, room // 2))
     return [0, *range(step, max(0, tokens - room) + step, step)] if tokens > room else [0]
+
+
+def count(tokenizer: Any, texts: Sequence[str]) -> list[Counted]:
+    """The tokens of each text, its words, and those that the tokenizer does not know."""
+    parts = tokenized(tokenizer, list(texts), add_special_tokens=False)
+    return [_counted(parts, row, tokenizer.unk_token_id) for row in range(len(texts))]
+
+
+def _counted(parts: Any, row: int, unknown: int) -> Counted:
+    is_unknown: dict[int, bool] = {}  # of each word: one of its tokens is
+    for word, token in zip(parts.word_ids(row), parts[IDS][row], strict=True):
+        if word is not None:
+            is_unknown[word] = is_unknown.get(word, False) or token == unknown
+    units, words = len(parts[IDS][row]), len(is_unknown)
+    return Counted(units=units, words=words, unknown=sum(is_unknown.values()))
 
 
 def made_up_batch(config: Any, rows: int, tokens: int) -> Batch:

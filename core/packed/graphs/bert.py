@@ -13,10 +13,10 @@ import math
 import numpy as np
 
 from core.errors import InputError
-from core.models.settings import ACTIVATIONS, GELU, RELU, SILU, TANH, check_config
+from core.families.bert.settings import ACTIVATIONS, GELU, RELU, SILU, TANH, check_config
 from core.packed.contents import Contents
 from core.packed.graph import Graph, onnx
-from core.packed.operators import INT8, Operators
+from core.packed.operators import Operators
 
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 OUTPUT = "logits"
@@ -24,7 +24,7 @@ CLASSIFIER, ANSWERS = "classifier", "qa_outputs"  # heads: on the pooled first t
 _LOWEST = float(np.finfo(np.float32).min)
 
 
-def draw(contents: Contents, storage: str = INT8) -> bytes:
+def draw(contents: Contents, storage: str) -> bytes:
     """The ONNX model of a packed student; inputs (batch, tokens) int64, output `logits`.
 
     `storage` "int2" keeps ternary codes as INT2. Raises InputError when it has a setting or a head

@@ -1,13 +1,8 @@
-"""Where an architecture and a question meet: types only, read without waiting for torch.
+"""What goes between a family and a target: values only."""
 
-A *family* (core/families) goes from examples to named outputs: it knows tokens or frames, layers
-and the names of weights. A *target* (core/targets) goes from named outputs to a score: it knows
-labels, losses and metrics. They meet in `Outputs` and never import each other.
-"""
-
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -143,79 +138,32 @@ class Outputs:
     traces: Mapping[str, tuple[Trace, ...]] = field(default_factory=dict)
 
 
-class Reader(Protocol):
-    """The part of a family that turns examples into numbers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How a family takes an example apart.
 
-    def encode(self, processor: Any, columns: Sequence[list[Any]], limit: int) -> Encoded:
-        """One column of examples, or two (pairs), each row cut to `limit` units; no labels."""
-        ...
+    units     tokens, letters or frames, without marks such as [CLS]
+    words     what people would count: words or signs; 0 where nothing is one (sound)
+    unknown   how many of these the model cannot tell from each other
+    """
 
-    def windows(self, processor: Any, first: list[str], second: list[str], limit: int) -> Encoded:
-        """Pairs whose second text may be longer than `limit`: a row for each window of it. `about`
-        is a `Windows` without accepted answers."""
-        ...
-
-    def marks(self, texts: int) -> int:
-        """How many units of a row are no text but marks around so many texts."""
-        ...
-
-    def first_units(self, limit: int) -> int:
-        """How many units of the first text are read at most in a window of `limit`."""
-        ...
+    units: int
+    words: int
+    unknown: int
 
 
-class Family(Reader, Protocol):
-    """An architecture; one module of core/families has all of these names."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """A network in float32, made of a model's files.
 
-    name: str
-    parts: tuple[str, ...]
-    groups: Mapping[str, str]  # part -> the row of a size table that it belongs to
-    distances: Mapping[str, Distance]  # of each trace, by the name of its loss
-    always: Set[str]  # traces that cost nothing more, so their losses are always shown
+    is_fine_tuned   its head was trained for this number of outputs
+    labels          the names that its config gives to its outputs
+    gives_many      its head was trained to give any number of labels at once
+    revision        the hub's, or ""
+    """
 
-    def matrix_of(self, address: str) -> Matrix | None:
-        """The matrix of this address; None for a parameter that is never quantized."""
-        ...
-
-    def matrices(self, model: Any) -> tuple[Matrix, ...]:
-        """Every matrix of the model, in the order of the network."""
-        ...
-
-    def kind_of(self, address: str) -> str:
-        """What people call a parameter that is not quantized; HEAD for the task's head."""
-        ...
-
-    def depth(self, config: Any) -> int:
-        """How many layers a model of this config has."""
-        ...
-
-    def prepare_teacher(self, model: Any) -> None:
-        """Whatever fine-tuning in full precision wants changed."""
-        ...
-
-    def prepare(self, model: Any, recipe: Any) -> None:
-        """Whatever a student (of this `QuantRecipe`) needs beside quantized layers."""
-        ...
-
-    def collate(self, encoded: Encoded, rows: np.ndarray) -> Batch:
-        """The batch of these rows, padded to the longest of them."""
-        ...
-
-    def made_up_batch(self, config: Any, rows: int, units: int) -> Batch:
-        """A batch of random examples, always the same ones, of at most `units` each."""
-        ...
-
-    def longest(self, config: Any) -> int:
-        """How many units a model of this config can read."""
-        ...
-
-    def trace_bytes(self, config: Any, units: np.ndarray, traces: Set[str]) -> int:
-        """What keeping these traces of rows of so many units takes; a function of both alone."""
-        ...
-
-    def forward(
-        self, model: Callable[..., Any], batch: Batch, traces: Set[str] = frozenset()
-    ) -> Outputs:
-        """All answers of `model` (a network, or what is called as one), and the traces of these
-        names."""
-        ...
+    model: Any
+    is_fine_tuned: bool
+    labels: tuple[str, ...]
+    gives_many: bool = False
+    revision: str = ""

@@ -15,8 +15,8 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from transformers import BertTokenizer, PreTrainedTokenizerFast, TokenizersBackend
 
+from core.families.bert.tokenizer_parts import MAX_WORDS, check_parts
 from core.models.folder_files import MAX_WORDS_BYTES, read_bytes, read_json
-from core.models.tokenizer_parts import MAX_WORDS, check_parts
 
 TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.txt"
 SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE = (
