@@ -37,6 +37,11 @@ def matrix_of(opened: OpenModel, name: str) -> "Tensor":
     return found[name].detach().float()
 
 
+def title_of(opened: OpenModel, name: str) -> str:
+    """What people call a matrix of a model."""
+    return api.matrix_title(name, opened.family.name)
+
+
 def view(opened: OpenModel, name: str, quant: tuple[str, int, str]) -> "WeightView":
     """One matrix under (method, bits, granularity), as the Weights page has it."""
     latent: Latent = api.latent_histogram(opened, name)

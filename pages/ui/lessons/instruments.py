@@ -13,7 +13,6 @@ from core.errors import InputError
 from core.events import Started, StepDone, WeightsSeen
 from core.lessons import material
 from core.lessons.lesson import Settings, Use
-from core.lessons.one_step import MATRIX
 from core.lessons.one_step import pick as pick_weight
 from core.lessons.sizes import sizes_of
 from core.runs.store import Run
@@ -43,6 +42,11 @@ def source_of(settings: Settings) -> api.Source:
     return api.source_of_teacher(task, model)
 
 
+def title_of(source: api.Source, name: str) -> str:
+    """What people call a matrix of a model."""
+    return material.title_of(loaded.model(source), name)
+
+
 def _weights(settings: Settings) -> None:
     source, name = source_of(settings), settings.text("matrix")
     quants = [material.quant_of(text) for text in settings.several("columns")]
@@ -54,7 +58,7 @@ def _weights(settings: Settings) -> None:
         place.markdown(f"**{plain(column.name)}**")
         place.altair_chart(
             unchecked(weight_charts.weight_histogram(column.view.histogram, state.is_dark())),
-            alt=f"Latent and quantized weights of {api.matrix_title(name)}: {column.name}.",
+            alt=f"Latent and quantized weights of {title_of(source, name)}: {column.name}.",
             key=f"lesson-weights-{column.name}",
         )
     weight_panels.numbers(shown)
@@ -67,7 +71,7 @@ def _scales(settings: Settings) -> None:
     st.markdown("Every row has its own scale. The wider the hill, the less one scale suits all.")
     st.altair_chart(
         unchecked(weight_charts.scales(view, state.is_dark())),
-        alt=f"Histogram of the scales of all rows of {api.matrix_title(name)}.",
+        alt=f"Histogram of the scales of all rows of {title_of(source, name)}.",
         key="lesson-scales",
     )
 
@@ -134,7 +138,8 @@ def _settling(settings: Settings) -> None:
 
 
 def _stepper(settings: Settings) -> None:
-    step = computed.step(source_of(settings), MATRIX)
+    source = source_of(settings)
+    step = computed.step(source)
     weight = pick_weight(step, settings.text("weight", "near"))
     rows = [
         ("1. latent weight", weight.latent, "what training keeps"),
@@ -161,7 +166,7 @@ def _stepper(settings: Settings) -> None:
             column_config={"number": number},
         )
     st.caption(
-        f"Row {weight.row:d}, column {weight.column:d} of {plain(api.matrix_title(step.name))}."
+        f"Row {weight.row:d}, column {weight.column:d} of {plain(title_of(source, step.name))}."
     )
 
 
