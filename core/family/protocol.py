@@ -193,6 +193,11 @@ class Family(Reader, Protocol):
         """How many units a model of this config can read."""
         ...
 
+    def shapes(self, architecture: str) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every parameter of a published architecture, by address, without its head;
+        nothing is loaded. Raises InputError for one that is not known."""
+        ...
+
     def trace_bytes(self, config: Any, units: np.ndarray, traces: Set[str]) -> int:
         """What keeping these traces of rows of so many units takes; a function of both alone."""
         ...
@@ -202,11 +207,6 @@ class Family(Reader, Protocol):
     ) -> Outputs:
         """All answers of `model` (a network, or what is called as one), and the traces of these
         names."""
-        ...
-
-    def shapes(self, architecture: str) -> Mapping[str, tuple[int, ...]]:
-        """The shape of every parameter of a well-known size of this architecture, by address,
-        without a single weight. Raises InputError for a name that the family does not know."""
         ...
 
     def without_traces(self, model: Any) -> None:

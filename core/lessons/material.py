@@ -9,7 +9,6 @@ from core import api
 from core.api.models import OpenModel
 from core.api.weights import Latent
 from core.errors import InputError, one_of
-from core.experiment import USUAL_FAMILY
 from core.lessons.lesson import Settings
 from core.lessons.revealing import Models
 from core.runs.store import Run
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 TASK, MODEL = "movie-sentiment", "minilm-l3"
 MATRIX_SETTING = "matrix"
-PER_CENT, POINTS, TIMES = "%", "points", "x"
 
 
 def teacher(settings: Settings, models: Models) -> OpenModel:
@@ -39,9 +37,9 @@ def matrix_of(opened: OpenModel, name: str) -> "Tensor":
     return found[name].detach().float()
 
 
-def title(name: str) -> str:
-    """A matrix of the lessons' models, as people call it."""
-    return api.matrix_title(name, USUAL_FAMILY)
+def title_of(opened: OpenModel, name: str) -> str:
+    """What people call a matrix of a model."""
+    return api.matrix_title(name, opened.family.name)
 
 
 def view(opened: OpenModel, name: str, quant: tuple[str, int, str]) -> "WeightView":

@@ -1,4 +1,4 @@
-"""The sizes of an architecture: its shapes, without a single weight, and the paper's arithmetic."""
+"""The sizes of an architecture: the shapes of its family, and the paper's arithmetic."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -37,7 +37,8 @@ class Sizes:
 
 @cache
 def sizes_of(architecture: str, layout: str) -> Sizes:
-    """The arithmetic for one architecture, ternary, its codes in that layout."""
+    """The arithmetic for one architecture, ternary, its codes in that layout. Raises InputError
+    for one that the family does not know."""
     from core.families import find_family
     from core.packed.audit import arithmetic
     from core.packed.choices import LAYOUTS

@@ -199,8 +199,7 @@ def since(thing: str) -> float:
 
 
 def server_address() -> str:
-    """Where the app is, as this visitor's browser has it, without the page; "" where it is not
-    known."""
+    """Where the app is for this visitor's browser, without the page; "" where that is unknown."""
     return (st.context.url or "").partition("?")[0].rpartition("/")[0]
 
 
@@ -229,11 +228,9 @@ def attempt(
     action: Callable[Arguments, Value], *arguments: Arguments.args, **options: Arguments.kwargs
 ) -> Value | None:
     """The action's value; when it refuses, its sentence on the page and None."""
-    try:
+    with explained():
         return action(*arguments, **options)
-    except InputError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return None
+    return None
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """The shapes of BERTs that nobody has loaded: sizes are worked out without a single weight."""
 
+from collections.abc import Mapping
+
 from core.errors import one_of
 
 # Layers, width, width of the feed-forward part, attention heads. BERT-base is Devlin et al. 2019;
-# the others are as their backbones (core/models/backbones.py); all have BERT's 30,522 word pieces
-# and 512 positions.
+# the others are our backbones; all have 30,522 word pieces and 512 positions.
 ARCHITECTURES = {
     "bert-base": (12, 768, 3072, 12),
     "minilm-l6": (6, 384, 1536, 12),
@@ -12,9 +13,9 @@ ARCHITECTURES = {
 }
 
 
-def shapes(architecture: str) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter of the encoder, by address. Raises InputError for an unknown
-    architecture."""
+def shapes(architecture: str) -> Mapping[str, tuple[int, ...]]:
+    """The shape of every parameter of the encoder, by address. Raises InputError for an
+    architecture that is not known."""
     import torch
     from transformers import BertConfig, BertModel
 

@@ -1,8 +1,7 @@
 """Every byte counted, by the paper's arithmetic (core/packed/audit.py), for BERT-base or ours."""
 
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, TIMES
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
 from core.lessons.sizes import Sizes, sizes_of
 
 KEYS = {

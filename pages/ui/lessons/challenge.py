@@ -62,7 +62,9 @@ def _choose(found: list[rules.Entry], me: Student | None) -> None:
         "dev alone cannot tell these apart. The teacher has "
         f"{percent(found[0].teacher_dev)} on dev."
     )
-    titles = {entry.run_id: f"{percent(entry.dev)} · {entry.title}" for entry in found}
+    titles = {  # with the id: many have the same title, and a browser sends back the words
+        entry.run_id: f"{percent(entry.dev)} · {entry.title} · {entry.run_id}" for entry in found
+    }
     if me is not None:
         board.enter(me, titles)
         return
