@@ -10,26 +10,21 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import settings
 from core.errors import InputError, one_of
+from core.lessons.folders import ENGLISH, OURS, folder
 from core.lessons.lesson import Lesson
 from core.lessons.reading import read_lesson
 from core.lessons.translating import check_name, check_translation
 from core.places import read_text_up_to
 
-ENGLISH = "en"
+__all__ = ["ENGLISH", "OURS", "find_lesson", "languages", "lessons"]
 MOST_BYTES = 2**18
-OURS = settings.PROJECT / settings.LESSONS.default
 
 
 def languages() -> tuple[str, ...]:
     """The languages that there are lessons in."""
-    found = (path.parent.name for path in _folder().glob("??/*.md"))
+    found = (path.parent.name for path in folder().glob("??/*.md"))
     return tuple(sorted(set(found)))
-
-
-def _folder() -> Path:
-    return settings.LESSONS.value() or OURS
 
 
 def lessons(language: str = ENGLISH) -> tuple[list[Lesson], list[str]]:
@@ -55,7 +50,7 @@ def _read(language: str) -> tuple[list[Lesson], list[str]]:
     """The files of a language as they are, and a sentence for each that is no lesson."""
     found: list[Lesson] = []
     wrong: list[str] = []
-    for path in sorted(_folder().glob(f"{language}/*.md")):
+    for path in sorted(folder().glob(f"{language}/*.md")):
         with _told(wrong, language):
             lesson = _lesson(path, language, path.stat().st_mtime_ns)
             if lesson.number in {one.number for one in found}:
