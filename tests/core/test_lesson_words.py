@@ -116,6 +116,11 @@ def test_every_text_is_used_with_what_it_holds():
         assert (given or set()) == wanted, f"{file}: words.{table}.{key}"
 
 
+def test_no_text_is_out_of_use():
+    used = {(table, key) for _, table, key, _ in all_uses()}
+    assert {*texts(ENGLISH)} - used == set()
+
+
 STEPS = [
     pytest.param(lesson, original, step, id=f"{lesson.language}-{lesson.number}-{step.name}")
     for language in shelf.languages()
