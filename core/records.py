@@ -60,6 +60,16 @@ def to_plain(record: Any) -> dict[str, Any]:
     return json.loads(canonical_json(record))
 
 
+def object_in(plain: object) -> dict[str, Any] | None:
+    """An object of somebody's JSON; None for anything else. Its names are texts, as JSON has it."""
+    return typing.cast("dict[str, Any]", plain) if isinstance(plain, dict) else None
+
+
+def list_in(plain: object) -> list[Any] | None:
+    """A list of somebody's JSON; None for anything else."""
+    return typing.cast("list[Any]", plain) if isinstance(plain, list) else None
+
+
 def canonical_json(record: Any) -> str:
     """The one JSON text of a record: sorted keys, no spaces. Equal records give equal text."""
     return json.dumps(asdict(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
