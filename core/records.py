@@ -42,15 +42,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The words that a text may be."""
+    """The words, or the numbers, that a value may be."""
 
-    words: tuple[str, ...]
+    words: tuple[object, ...]
 
-    def holds(self, value: str) -> bool:
+    def holds(self, value: object) -> bool:
         """Whether it is one of them."""
         return value in self.words
 
-    def check(self, where: str, value: str) -> None:
+    def check(self, where: str, value: object) -> None:
         """Raise InputError for another one."""
         one_of(where, value, self.words)
 
