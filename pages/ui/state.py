@@ -30,8 +30,7 @@ Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
 Deed = Literal["stop", "begin again", "delete", "replace", "remove", "lead"]
 STARTED, MADE, TEACHER = "started-runs", "made-here", "is-teacher"
-# What a session without the PIN must have started or made itself; nothing gives it "remove" or
-# "lead".
+# What a session without the PIN must have started or made; nothing gives it "remove" or "lead".
 OWN = {"stop": STARTED, "begin again": MADE, "delete": MADE, "replace": MADE}
 REFUSED = {
     "stop": "Only the person who started this run, or the teacher, can stop it.",
