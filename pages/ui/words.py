@@ -6,6 +6,8 @@ in ms or s: everywhere the same.
 
 import re
 
+from core.results import WHO as WHO
+
 _MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&]")
 # What Streamlit looks for after the backslashes are gone: addresses and e-mail addresses (which
 # become links), names of icons and emoji, arrows and dashes between spaces.
@@ -40,12 +42,6 @@ BITS_EXPLAINED = (
     "Three numbers such as 2-2-8 are the bits of the weights, of the word embedding and of the "
     "activations."
 )
-
-WHO = {
-    "teacher": "teacher (full precision)",
-    "untrained": "quantized without training",
-    "student": "trained student",
-}
 
 
 METRICS = {
