@@ -49,11 +49,10 @@ def outcome(run: Run, result: Result) -> None:
         f"{_program(result.machine)}). Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
+    address = state.server_address()  # not known any more where the file is made
     st.download_button(
         "Download this run as a sheet",
-        lambda: of_runs.of_run(
-            run, api.events(run), said.replace("**", ""), state.server_address()
-        ).encode(),
+        lambda: of_runs.of_run(run, api.events(run), said.replace("**", ""), address).encode(),
         file_name=f"ternary-lab-{run.run_id}.html",
         mime="text/html",
         icon=":material/download:",

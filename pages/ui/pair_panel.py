@@ -73,11 +73,10 @@ def _sheet(found: api.Comparison, other: Run, student: Run) -> None:
         f"{high:+.1f}), p = {found.p:.3f}.",
         _how(found),
     ]
+    address = state.server_address()  # not known any more where the file is made
     st.download_button(
         "Download this comparison as a sheet",
-        lambda: of_runs.of_pair(
-            student, other, verdict(found, "the other"), how, state.server_address()
-        ).encode(),
+        lambda: of_runs.of_pair(student, other, verdict(found, "the other"), how, address).encode(),
         file_name=f"ternary-lab-{student.run_id}-{other.run_id}.html",
         mime="text/html",
         icon=":material/download:",
