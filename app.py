@@ -22,6 +22,7 @@ PAGES = [
     st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
     st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
+    st.Page("pages/lessons.py", title="Lessons", icon=":material/quiz:"),
 ]
 
 narrow = browser.listen()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import api
-from core.commands import data, packed, predict, sample, ship, sweep, teach
+from core.commands import data, packed, predict, results, sample, ship, sweep, teach
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.machine import waiting_environment
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add(commands)
     ship.add(commands)
     sample.add(commands)
+    results.add(commands)
     data.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")

@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
 from core.runs.ray_cluster import reached
+from core.version import VERSION
 
 NO_ENGINE = "not installed; run: pip install -r requirements-engine.txt"
 NEEDED_BYTES = 500 * 2**20
@@ -29,7 +30,8 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, the needed ones first."""
-    found = [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
+    found = [Finding(what="ternary-lab", ok=True, needed=True, detail=VERSION)]
+    found += [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
     found += [_writable("runs and teachers", places.local()), _writable("cache", places.cache())]
     found.append(_try("teachers", True, _teachers))
     found.append(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.results import Machine
+from core.version import VERSION
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _TUNABLES, _HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
@@ -30,6 +31,7 @@ def describe(threads: int) -> Machine:
         threads=threads,
         torch=importlib.metadata.version("torch"),
         transformers=importlib.metadata.version("transformers"),
+        ternary_lab=VERSION,
     )
 
 

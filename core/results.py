@@ -65,10 +65,11 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where it was measured: a time without its machine means nothing.
+    """Where it was measured, and by what: a time without its machine means nothing.
 
-    `threads` is the number at the end. Where a training changed it on the way, `thread_counts`
-    holds every number that it computed with since it was last started, in order of first use.
+    `ternary_lab` is the version of this program ("": one that did not say so yet). `threads` is
+    the number at the end. Where a training changed it on the way, `thread_counts` holds every
+    number that it computed with since it was last started, in order of first use.
     """
 
     processor: str
@@ -77,6 +78,7 @@ class Machine:
     torch: str
     transformers: str
     thread_counts: tuple[Count, ...] = field(default=())
+    ternary_lab: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

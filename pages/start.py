@@ -44,6 +44,7 @@ ways = (
     ("pages/compare.py", "Compare", "What does each bit cost?"),
     ("pages/predict.py", "Predict", "Where do they disagree?"),
     ("pages/export.py", "Export", "How many bytes is it really?"),
+    ("pages/lessons.py", "Lessons", "What do you expect?"),
 )
 for column, (page, title, question) in zip(st.columns(len(ways)), ways, strict=True):
     with column.container(border=True):

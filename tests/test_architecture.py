@@ -23,6 +23,7 @@ PAGES = sorted((PROJECT / "pages").rglob("*.py"))
 APP = [PROJECT / "app.py", *PAGES]
 SOURCES = [*CORE, *APP]
 PAGES_MAY_IMPORT = {"api", "errors", "experiment", "options", "results", "events", "runs.store"}
+PAGES_MAY_IMPORT |= {"lessons"}
 STATE = ("pages/ui/state.py", "pages/ui/address.py")
 MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
 
@@ -252,3 +253,33 @@ def test_graphs_and_snippets_are_those_of_families():
     for folder in ("packed/graphs", "export/snippets"):
         files = {path.stem for path in (PROJECT / "core" / folder).glob("*.py")} - {"__init__"}
         assert "bert" in files <= names
+
+
+TESTS = sorted((PROJECT / "tests").rglob("*.py"))
+CHECKS = re.compile(r"raises|fail|expect|assert_\w+|wait_for\w*")
+
+
+def called(node: ast.AST) -> set[str]:
+    """Last names of what is called within a node."""
+    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {ast.unparse(function).rpartition(".")[2] for function in calls}
+
+
+def asserts(function: ast.FunctionDef) -> bool:
+    """Whether the function itself checks something."""
+    has = any(isinstance(each, ast.Assert) for each in ast.walk(function))
+    return has or any(CHECKS.fullmatch(name) for name in called(function))
+
+
+def functions_of(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)]
+
+
+def test_every_test_checks_something():
+    """Itself, or by calling a function of the tests that does."""
+    every = [function for path in TESTS for function in functions_of(path)]
+    helpers = {each.name for each in every if asserts(each) and not each.name.startswith("test_")}
+    tests = [each for each in every if each.name.startswith("test_")]
+    assert len(tests) > 800
+    idle = [each.name for each in tests if not asserts(each) and not called(each) & helpers]
+    assert idle == []

@@ -40,10 +40,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """What a packed file holds. `expected` is the arithmetic of the paper for its architecture."""
+    """What a packed file holds. `expected` is the arithmetic of the paper for its architecture;
+    `ternary_lab` is the version of the program that wrote it ("": it does not say)."""
 
     title: str
     version: str
+    ternary_lab: str
     codes: str
     leftovers: str
     labels: tuple[str, ...]
@@ -85,6 +87,7 @@ def inspect_format(contents: "Contents", kind: ExportKind) -> Inspected:
 
 def _inspected(container: "Container", contents: "Contents") -> Inspected:
     from core.packed.audit import arithmetic, audit, shapes_of
+    from core.packed.file import WRITER
 
     told, quant = container.metadata, contents.experiment.quant
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
@@ -95,6 +98,7 @@ def _inspected(container: "Container", contents: "Contents") -> Inspected:
     return Inspected(
         title=contents.experiment.title,
         version=told["version"],
+        ternary_lab=told.get(WRITER, ""),
         codes=codes,
         leftovers=leftovers,
         labels=contents.labels,

@@ -131,8 +131,9 @@ def _inspect(parsed: argparse.Namespace) -> None:
         print(json.dumps(to_plain(seen)))
         return
     print(f"{parsed.file}: {seen.title}")
+    writer = f"written by Ternary Lab {seen.ternary_lab}, " if seen.ternary_lab else ""
     print(
-        f"version {seen.version}, codes {seen.codes}, leftovers {seen.leftovers}, labels "
+        f"version {seen.version}, {writer}codes {seen.codes}, leftovers {seen.leftovers}, labels "
         f"{', '.join(seen.labels)}"
     )
     for part in seen.parts:

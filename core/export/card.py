@@ -67,7 +67,7 @@ def model_card(facts: Facts, load_line: str) -> str:
             *_limits(facts),
             "## Experiment",
             "",
-            f"Run `{experiment.run_id}`, seed {experiment.seed}:",
+            f"Run `{experiment.run_id}`, seed {experiment.seed}{_program(facts.result)}:",
             "",
             f"```json\n{json.dumps(to_plain(experiment), indent=1)}\n```",
             "",
@@ -160,6 +160,11 @@ def _size(facts: Facts) -> list[str]:
 
 def _data(facts: Facts) -> list[str]:
     return ["## Data", "", f"{facts.task.name}: {facts.task.citation}.", ""]
+
+
+def _program(result: Result | None) -> str:
+    version = result.machine.ternary_lab if result else ""
+    return f", trained with Ternary Lab {version}" if version else ""
 
 
 def _limits(facts: Facts) -> list[str]:

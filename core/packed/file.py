@@ -4,7 +4,7 @@
     <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
     <layer>.step     float32, float16  learned steps of activations, where there are any
-    metadata         format, version, sha256, experiment, config, shape and bits of every matrix ...
+    metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
 
 docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the
 same codes times the same scales, then the same activation quantizers. The digest is taken over the
@@ -38,10 +38,12 @@ from core.packed.origin import Origin
 from core.places import replacing
 from core.quantizers.base import Quantized
 from core.records import canonical_json, canonical_json_as, from_json
+from core.version import VERSION as PROGRAM_VERSION
 
 FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")
 CODES, SCALE = ".codes", ".scale"
 NO_DIGEST = "0" * 64
+WRITER = "ternary_lab"  # the key of the version of the program
 BITS = (2, 3, 4, 8)
 
 
@@ -86,7 +88,7 @@ def contents_to_bytes(contents: Contents, layout: str, leftovers: str) -> bytes:
 
 def written_again(container: Container) -> bytes:
     """What an open file's contents are written as, in the file's own spelling: a field or setting
-    that did not exist when it was made is not named, as it was not then.
+    that did not exist when it was made is not named, as it was not then; its writer stays.
 
     Raises InputError, or what a damaged file runs into, as reading it does.
     """
@@ -95,12 +97,15 @@ def written_again(container: Container) -> bytes:
         "experiment": canonical_json_as(contents.experiment, old["experiment"]),
         "config": contents.family.config_text_as(contents.config, old["config"]),
         "origin": canonical_json_as(contents.origin, old.get("origin", "{}")),
+        WRITER: old.get(WRITER),
     }
     return _written(contents, contents.layout, contents.leftovers, spelled)
 
 
-def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str]) -> bytes:
-    """The file; `spelled` are metadata that are written in another way than today's."""
+def _written(
+    contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
+) -> bytes:
+    """The file; `spelled` are metadata in another spelling than today's (None: left out)."""
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
@@ -120,8 +125,10 @@ def _written(contents: Contents, layout: str, leftovers: str, spelled: Mapping[s
         "codes": layout,
         "leftovers": leftovers,
         "origin": canonical_json(contents.origin),
-    } | dict(spelled)
-    return signed(write_container(tensors, metadata))
+        WRITER: PROGRAM_VERSION,
+    } | spelled
+    named = {name: value for name, value in metadata.items() if value is not None}
+    return signed(write_container(tensors, named))
 
 
 def signed(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 An operation on 11.7 million floats moves 47 MB through memory, and a formula of eight operations
 does so eight times. The same formula on pieces of a few hundred thousand floats stays in the
-cache (see LOG.md). Matrices are cut between rows, which changes nothing because rules work row by
+cache (see docs/log). Matrices are cut between rows, which changes nothing because rules work row by
 row; a matrix shown as one long row is one piece.
 """
 

@@ -2,7 +2,7 @@
 
 A formula such as "the sum of |w| over |w| > threshold" is four operations to torch, and each walks
 through memory and writes a matrix that nobody wants. Here each loop reads its matrix once and
-writes only its answer: quantizing the weights of a step takes a fifth of the time (LOG.md). numba
+writes only its answer: quantizing the weights of a step takes a fifth of the time (docs/log). numba
 translates the loops to machine code when they are first used, and keeps the code in the cache
 folder.
 

@@ -9,7 +9,8 @@ One safetensors file in the run's folder, replaced as a whole:
     random                      torch's random numbers (dropout draws from them)
     averaging.N, watch.NAME     the mean of the weights so far, where histograms end
     said.SPLIT.WHO              what teacher and untrained student said, so as not to ask again
-    metadata                    run, step, seconds of training, origin, threads, and a digest of all
+    metadata                    run, step, seconds of training, origin, threads, the version of this
+                                program, and a digest of all
 
 The batches are not in it: they are drawn from the seed and drawn again. `origin` is a digest of
 text and starting weights: a checkpoint of another teacher or another text is not gone on from.
@@ -40,8 +41,10 @@ from core.places import replacing
 from core.training.checkpoint_header import FILE, header
 from core.training.optimizer import Optimizer
 from core.training.task_data import TaskData
+from core.version import VERSION
 
 FORMAT = "2"
+WRITER = "ternary_lab"  # the key of the version in the metadata
 PREDICTIONS = "said."  # the names of predictions in the file begin so
 OTHER_VERSION = "The checkpoint is of another version of this program."
 
@@ -52,7 +55,10 @@ class UnfitCheckpoint(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """Where a training on that many threads stood after `step`, having trained for `seconds`."""
+    """Where a training on that many threads stood after `step`, having trained for `seconds`.
+
+    `ternary_lab` is the version of the program that wrote it ("": one that did not say so yet).
+    """
 
     run_id: str
     step: int
@@ -60,6 +66,7 @@ class Checkpoint:
     origin: str
     threads: int
     tensors: dict[str, Tensor]
+    ternary_lab: str = VERSION
 
     def predictions(self) -> dict[str, np.ndarray]:
         """The predictions that were kept with it, by name."""
@@ -87,6 +94,7 @@ def read(folder: Path, run_id: str) -> Checkpoint | None:
             origin=told["origin"],
             threads=int(told["threads"]),
             tensors=tensors,
+            ternary_lab=told.get(WRITER, ""),
         )
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UnfitCheckpoint("The checkpoint is damaged.") from error
@@ -109,6 +117,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
+    writer = {WRITER: checkpoint.ternary_lab} if checkpoint.ternary_lab else {}
     return {
         "format": FORMAT,
         "run_id": checkpoint.run_id,
@@ -116,7 +125,7 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "seconds": repr(checkpoint.seconds),
         "origin": checkpoint.origin,
         "threads": str(checkpoint.threads),
-    }
+    } | writer
 
 
 def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:

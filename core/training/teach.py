@@ -7,7 +7,7 @@ what is scored is what is kept. A checkpoint that was fine-tuned elsewhere can b
 then it is only scored, and kept bit for bit.
 
 Hidden states have the usual dropout. Attention probabilities have none: with long passages the
-random numbers for them took half of a step (LOG.md).
+random numbers for them took half of a step (docs/log).
 """
 
 import time

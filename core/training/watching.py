@@ -4,7 +4,7 @@ A latent weight moves a little at every step; its code only now and then jumps f
 the next. How many jump, where the threshold and the scale go, and how the latent weights spread
 out is what quantization-aware training looks like from inside. A look compares the codes that a
 step computed with to those that the next step would compute with, so it costs about one more
-quantization; fifteen looks are spread over a training (LOG.md has the measured share of time).
+quantization; fifteen looks are spread over a training (docs/log has the measured share of time).
 """
 
 import math

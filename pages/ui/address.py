@@ -84,6 +84,30 @@ def by_id(name: str, ids: Sequence[Any], usual: Any = None, most: int = 1) -> di
     }
 
 
+def choose(name: str, value: Any, usual: Any = None) -> None:
+    """Make a choice by its id from a button's callback, before its widget is drawn."""
+    st.session_state[name] = value
+    _to_address(name, usual)
+
+
+def note(name: str) -> str:
+    """A text that is in no widget, kept in the URL under `name`, and for the session on the way
+    through other pages."""
+    _drawn().add(name)
+    if name in st.query_params or _went_back():
+        st.session_state[name] = st.query_params.get(name, "")
+    text = st.session_state.setdefault(name, "")
+    if text != st.query_params.get(name, ""):  # after a way through other pages
+        _to_address(name, "")
+    return text
+
+
+def write_note(name: str, text: str) -> None:
+    """Keep this text from now on."""
+    st.session_state[name] = text
+    _to_address(name, "")
+
+
 def _to_address(name: str, usual: Any) -> None:
     """Write a choice by its id into the URL, which need not say what is usual."""
     chosen = st.session_state[name]

@@ -37,7 +37,7 @@ def panel(runs: dict[str, Run]) -> None:
     results = [run.result for row in rows for run in row.result.runs if run.result]
     missing = sum(row.result.missing for row in rows)
     if results:
-        _outcome(rows, results)
+        outcome(rows, results)
     if missing:
         st.caption(
             f"{missing} of {len(grid.runs)} runs are not computed yet. On the command line: "
@@ -45,7 +45,8 @@ def panel(runs: dict[str, Run]) -> None:
         )
 
 
-def _outcome(rows: list[api.GridRow], results: list[Result]) -> None:
+def outcome(rows: list[api.GridRow], results: list[Result]) -> None:
+    """The table of a grid with finished runs, and its differences as a picture."""
     metrics = list(dict.fromkeys(result.metric for result in results))
     unit = metric_title(metrics[0]) if len(metrics) == 1 else "the task's metric (x 100)"
     table = grid_table(rows, unit)

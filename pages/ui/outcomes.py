@@ -43,8 +43,8 @@ def outcome(run: Run, result: Result) -> None:
     st.caption(
         f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
         f"test examples that nothing was selected on. {duration(result.train_seconds)} of "
-        f"training on {_threads(result.machine)} ({plain(result.machine.processor)}). "
-        "Float32 size means 4 bytes a weight."
+        f"training on {_threads(result.machine)} ({plain(result.machine.processor)}"
+        f"{_program(result.machine)}). Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
 
@@ -54,6 +54,11 @@ def _threads(machine: Machine) -> str:
     if machine.thread_counts:
         return f"{' and '.join(map(str, machine.thread_counts))} threads in turn"
     return f"{machine.threads} thread(s)"
+
+
+def _program(machine: Machine) -> str:
+    """Which version of this program it was, where the record says so."""
+    return f", Ternary Lab {plain(machine.ternary_lab)}" if machine.ternary_lab else ""
 
 
 def against_teacher(run: Run) -> str:
@@ -113,7 +118,8 @@ def taught(card: TeacherCard) -> None:
     size_column.metric("Size in float32", size(4 * card.parameters))
     how = "Fine-tuned here" if card.fine_tuned else "Fine-tuned elsewhere, taken as it is"
     st.caption(
-        f"{how}. {card.test.examples:,} test examples that nothing was selected on. Now a student "
-        f"can learn from it: choose {plain(card.task)} and {plain(card.model)} in the form."
+        f"{how}{_program(card.machine)}. {card.test.examples:,} test examples that nothing was "
+        f"selected on. Now a student can learn from it: choose {plain(card.task)} and "
+        f"{plain(card.model)} in the form."
     )
     scores_table(card.scores)

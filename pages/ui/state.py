@@ -7,6 +7,7 @@ Everything that others could lose something by goes through this file: `may` dec
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,6 +188,18 @@ def watched_run() -> Run | None:
     if not run_id:
         return None
     return attempt(api.find_run, run_id)
+
+
+def since(thing: str) -> float:
+    """Seconds since this session first asked for that thing."""
+    first = st.session_state.setdefault(f"first-{thing}", time.monotonic())
+    return time.monotonic() - first
+
+
+def server_address() -> str:
+    """Where the app is, as this visitor's browser has it, without the page; "" where it is not
+    known."""
+    return (st.context.url or "").partition("?")[0].rpartition("/")[0]
 
 
 def told_by(component: str) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ from pages.ui.palette import BLUE, GREY, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips
 
 MAX_POINTS, MAX_COLUMNS = 200, 60
-PART_NAMES = ("embedding", "attention", "feed-forward", "pooler")
 OTHERS = "the others"
 Seen = Sequence[WeightsSeen]
 History = list[tuple[int, MatrixState]]

@@ -91,6 +91,12 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", joined)
 
 
+def prose(text: str) -> str:
+    """Text of a lesson: Markdown as its author meant it. Lessons that hold a picture, an address or
+    HTML are refused when they are read (core/lessons/blocks.py), so nothing is fetched by it."""
+    return text
+
+
 def code(text: str) -> str:
     """A command or a name as a code span, whatever it holds."""
     longest = max((len(found) for found in re.findall("`+", text)), default=0)

@@ -30,6 +30,7 @@ from core.places import CACHED_MODELS
 from core.records import from_plain
 from core.targets.registry import targets
 from core.tasks.registry import find_task
+from core.version import VERSION
 from tests.conftest import compute, tiny_model, with_quant
 
 BERT = find_family("bert")
@@ -92,7 +93,7 @@ def test_the_card_tells_results_sizes_data_and_limits(finished_run, tmp_path):
         f"{size:,} bytes",
         find_task("movie-sentiment").citation,
         "## Limits",
-        finished_run.run_id,
+        f"Run `{finished_run.run_id}`, seed 0, trained with Ternary Lab {VERSION}:",
     ):
         assert told in card
 
@@ -318,7 +319,7 @@ def test_the_shipped_students_answer_as_in_training(run_id):
         pytest.param(
             MINILM_L6,
             marks=pytest.mark.xfail(
-                strict=True, reason="two answers of 1,000 lie on the edge: 99.8 % (LOG.md)"
+                strict=True, reason="two answers of 1,000 lie on the edge: 99.8 % (docs/results.md)"
             ),
         ),
     ],

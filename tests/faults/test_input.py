@@ -1,13 +1,13 @@
 """Whatever is typed, pasted or uploaded: an answer or a sentence, never a traceback.
 
 The corpus is what people and scanners send; hypothesis adds what nobody thinks of. The default
-run takes a part of both, `-m slow` a thousand addresses and a thousand files.
+run takes a part of it, `-m slow` a thousand addresses. Files of any content are in
+tests/core/test_own_data.py, which counts their rows too.
 """
 
 import pickle
 import re
 import string
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -108,36 +108,6 @@ class Bomb:
 def test_a_pickle_is_refused_whatever_it_is_called(lab, suffix):
     with pytest.raises(InputError):
         api.guess_plan(api.read_table(f"data.{suffix}", pickle.dumps([Bomb()] * 50)), "data")
-
-
-def read(name: str, data: bytes) -> None:
-    """As the Data page reads a file; only a sentence may come of it, or rows."""
-    with suppress(InputError):
-        table = api.read_table(name, data)
-        api.check_rows(table, api.guess_plan(table, "data"))
-
-
-FILES = strategies.one_of(
-    strategies.binary(max_size=300),
-    strategies.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
-    strategies.tuples(strategies.integers(0, 400), strategies.binary(max_size=8)).map(
-        lambda change: ROWS.encode()[: change[0]] + change[1] + ROWS.encode()[change[0] :]
-    ),
-)
-SUFFIXES = strategies.sampled_from(["csv", "tsv", "jsonl", "json", "parquet", "csv.gz", "txt"])
-
-
-@settings(max_examples=100)
-@given(name=SUFFIXES, data=FILES)
-def test_files_of_any_content(name, data):
-    read(f"data.{name}", data)
-
-
-@pytest.mark.slow
-@settings(max_examples=1000)
-@given(name=SUFFIXES, data=FILES)
-def test_a_thousand_files(name, data):
-    read(f"data.{name}", data)
 
 
 def test_a_backbone_that_is_gone_fails_with_a_sentence(lab):

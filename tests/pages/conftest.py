@@ -43,12 +43,14 @@ PAGES = {
     "compare": "What does each bit cost?",
     "predict": "Where do they disagree?",
     "export": "How many bytes is it really?",
+    "lessons": "What do you expect?",
 }
 ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("student", "of", "matrix", "more", "columns", "corner", "closer", "codes", "leftovers"),
     *("show", "truth", "task", "model", "role", "method", "method_b", "bits_b", "scale_b"),
     *("weight_bits", "weight_granularity", "activation_bits", "activation", "parts", "layers"),
     *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
+    *("lesson", "answers", "entry", "budget"),
     *("text_movie-sentiment", "embed", "nonsense", ""),
 ]
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)

@@ -27,7 +27,18 @@ PLACES = {"metric": (0, 1, 2), "progress": (1,), "page_link": ()}
 NAMED = {"label", "body", "text", "help", "value", "delta", "format_func"}
 NAMED_OF = {"metric": NAMED}  # `value` of others is what a box holds, as it is
 WITH_OPTIONS = {"segmented_control", "radio", "pills", "select_slider"}
-OUR_OWN = {"plain", "code", "size", "percent", "scored", "duration", "metric_name", "len", "sum"}
+OUR_OWN = {
+    "plain",
+    "prose",
+    "code",
+    "size",
+    "percent",
+    "scored",
+    "duration",
+    "metric_name",
+    "len",
+    "sum",
+}
 OUR_OWN |= {"int", "float", "round", "range", "mean"}
 PASS_ON = {"str", "sorted", "list", "tuple", "reversed", "set", "min", "max", "enumerate", "zip"}
 PASS_ON |= {"next", "iter", "fromkeys", "filter"}
@@ -52,6 +63,8 @@ KNOWN = {
     "watched_sentence(seen)": "the same",
     "against_teacher(run)": "of pages/ui/outcomes.py: numbers, and an error through plain",
     "_threads(result.machine)": "numbers of threads",
+    "_program(result.machine)": "of pages/ui/outcomes.py: the version, through plain",
+    "_program(card.machine)": "the same",
     "', and the scales of the rows' * rows": "our own words, or none",
     "rules[chosen].title": "a rule's own title, from core/quantizers",
     "who.capitalize()": "a value of WHO",

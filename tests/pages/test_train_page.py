@@ -110,6 +110,18 @@ def test_a_run_that_changed_its_threads_says_so(finished_run):
     assert "of training on 2 and 1 threads in turn" in texts
 
 
+@pytest.mark.parametrize("version", ["0.9.1 *beta*", ""])
+def test_the_card_of_a_run_says_which_version_computed_it(finished_run, version):
+    """As text; nothing where the record is older than the version in it."""
+    assert finished_run.result is not None
+    machine = replace(finished_run.result.machine, ternary_lab=version)
+    result = canonical_json(replace(finished_run.result, machine=machine))
+    (finished_run.folder / "result.json").write_text(result)
+    texts = texts_of(open_page("train", run=finished_run.run_id))
+    assert "test examples that nothing was selected on" in texts
+    assert (f", Ternary Lab {version})." in texts) == bool(version)
+
+
 @pytest.mark.parametrize("damage", [damage_experiment, damage_result, empty_folder])
 def test_a_damaged_run_in_the_address_says_so(finished_run, damage):
     damage(finished_run)

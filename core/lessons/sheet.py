@@ -1,0 +1,111 @@
+"""My sheet: one standalone HTML file with what was guessed, what came out, and why.
+
+Pictures are inside as SVG, nothing is fetched, nothing runs: a browser without a network shows it,
+a mail carries it, a printer prints it. Links are the settings of the app's pages, which only work
+where the app runs.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlencode
+
+from core.lessons.answers import Answer, number_of
+from core.lessons.drawing import draw
+from core.lessons.judging import judge
+from core.lessons.lesson import BOTH, CHOICE, REASON, Lesson, Link, Step
+from core.lessons.revealing import REPLAYED, Revealed, find_reveal
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
+       color: #0e1117; background: #fff }
+h1 { font-size: 1.9rem } h2 { font-size: 1.3rem; margin-top: 2.2rem; border-top: 1px solid #ccc;
+     padding-top: 1rem }
+dt { font-weight: 600 } dd { margin: 0 0 .6rem 0 } svg { max-width: 100%; height: auto }
+.verdict { padding: .5rem .8rem; border-left: 4px solid #0072b2; background: #f2f6fa }
+.note { color: #444; font-size: .9rem } code { word-break: break-all }
+@media print { body { margin: 0 } h2 { break-after: avoid } svg { break-inside: avoid } }
+"""
+VERDICTS = {BOTH: "Guess and reason are right.", REASON: "The reason is right, the guess is not."}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One answered step with what came out."""
+
+    step: Step
+    answer: Answer
+    revealed: Revealed
+
+
+def sheet(lesson: Lesson, taken: Sequence[Taken], address: str = "", program: str = "") -> str:
+    """The file. `address` is where the app was, for its links; `program` its version."""
+    parts = [_step(number, one, address) for number, one in enumerate(taken, 1)]
+    about = f"Lesson {lesson.number}, version {lesson.version}"
+    about += f", {program}" if program else ""
+    return (
+        f'<!doctype html>\n<html lang="{escape(lesson.language)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(lesson.title)}</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>{_inline(lesson.title)}</h1>\n<p>{_inline(lesson.aim)}</p>\n"
+        f'<p class="note">{escape(about)}. {len(taken)} of {len(lesson.steps)} steps answered.'
+        "</p>\n"
+        f"{''.join(parts)}</body></html>\n"
+    )
+
+
+def _step(number: int, taken: Taken, address: str) -> str:
+    step, answer, revealed = taken.step, taken.answer, taken.revealed
+    judged = judge(step, answer, revealed)
+    guess = "right" if judged.guess_right else "not right"
+    verdict = VERDICTS.get(judged.outcome, f"That is not the reason. The guess is {guess}.")
+    mine = None if step.question.kind == CHOICE else number_of(answer.guess)
+    came = revealed.said(revealed.value)
+    if revealed.low is not None and revealed.high is not None:
+        came += f", 95 %: {revealed.said(revealed.low)} to {revealed.said(revealed.high)}"
+    return (
+        f"<h2>{number}. {_inline(step.title)}</h2>\n{_paragraphs(step.question.text)}<dl>"
+        f"<dt>My guess</dt><dd>{_inline(judged.guess)}</dd>"
+        f"<dt>My reason</dt><dd>{_inline(judged.reason)}</dd>"
+        f"<dt>What came out</dt><dd>{escape(came)}</dd></dl>\n"
+        f"{draw(revealed, mine, step.title)}\n"
+        f'<p class="verdict">{escape(verdict)}</p>\n{_paragraphs(judged.text)}'
+        f'<p class="note">{escape(_source(step, revealed))}</p>\n{_link(step.link, address)}\n'
+    )
+
+
+def _source(step: Step, revealed: Revealed) -> str:
+    if find_reveal(step.reveal.name).kind == REPLAYED:
+        return f"Replayed from runs {', '.join(revealed.runs)}. {revealed.how}"
+    return f"Computed by this program. {revealed.how}"
+
+
+def _link(link: Link, address: str) -> str:
+    place = "" if link.page == "start" else link.page
+    found = f"{address.rstrip('/')}/{place}"
+    if link.settings.pairs:
+        found += f"?{urlencode(link.settings.pairs)}"
+    if not address.startswith(("http://", "https://")):
+        return f"<p>{_inline(link.text)}: <code>{escape(found)}</code></p>"
+    return f'<p><a href="{escape(found)}">{_inline(link.text)}</a></p>'
+
+
+def _paragraphs(markdown: str) -> str:
+    """Paragraphs and lists of a lesson's Markdown."""
+    blocks = [block for block in re.split(r"\n\s*\n", markdown.strip()) if block.strip()]
+    return "".join(_block(block.splitlines()) for block in blocks)
+
+
+def _block(lines: Sequence[str]) -> str:
+    if all(line.startswith("- ") for line in lines):
+        return "<ul>" + "".join(f"<li>{_inline(line[2:])}</li>" for line in lines) + "</ul>\n"
+    return f"<p>{_inline(' '.join(lines))}</p>\n"
+
+
+def _inline(markdown: str) -> str:
+    """Bold, emphasis and code of a lesson's Markdown; everything else as it is."""
+    text = escape(markdown)
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+    return re.sub(r"\*([^*\s][^*]*)\*", r"<em>\1</em>", text)

@@ -1,0 +1,1 @@
+"""What the Lessons page is drawn from: the list, one step, its picture, its instruments."""

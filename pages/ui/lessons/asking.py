@@ -1,0 +1,119 @@
+"""The question of a step: a choice, a number or a cut, and its reason; locked by one button.
+
+Neither the instrument nor anything that was computed is drawn before.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core import api
+from core.lessons.answers import Answer
+from core.lessons.lesson import CHOICE, DRAG, Lesson, Question, Step
+from core.lessons.material import MATRIX_SETTING
+from pages.ui import loaded, state
+from pages.ui.lessons import instruments, picture
+from pages.ui.quick import unchecked
+from pages.ui.words import plain, prose
+
+LOCK = "Lock my answer"
+
+
+def panel(lesson: Lesson, step: Step, locked: Callable[[Answer], None]) -> None:
+    """Ask; `locked` gets the answer once the button is pressed."""
+    key = f"{lesson.name}-{lesson.version}-{step.name}"
+    state.since(key)
+    guess = _guess(step, key)
+    reasons = {option.key: option.text for option in step.reason.options}
+    reason = st.radio(
+        prose(step.reason.text),
+        list(reasons),
+        index=None,
+        format_func=lambda one: prose(reasons[one]),
+        key=f"reason-{key}",
+    )
+    ready = guess is not None and reason is not None
+    st.button(
+        LOCK,
+        type=state.main_button(),
+        icon=":material/lock:",
+        disabled=not ready,
+        key=f"lock-{key}",
+        on_click=_lock,
+        args=(lesson, step, guess, reason, locked),
+    )
+    if not ready:
+        st.caption("Answer both, then lock. Only then you see what comes out.")
+
+
+def _lock(
+    lesson: Lesson, step: Step, guess: str, reason: str, locked: Callable[[Answer], None]
+) -> None:
+    seconds = state.since(f"{lesson.name}-{lesson.version}-{step.name}")
+    locked(
+        Answer(
+            lesson=lesson.name,
+            version=lesson.version,
+            step=step.name,
+            guess=guess,
+            reason=reason,
+            seconds=round(seconds, 1),
+        )
+    )
+
+
+def _guess(step: Step, key: str) -> str | None:
+    question = step.question
+    if question.kind == CHOICE:
+        options = {option.key: option.text for option in question.options}
+        return st.radio(
+            prose(question.text),
+            list(options),
+            index=None,
+            format_func=lambda one: prose(options[one]),
+            key=f"guess-{key}",
+        )
+    if question.kind == DRAG:
+        return _dragged(step, key)
+    number = st.number_input(
+        f"{prose(question.text)} ({prose(question.unit)})"
+        if question.unit
+        else prose(question.text),
+        question.low,
+        question.high,
+        value=None,
+        step=question.by,
+        placeholder=f"{question.low:g} to {question.high:g}",
+        key=f"guess-{key}",
+    )
+    return None if number is None else f"{number:.6g}"
+
+
+def _dragged(step: Step, key: str) -> str:
+    """A slider over the hill of latent weights; the colours say what becomes of them."""
+    question = step.question
+    cut = st.slider(
+        prose(question.text),
+        question.low,
+        question.high,
+        value=question.low,
+        step=question.by,
+        format=_decimals(question),
+        key=f"guess-{key}",
+    )
+    settings = step.reveal.settings
+    source, name = instruments.source_of(settings), settings.text(MATRIX_SETTING)
+    edges, counts = loaded.latent_histogram(source, name)
+    st.altair_chart(
+        unchecked(picture.hill(edges.tolist(), counts.tolist(), cut)),
+        alt=f"Latent weights of {api.matrix_title(name)}, coloured by what the cut makes of them.",
+        key=f"hill-{step.name}",
+    )
+    st.caption(f"{plain(api.matrix_title(name))}: what is grey becomes 0.")
+    return f"{cut:.6g}"
+
+
+def _decimals(question: Question) -> str:
+    """How the slider writes its numbers."""
+    text = f"{question.by:f}".rstrip("0").partition(".")[2]
+    return f"%.{len(text)}f"

@@ -1,0 +1,63 @@
+"""The end of a lesson: how it went, the sheet to take away, and the way to the next."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.lessons import judging
+from core.lessons.answers import Answer
+from core.lessons.lesson import BOTH, REASON, Lesson
+from core.lessons.sheet import Taken, sheet
+from pages.ui import address, state
+from pages.ui.lessons import computed, given
+from pages.ui.words import plain
+
+
+def panel(lessons: Sequence[Lesson], answers: Sequence[Answer], lesson: Lesson) -> None:
+    """The sheet of a lesson whose steps are all answered."""
+    mine = given.of_lesson(answers, lesson)
+    taken = state.attempt(_taken, lesson, mine)
+    if taken is None:
+        return
+    outcomes = [judging.judge(one.step, one.answer, one.revealed).outcome for one in taken]
+    both, half = outcomes.count(BOTH), outcomes.count(REASON)
+    st.markdown(
+        f"Of {len(taken):d} steps both were right in **{both:d}**, the reason alone in "
+        f"**{half:d}**. A wrong guess that is understood now is worth more than a lucky one."
+    )
+    st.download_button(
+        "Download my sheet",
+        lambda: sheet(lesson, taken, state.server_address()).encode(),
+        file_name=f"ternary-lab-{lesson.name}.html",
+        mime="text/html",
+        icon=":material/download:",
+    )
+    st.caption("One file with pictures inside; it needs no network.")
+    names = [one.name for one in lessons]
+    after = names[names.index(lesson.name) + 1 :][:1]
+    if after:
+        st.button(
+            f"Next lesson: {plain(lessons[names.index(after[0])].title)}",
+            on_click=_go_to,
+            args=(after[0],),
+            icon=":material/arrow_forward:",
+        )
+    st.button(
+        "Begin this lesson again",
+        on_click=given.begin_again,
+        args=(lessons, answers, lesson),
+        icon=":material/replay:",
+    )
+
+
+def _taken(lesson: Lesson, mine: dict[str, Answer]) -> list[Taken]:
+    """The steps with what came out. Raises InputError where one cannot be computed."""
+    return [
+        Taken(step=step, answer=mine[step.name], revealed=computed.revealed(step.reveal))
+        for step in lesson.steps
+    ]
+
+
+def _go_to(name: str) -> None:
+    address.choose("lesson", name, "")
+    address.choose("step", 1, 1)
