@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, outcomes, state, words
+from pages.ui import answers, glossary, outcomes, state
 from pages.ui.run_choice import title as run_title
 from pages.ui.words import plain, size
 
@@ -24,7 +24,7 @@ else:
     before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
     title = plain(run_title(shown))
     st.markdown(f"A model of {size(before)} became a file of {size(after, before)} ({title}).")
-    st.caption(words.BITS_EXPLAINED)
+    glossary.explain_bits()
     outcomes.outcome(shown, shown.result)
     st.header("Try it", divider="gray")
     texts = answers.ask(api.tasks()[shown.result.task])

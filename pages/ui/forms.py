@@ -21,7 +21,7 @@ from core.experiment import (
 )
 from core.options import build, options
 from pages.ui import address, state, subjects
-from pages.ui.words import TERMS
+from pages.ui.glossary import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
 PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
@@ -90,7 +90,8 @@ def _parts() -> dict[str, str]:
         "Back to the paper's recipe",
         on_click=state.set_all,
         args=(PAPER,),
-        help="TWN, 2-2-8 bits, weights per layer, embedding per row, min-max, everything.",
+        help="TWN, two bits for weights and words, eight for activations, weights per layer, "
+        "words per row, min-max, everything.",
     )
     return {"parts": ",".join(parts), "layers": layers or ""}
 

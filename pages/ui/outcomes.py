@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.results import Machine, Measured, Result, TeacherCard
 from core.runs.store import Run
 from pages.ui import loaded
+from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, duration, metric_name, metric_title, plain, scored, size
 
 
@@ -38,6 +39,7 @@ def outcome(run: Run, result: Result) -> None:
         f"{result.compression:.1f}x smaller than float32",
         delta_color="off",
         delta_arrow="off",
+        help=TERMS["packed"],
     )
     st.markdown(against_teacher(run))
     st.caption(
