@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, glossary, outcomes, state
+from pages.ui import answers, glossary, good_and_bad, outcomes, state
 from pages.ui.run_choice import title as run_title
 from pages.ui.words import plain, size
 
@@ -36,6 +36,7 @@ else:
         "are stored in half precision and computed in float32."
     )
 
+good_and_bad.panel()
 st.header("The way through", divider="gray")
 ways = (
     ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),
