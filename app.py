@@ -23,6 +23,7 @@ PAGES = [
     st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
     st.Page("pages/lessons.py", title="Lessons", icon=":material/quiz:"),
+    st.Page("pages/theory.py", title="Theory", icon=":material/menu_book:"),
 ]
 
 narrow = browser.listen()

@@ -46,6 +46,7 @@ ways = (
     ("pages/predict.py", "Predict", "Where do they disagree?"),
     ("pages/export.py", "Export", "How many bytes is it really?"),
     ("pages/lessons.py", "Lessons", "What do you expect?"),
+    ("pages/theory.py", "Theory", "What do the words mean?"),
 )
 for column, (page, title, question) in zip(st.columns(len(ways)), ways, strict=True):
     with column.container(border=True):

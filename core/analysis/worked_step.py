@@ -42,23 +42,42 @@ class WorkedRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkedLoss:
-    """One term of the loss; value and weighted value are None where no numbers can be had."""
+    """One term of the loss, unweighted; `value` is None where there are no numbers."""
 
     name: str
     latex: str
     weight: float
     value: float | None = None
 
+    @property
+    def line(self) -> str:
+        """The term as a line of LaTeX, with its value where there is one."""
+        name = self.name.replace("_", r"\ ")
+        value = "" if self.value is None else f" = {latex_number(self.value)}"
+        return rf"\mathcal{{L}}_{{\mathrm{{{name}}}}} = {self.latex}{value}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkedStep:
-    """What there is to say of a few examples: ranges, terms of the loss, and their weighted sum."""
+    """What there is to say of a few examples: the ranges of activations in `bits`, from so many
+    `numbers`, the terms of the loss, and their weighted sum."""
 
+    bits: int
     examples: int
     numbers: int
     ranges: tuple[WorkedRange, ...]
     losses: tuple[WorkedLoss, ...]
     total: float
+
+    @property
+    def total_line(self) -> str:
+        """The weighted sum as a line of LaTeX; terms of weight 0 are left out."""
+        parts = [
+            rf"{one.weight:g} \cdot {latex_number(one.value)}"
+            for one in self.losses
+            if one.weight and one.value is not None
+        ]
+        return rf"\mathcal{{L}} = {' + '.join(parts)} = {latex_number(self.total)}"
 
 
 def loss_formulas(recipe: DistillRecipe) -> tuple[WorkedLoss, ...]:
@@ -87,6 +106,7 @@ def worked_step(
     states = theirs.traces[FIRST_STATES][0]
     real = states.value[states.mask.expand_as(states.value) > 0]
     return WorkedStep(
+        bits=quant.activation_bits,
         examples=len(batch.units),
         numbers=real.numel(),
         ranges=tuple(_range(kind, real, quant.activation_bits) for kind in ACTIVATIONS)

@@ -23,6 +23,7 @@ class MatrixBytes:
     its scales in float32."""
 
     numbers: int
+    bits: int
     size_bytes_float32: int
     code_bytes: int
     base_3_bytes: int
@@ -32,6 +33,34 @@ class MatrixBytes:
     def scale_bytes(self) -> int:
         """Four for each."""
         return 4 * self.scales
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The arithmetic as lines of LaTeX."""
+        from core.quantizers.registry import latex_number
+
+        n, whole, codes, scales, base_3 = map(
+            latex_number,
+            (
+                self.numbers,
+                self.size_bytes_float32,
+                self.code_bytes,
+                self.scales,
+                self.base_3_bytes,
+            ),
+        )
+        packed = self.code_bytes + self.scale_bytes
+        found = (
+            rf"4\,n = 4 \cdot {n} = {whole}\ \text{{bytes in float32}}",
+            rf"\frac{{m\,n}}{{8}} + 4\,s = "
+            rf"\frac{{{self.bits} \cdot {n}}}{{8}} + 4 \cdot {scales} = "
+            rf"{codes} + {latex_number(self.scale_bytes)} = {latex_number(packed)}\ \text{{bytes}}",
+            rf"\frac{{{whole}}}{{{latex_number(packed)}}} = "
+            rf"{latex_number(self.size_bytes_float32 / packed)}\ \text{{times smaller}}",
+        )
+        if self.base_3_bytes == self.code_bytes:
+            return found
+        return (*found, rf"\text{{codes in base 3: }} n / 5 = {base_3}\ \text{{bytes}}")
 
 
 def worked_matrix(
@@ -88,6 +117,7 @@ def matrix_bytes(opened: OpenModel, name: str, bits: int, granularity: str) -> M
     code_bytes, base_3_bytes = (packed_size(count, bits, layout) for layout in LAYOUTS)
     return MatrixBytes(
         numbers=count,
+        bits=bits,
         size_bytes_float32=4 * count,
         code_bytes=code_bytes,
         base_3_bytes=base_3_bytes,

@@ -26,7 +26,7 @@ from tests.servers import end_trainings, served
 CHROMIUM = os.environ.get("TERNARY_LAB_CHROMIUM", "/usr/bin/chromium")
 QUIET = ("no-sandbox", "disable-quic", "disable-background-networking", "disable-sync")
 ARTIFACTS = Path(os.environ.get("TERNARY_LAB_ARTIFACTS") or runner.PROJECT / "artifacts")
-PAGES = ("", "weights", "train", "data", "compare", "predict", "export", "lessons")
+PAGES = ("", "weights", "train", "data", "compare", "predict", "export", "lessons", "theory")
 SETTLED = """() => {
     const app = document.querySelector('[data-test-script-state]')
     return app && app.dataset.testScriptState === 'notRunning'

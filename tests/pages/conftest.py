@@ -44,6 +44,7 @@ PAGES = {
     "predict": "Where do they disagree?",
     "export": "How many bytes is it really?",
     "lessons": "What do you expect?",
+    "theory": "What do the words mean?",
 }
 ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("student", "of", "matrix", "more", "columns", "corner", "closer", "codes", "leftovers"),
