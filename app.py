@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import address, browser, quick, tidy, turns
+from pages.ui import address, browser, quick, state, tidy, turns
 
 # Of our own: the browser fetches a named one from a font server on the internet.
 ICON = Path(__file__).parent / "pages" / "ui" / "icon.svg"
@@ -23,6 +23,7 @@ PAGES = [
     st.Page("pages/predict.py", title="Predict", icon=":material/forum:"),
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
     st.Page("pages/lessons.py", title="Lessons", icon=":material/quiz:"),
+    st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
     st.Page("pages/theory.py", title="Theory", icon=":material/menu_book:"),
 ]
 
@@ -30,5 +31,6 @@ narrow = browser.listen()
 page = st.navigation(PAGES, position="hidden" if narrow else "top")
 if narrow:
     browser.menu(PAGES, page)
-with turns.turn(), address.checked(page.title):
-    page.run()
+if state.settings_hold():
+    with turns.turn(), address.checked(page.title):
+        page.run()

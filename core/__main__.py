@@ -12,15 +12,27 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core import api
-from core.commands import data, packed, predict, results, sample, ship, sweep, teach
+from core import api, settings
+from core.commands import (
+    classroom,
+    data,
+    lessons,
+    packed,
+    predict,
+    results,
+    sample,
+    ship,
+    sweep,
+    teach,
+)
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.machine import waiting_environment
-from core.options import build, options
+from core.options import as_text, build, options
 from core.records import to_plain
 
 if TYPE_CHECKING:
+    from core.experiment import Experiment
     from core.runs.store import Run
 
 EXAMPLE = """examples:
@@ -37,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (2: what was asked cannot be done)."""
     parsed = _parser().parse_args(arguments)
     try:
+        if parsed.command is not _doctor:  # which says what is wrong of each
+            settings.check()
         return parsed.command(parsed) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -61,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--fresh", action="store_true", help="compute again what is already there")
     run.add_argument("--json", action="store_true", help="print one event per line as JSON")
     for option in options():
-        flag = "--" + option.name.replace("_", "-")
-        run.add_argument(flag, help=f"{option.help} (default: {option.default})")
+        flag, usual = "--" + option.name.replace("_", "-"), as_text(option.default)
+        run.add_argument(flag, help=f"{option.help} (default: {usual or 'none'})")
     runs = _add(commands, "runs", _runs, "list the runs of this computer and those that ship")
     runs.add_argument("--json", action="store_true", help="print one run per line as JSON")
     predict.add(
@@ -73,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add(commands)
     ship.add(commands)
     sample.add(commands)
+    lessons.add(commands)
+    classroom.add(commands)
     results.add(commands)
     data.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
@@ -115,8 +131,7 @@ def _run(parsed: argparse.Namespace) -> None:
             lock = locks.inherited(folder / LOCK_FILE, parsed.lock_fd)
         runner.work(folder, lock=lock)
         return
-    given = {o.name: getattr(parsed, o.name) for o in options() if getattr(parsed, o.name)}
-    experiment = build(given, api.default_experiment(parsed.task or ""))
+    experiment = _experiment(parsed)
     api.check(experiment)
     run = store.find_run(experiment.run_id)
     if run is not None and run.state == "finished" and not parsed.fresh:
@@ -127,6 +142,13 @@ def _run(parsed: argparse.Namespace) -> None:
             show(event)
         return
     runner.work_here(experiment, show, parsed.fresh)
+
+
+def _experiment(parsed: argparse.Namespace) -> "Experiment":
+    """What the flags say, on top of what is usual for the task. Raises InputError."""
+    given = {option.name: getattr(parsed, option.name) for option in options()}
+    said = {name: text for name, text in given.items() if text is not None}
+    return build(said, api.default_experiment(parsed.task or ""))
 
 
 def _say(text: str) -> None:
@@ -204,7 +226,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     findings = examine()
     for finding in findings:
-        print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.what}: {finding.detail}")
+        print(f"{'ok' if finding.ok else finding.word:<7}  {finding.what}: {finding.detail}")
     return 0 if all(finding.ok for finding in findings if finding.needed) else 1
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import api, places
+from core import api, places, settings
 from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
@@ -26,13 +26,43 @@ class Finding:
     ok: bool
     needed: bool
     detail: str
+    word: str = "MISSING"  # what is said of one that is not ok
 
 
 def examine() -> list[Finding]:
-    """All findings, the needed ones first."""
+    """All findings, the needed ones first. Where a setting is refused, what depends on settings
+    is not looked at."""
     found = [Finding(what="ternary-lab", ok=True, needed=True, detail=VERSION)]
     found += [_package(name) for name in ("streamlit", "torch", "transformers", "datasets")]
-    found += [_writable("runs and teachers", places.local()), _writable("cache", places.cache())]
+    of_settings = _settings()
+    if all(finding.ok for finding in of_settings):
+        found += _laboratory()
+    return [*found, *of_settings]
+
+
+def _settings() -> list[Finding]:
+    """Every setting of the environment: its value, its default, and where the value comes from."""
+    try:
+        now = settings.found()
+    except InputError as error:
+        return [_wrong("secrets", str(error))]
+    found: list[Finding] = []
+    for one in now:
+        if one.problem:
+            found.append(_wrong(one.setting.name, one.problem))
+            continue
+        where = f"{one.source}; default: {one.setting.default}"
+        detail = f"{one.value} ({'default' if one.source == 'default' else where})"
+        found.append(Finding(what=one.setting.name, ok=True, needed=True, detail=detail))
+    return found + [_wrong("setting", sentence) for sentence in settings.unknown()]
+
+
+def _wrong(what: str, sentence: str) -> Finding:
+    return Finding(what=what, ok=False, needed=True, detail=sentence, word="WRONG")
+
+
+def _laboratory() -> list[Finding]:
+    found = [_writable("runs and teachers", places.local()), _writable("cache", places.cache())]
     found.append(_try("teachers", True, _teachers))
     found.append(
         Finding(
@@ -43,7 +73,7 @@ def examine() -> list[Finding]:
             f"{'has' if has_bf16() else 'has no'} native bfloat16",
         )
     )
-    if os.environ.get("TERNARY_LAB_RAY"):
+    if settings.RAY.value():
         found.append(_try("ray", True, reached))
     pip = importlib.util.find_spec("pip") is not None
     detail = "fetches archives" if pip else "missing, so archives cannot be fetched (ensurepip)"

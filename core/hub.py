@@ -7,13 +7,13 @@ share a folder instead: with TERNARY_LAB_HUB=/some/folder, `owner/name` is read 
 /some/folder/owner/name and nothing is ever downloaded.
 """
 
-import os
 import re
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import settings
 from core.errors import InputError, shown
 
 ANSWER_SECONDS = 3.0
@@ -46,9 +46,9 @@ def snapshot(
     """
     if not is_repository(repository):
         raise InputError(f"{shown(repository)} is not the name of a hub repository. {instead}")
-    stand_in = os.environ.get("TERNARY_LAB_HUB")
+    stand_in = settings.HUB.value()
     if stand_in:
-        folder = Path(stand_in).expanduser() / repository
+        folder = stand_in / repository
         if not folder.is_dir():
             raise InputError(f"{repository} is not in the folder of TERNARY_LAB_HUB. {instead}")
         return Snapshot(folder=folder, revision="")

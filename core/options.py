@@ -1,7 +1,8 @@
 """An experiment as flat, named options: one list for the command line, the URL and the form.
 
-`Experiment` is nested; people type `--weight-bits 2` or `?weight_bits=2`. Here every leaf gets its
-name, its type and one line of help, and a mapping of texts becomes a checked `Experiment`.
+`Experiment` is nested; people type `--weight-bits 2` or `?weight_bits=2`, or turn a knob of the
+form. Here every leaf gets its name, its type and what it says of itself (see `option_fields`), and
+a mapping of texts becomes a checked `Experiment`.
 """
 
 import functools
@@ -12,55 +13,7 @@ from typing import Any
 
 from core.errors import InputError, one_of, shown
 from core.experiment import Experiment
-
-HELP = {
-    "task": "what is learned; `python -m core tasks` lists them",
-    "model": "backbone of teacher and student: an embedded name, a folder or a hub id",
-    "method": "quantization rule for weights, e.g. twn or lat",
-    "weight_bits": "bits of the encoder's weights: 2, 3, 4, 8, or 32 to leave them alone",
-    "embedding_bits": "bits of the word embedding: 2, 3, 4, 8 or 32",
-    "activation_bits": "bits of the activations: 8, 4, or 32 for none",
-    "weight_granularity": "one scale per matrix (layer) or per row (row)",
-    "embedding_granularity": "one scale for the embedding (layer) or per word (row)",
-    "activation": "range of an activation: minmax (with zero point), symmetric, or lsq (learned)",
-    "stages": "weight bits that training passes through first, comma separated, e.g. 8,4",
-    "parts": "what is quantized, comma separated: embedding,attention,feed-forward,pooler",
-    "layers": "numbers of the encoder layers that are quantized, comma separated; empty for all",
-    "hidden": "weight of the hidden-state loss",
-    "attention": "weight of the attention-score loss",
-    "logits": "weight of the loss on the teacher's logits",
-    "labels": "weight of the loss on the true labels",
-    "attention_maps": "weight of the loss on attention probabilities (KL divergence)",
-    "attention_outputs": "weight of the loss on what attention hands on",
-    "margins": "weight of the loss on the teacher's margins between candidates (rankings only)",
-    "language_steps": "first steps in which the student learns from the language model before it "
-    "was fine-tuned",
-    "student_model": "backbone that the student starts from, with fewer layers perhaps; without it "
-    "a copy of the teacher",
-    "family": "architecture of teacher and student, that of the teacher, e.g. bert",
-    "temperature": "softens both logits before they are compared",
-    "steps": "optimizer steps",
-    "batch_size": "examples per step",
-    "learning_rate": "peak learning rate of AdamW",
-    "step_learning_rate": "peak learning rate of learned quantization steps (lsq)",
-    "warmup": "share of the steps in which the learning rate rises",
-    "weight_decay": "AdamW's decay of weights",
-    "evaluate_every": "steps between scores on dev",
-    "max_tokens": "longer texts are cut",
-    "precision": "fp32 or bf16; without it the one that is faster on this machine",
-    "augment": "train on changed copies of the examples too: true or false",
-    "augment_model": "masked language model that proposes words: a folder or a hub id; without "
-    "it the nearest words of the embedding",
-    "augment_probability": "share of the words that a copy replaces",
-    "augment_candidates": "words to choose from",
-    "augment_copies": "copies of each example",
-    "schedule": "learning rate after warm-up: linear (to zero), cosine or constant",
-    "clip": "largest norm of all gradients together; 0 for no limit",
-    "dropout": "dropout of the student; the paper's students have none",
-    "averaging": "average the latent weights over this last share of the steps; 0 for none",
-    "examples": "learn from no more than this many training examples; 0 for all",
-    "seed": "seed of the order of the batches",
-}
+from core.option_fields import ABOUT, About, Widget, widget_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +24,31 @@ class Option:
     group: str
     kind: Any
     default: Any
-    help: str
+    about: About
+
+    @property
+    def help(self) -> str:
+        """What it is, in a sentence."""
+        return self.about.help
+
+    @property
+    def widget(self) -> Widget:
+        """What draws it on the form."""
+        return widget_of(self.kind, self.about)
+
+    def value_of(self, experiment: Experiment) -> Any:
+        """What it is in this experiment."""
+        return getattr(getattr(experiment, self.group) if self.group else experiment, self.name)
 
 
 def options() -> list[Option]:
     """All leaves of an experiment, in order."""
     return list(_all())
+
+
+def find_option(name: str) -> Option:
+    """The option of that name."""
+    return next(option for option in _all() if option.name == name)
 
 
 @functools.cache
@@ -91,19 +63,18 @@ def _leaves(record: Any, group: str) -> typing.Iterator[Option]:
         if is_dataclass(value):
             yield from _leaves(value, field.name)
         else:
-            kind = hints[field.name]
             yield Option(
-                name=field.name, group=group, kind=kind, default=value, help=HELP[field.name]
+                name=field.name,
+                group=group,
+                kind=hints[field.name],
+                default=value,
+                about=field.metadata[ABOUT],
             )
 
 
 def flatten(experiment: Experiment) -> dict[str, str]:
     """Option name to text, for every option."""
-    texts = {}
-    for option in _all():
-        owner = getattr(experiment, option.group) if option.group else experiment
-        texts[option.name] = _text(getattr(owner, option.name))
-    return texts
+    return {option.name: as_text(option.value_of(experiment)) for option in _all()}
 
 
 def changed(experiment: Experiment) -> dict[str, str]:
@@ -133,7 +104,8 @@ def build(texts: Mapping[str, Any], base: Experiment | None = None) -> Experimen
     )
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as it is typed: lists with commas."""
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
     return str(value)

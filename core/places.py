@@ -21,9 +21,11 @@ from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
+from core import settings
 from core.errors import InputError
+from core.settings import Setting
 
-CACHED_MODELS = Path(__file__).resolve().parent.parent / "cached_models"
+CACHED_MODELS = settings.PROJECT / "cached_models"
 MIB = 2**20
 # Not through a link, and without waiting for the other end of a pipe.
 _READING = os.O_RDONLY | sum(
@@ -33,26 +35,26 @@ _READING = os.O_RDONLY | sum(
 
 def shipped() -> Path:
     """The folder of the teachers and runs that come with the source."""
-    return _folder("TERNARY_LAB_SHIPPED", CACHED_MODELS / "shipped")
+    return _folder(settings.SHIPPED)
 
 
 def local() -> Path:
     """The folder for everything that a person makes here: runs and teachers."""
-    return _folder("TERNARY_LAB_HOME", CACHED_MODELS / "local")
+    return _folder(settings.HOME)
 
 
 def grids() -> Path:
     """The folder of the grids that come with the source."""
-    return _folder("TERNARY_LAB_GRIDS", CACHED_MODELS / "grids")
+    return _folder(settings.GRIDS)
 
 
 def cache() -> Path:
     """The folder for what can be fetched again: archives and parsed data sets."""
-    return _folder("TERNARY_LAB_CACHE", user_cache_path("ternary-lab", appauthor=False))
+    return settings.CACHE.value() or user_cache_path("ternary-lab", appauthor=False)
 
 
-def _folder(variable: str, usual: Path) -> Path:
-    return Path(os.environ.get(variable) or usual).expanduser()
+def _folder(setting: Setting[Path]) -> Path:
+    return setting.value() or settings.PROJECT / setting.default
 
 
 def find(*parts: str) -> Path | None:

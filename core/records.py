@@ -37,11 +37,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The words that a text may be."""
+    """The words, or the numbers, that a value may be."""
 
-    words: tuple[str, ...]
+    words: tuple[object, ...]
 
-    def check(self, where: str, value: str) -> None:
+    def check(self, where: str, value: object) -> None:
         """Raise InputError for another one."""
         one_of(where, value, self.words)
 

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from pages.ui import glossary
+from pages.ui.classroom import joining
 from pages.ui.lessons import asking, challenge, given, shelf, showing, takeaway
 from pages.ui.words import prose
 
 st.title("What do you expect?")
 
 lessons = shelf.read()
-answers = given.read(lessons)
+me = joining.me(lessons)
+answers = given.read(lessons, me)
 lesson = shelf.choose(lessons)
 
 if lesson is None:
@@ -21,7 +23,7 @@ if lesson is None:
     glossary.explain_bits()
     shelf.cards(lessons, answers)
     st.header("The challenge", divider="gray")
-    challenge.panel()
+    challenge.panel(me)
 else:
     mine = given.of_lesson(answers, lesson)
     number, step = shelf.step_of(lesson, list(mine))
@@ -32,9 +34,10 @@ else:
     st.markdown(prose(step.text))
     if step.name in mine:
         showing.panel(step, mine[step.name])
+        joining.class_guesses(me, lesson, step)
         shelf.onward(lesson, number)
     else:
-        asking.panel(lesson, step, lambda answer: given.lock(lessons, answers, answer))
+        asking.panel(lesson, step, lambda answer: given.lock(lessons, answers, answer, me))
     if len(mine) == len(lesson.steps):
         st.header("My sheet", divider="gray")
         takeaway.panel(lessons, answers, lesson)

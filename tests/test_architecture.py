@@ -22,8 +22,10 @@ CORE = sorted((PROJECT / "core").rglob("*.py"))
 PAGES = sorted((PROJECT / "pages").rglob("*.py"))
 APP = [PROJECT / "app.py", *PAGES]
 SOURCES = [*CORE, *APP]
-PAGES_MAY_IMPORT = {"api", "errors", "experiment", "options", "results", "events", "runs.store"}
-PAGES_MAY_IMPORT |= {"lessons"}
+PAGES_MAY_IMPORT = {
+    *("api", "errors", "settings", "experiment", "options", "results", "events", "runs.store"),
+}
+PAGES_MAY_IMPORT |= {"lessons", "classroom"}
 STATE = ("pages/ui/state.py", "pages/ui/address.py")
 MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
 

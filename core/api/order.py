@@ -103,11 +103,9 @@ def is_local_path(model: str) -> bool:
 
 def local_paths(order: Experiment | Teaching) -> tuple[str, ...]:
     """The folders of this computer that computing the order would read a model from: the teacher's
-    own model, or the one that proposes words. (A student reads what its teacher has kept.)"""
-    names = [order.model] if isinstance(order, Teaching) else []
-    if isinstance(order, Experiment) and order.train.augment and order.train.augment_model:
-        names.append(order.train.augment_model)
-    return tuple(name for name in names if is_local_path(name))
+    own model, what a student starts from, the language model that it learns from first, the one
+    that proposes words. (Otherwise a student reads what its teacher has kept.)"""
+    return tuple(name for name in order.models_read if is_local_path(name))
 
 
 def remove_runs(run_ids: list[str]) -> None:

@@ -193,6 +193,11 @@ class Family(Reader, Protocol):
         """How many units a model of this config can read."""
         ...
 
+    def shapes(self, architecture: str) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every parameter of a published architecture, by address, without its head;
+        nothing is loaded. Raises InputError for one that is not known."""
+        ...
+
     def trace_bytes(self, config: Any, units: np.ndarray, traces: Set[str]) -> int:
         """What keeping these traces of rows of so many units takes; a function of both alone."""
         ...

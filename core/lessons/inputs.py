@@ -1,5 +1,6 @@
 """What comes into one matrix while the teacher reads a sentence: the activations to be rounded."""
 
+import copy
 from typing import TYPE_CHECKING
 
 from core.api.models import OpenModel
@@ -25,13 +26,10 @@ def input_of(opened: OpenModel, matrix: str, sentence: str) -> "Tensor":
         opened.family, opened.tokenizer, columns, opened.task, longest
     )
     seen: list[Tensor] = []
-    module = opened.model.get_submodule(matrix)
-    watching = module.register_forward_pre_hook(
+    model = copy.deepcopy(opened.model)  # the opened one is everybody's: nobody hooks into it
+    model.get_submodule(matrix).register_forward_pre_hook(
         lambda _module, inputs: seen.append(inputs[0].detach())
     )
-    try:
-        with torch.no_grad():
-            opened.family.forward(opened.model, opened.family.collate(encoded, np.arange(1)))
-    finally:
-        watching.remove()
+    with torch.no_grad():
+        opened.family.forward(model, opened.family.collate(encoded, np.arange(1)))
     return seen[0].reshape(-1, seen[0].shape[-1]).float()

@@ -71,7 +71,7 @@ def facts(question: Question, guess: str, revealed: Revealed) -> dict[str, str]:
     known |= {"value": revealed.said(revealed.value), "guess": in_words(question, guess)}
     for name, end in (("low", revealed.low), ("high", revealed.high)):
         if end is not None:
-            known[name] = revealed.said(end)
+            known[name] = revealed.bare(end)
     if revealed.curve and question.kind != CHOICE:
         known["guess_error"] = f"{error_at(revealed, number_of(guess)):.1f} %"
     return known

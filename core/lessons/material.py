@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TASK, MODEL = "movie-sentiment", "minilm-l3"
 MATRIX_SETTING = "matrix"
-PER_CENT, POINTS, TIMES = "%", "points", "x"
 
 
 def teacher(settings: Settings, models: Models) -> OpenModel:
@@ -36,6 +35,11 @@ def matrix_of(opened: OpenModel, name: str) -> "Tensor":
     found = matrices(opened.model, opened.family)
     one_of("Matrix", name, found)
     return found[name].detach().float()
+
+
+def title_of(opened: OpenModel, name: str) -> str:
+    """What people call a matrix of a model."""
+    return api.matrix_title(name, opened.family.name)
 
 
 def view(opened: OpenModel, name: str, quant: tuple[str, int, str]) -> "WeightView":

@@ -29,7 +29,6 @@ SENTENCES = (
     ("the last half hour makes up for everything that came before", 1),
     ("nobody in it behaves like a person", 0),
 )
-MATRIX = "bert.encoder.layer.1.attention.self.query"
 RATE = TrainRecipe().learning_rate
 NEAR, STUCK, FAR = WEIGHTS = ("near", "stuck", "far")
 
@@ -80,8 +79,16 @@ class OneWeight:
         return self.code != self.code_after
 
 
-def one_step(opened: OpenModel, name: str = MATRIX) -> OneStep:
-    """Take the step. `opened` is a full-precision model of a task with classes, left as it is."""
+def usual_matrix(opened: OpenModel) -> str:
+    """The first matrix of the middle layer."""
+    layer = opened.family.depth(opened.config) // 2
+    matrices = opened.family.matrices(opened.model)
+    return next(matrix.name for matrix in matrices if matrix.layer == layer)
+
+
+def one_step(opened: OpenModel, name: str = "") -> OneStep:
+    """Take the step on the matrix of that name, else the usual one. `opened` is a full-precision
+    model of a task with classes, left as it is."""
 
     from core.models.student import build_student, weight_quantizers
     from core.training.optimizer import Optimizer, descend
@@ -89,6 +96,7 @@ def one_step(opened: OpenModel, name: str = MATRIX) -> OneStep:
     if opened.target.name != "classes" or len(opened.task.texts) != 1:
         raise InputError("One step is shown for tasks with classes of single texts. Choose one.")
     student = build_student(opened.model, QuantRecipe(), opened.family)
+    name = name or usual_matrix(opened)
     found = {matrix: (w, q) for matrix, w, q in weight_quantizers(student)}
     one_of("Matrix", name, found)
     weight, quantizer = found[name]

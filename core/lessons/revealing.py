@@ -25,6 +25,7 @@ from core.lessons.lesson import Settings
 
 COMPUTED, REPLAYED = KINDS = ("computed", "replayed")
 RANGE = ".."
+PER_CENT, POINTS, TIMES = "%", "points", "x"
 
 Models = Callable[[Source], OpenModel]
 
@@ -67,9 +68,14 @@ class Revealed:
     curve: tuple[tuple[float, float], ...] = ()
     runs: tuple[str, ...] = ()
 
+    def bare(self, value: float) -> str:
+        """A value without its unit; a difference with its sign."""
+        sign = "+" if self.unit == POINTS else ""
+        return f"{value:{sign}.{self.digits}f}"
+
     def said(self, value: float) -> str:
         """A value as it is read: "44.1 %", "-0.8 points"."""
-        return f"{value:.{self.digits}f} {self.unit}".strip()
+        return f"{self.bare(value)} {self.unit}".strip()
 
 
 Compute = Callable[[Settings, Models], Revealed]

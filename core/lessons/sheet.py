@@ -63,7 +63,7 @@ def _step(number: int, taken: Taken, address: str) -> str:
     mine = None if step.question.kind == CHOICE else number_of(answer.guess)
     came = revealed.said(revealed.value)
     if revealed.low is not None and revealed.high is not None:
-        came += f", 95 %: {revealed.said(revealed.low)} to {revealed.said(revealed.high)}"
+        came += f" (95 %: {revealed.bare(revealed.low)} to {revealed.bare(revealed.high)})"
     return (
         f"<h2>{number}. {_inline(step.title)}</h2>\n{_paragraphs(step.question.text)}<dl>"
         f"<dt>My guess</dt><dd>{_inline(judged.guess)}</dd>"

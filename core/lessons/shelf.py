@@ -5,9 +5,9 @@ TERNARY_LAB_LESSONS names another folder of languages, so a lecturer keeps lesso
 """
 
 import functools
-import os
 from pathlib import Path
 
+from core import settings
 from core.errors import InputError, one_of
 from core.lessons.lesson import Lesson
 from core.lessons.reading import read_lesson
@@ -15,7 +15,7 @@ from core.places import read_text_up_to
 
 ENGLISH = "en"
 MOST_BYTES = 2**18
-OURS = Path(__file__).parent
+OURS = settings.PROJECT / settings.LESSONS.default
 
 
 def languages() -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def languages() -> tuple[str, ...]:
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("TERNARY_LAB_LESSONS") or OURS).expanduser()
+    return settings.LESSONS.value() or OURS
 
 
 def lessons(language: str = ENGLISH) -> tuple[list[Lesson], list[str]]:

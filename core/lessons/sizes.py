@@ -1,21 +1,14 @@
-"""The sizes of an architecture: its shapes, without a single weight, and the paper's arithmetic."""
+"""The sizes of an architecture: the shapes of its family, and the paper's arithmetic."""
 
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, one_of
+from core.experiment import USUAL_FAMILY
 
 if TYPE_CHECKING:
     from core.packed.audit import Expected
-
-# Layers, width, width of the feed-forward part, attention heads. BERT-base is Devlin et al. 2019;
-# ours are as their backbones (core/models/backbones.py); all have BERT's 30,522 word pieces.
-ARCHITECTURES = {
-    "bert-base": (12, 768, 3072, 12),
-    "minilm-l6": (6, 384, 1536, 12),
-    "minilm-l3": (3, 384, 1536, 12),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +37,12 @@ class Sizes:
 
 @cache
 def sizes_of(architecture: str, layout: str) -> Sizes:
-    """The arithmetic for one architecture, ternary, its codes in that layout."""
+    """The arithmetic for one architecture, ternary, its codes in that layout. Raises InputError
+    for one that the family does not know."""
     from core.families import find_family
-    from core.families.bert.shapes import shapes
     from core.packed.audit import arithmetic
     from core.packed.choices import LAYOUTS
 
-    one_of("Architecture", architecture, ARCHITECTURES)
     one_of("Layout", layout, LAYOUTS)
-    return Sizes(parts=arithmetic(find_family(), shapes(*ARCHITECTURES[architecture]), layout))
+    family = find_family(USUAL_FAMILY)
+    return Sizes(parts=arithmetic(family, family.shapes(architecture), layout))

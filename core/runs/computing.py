@@ -11,12 +11,12 @@ Whoever calls is the run's own process (`runner.work`): it holds the lock of the
 down what it hears, so states, Stop and queue are the same wherever the computing is done.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from core import settings
 from core.events import Event
 
 
@@ -30,7 +30,7 @@ class Compute(Protocol):
 
 def chosen() -> Compute:
     """The Ray cluster of TERNARY_LAB_RAY where it is set, else this computer."""
-    if os.environ.get("TERNARY_LAB_RAY"):
+    if settings.RAY.value():
         from core.runs import ray_cluster
 
         return ray_cluster.compute

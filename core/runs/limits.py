@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import InputError, shown, within
+from core import settings
 
-MEMORY, MINUTES = "TERNARY_LAB_RUN_MEMORY_MIB", "TERNARY_LAB_RUN_MINUTES"
 WATCH_SECONDS = 0.5
 
 
@@ -35,34 +34,20 @@ class Limits:
             return (
                 f"The run took {resident_mib:,.0f} MiB of memory; this server allows "
                 f"{self.memory_mib:,.0f} MiB. Choose a smaller batch, fewer tokens or a smaller "
-                f"model, or raise {MEMORY}."
+                f"model, or raise {settings.RUN_MEMORY_MIB.name}."
             )
         if self.minutes is not None and minutes > self.minutes:
             return (
                 f"The run used up the {self.minutes:g} minutes that this server allows for one "
                 "attempt. Start it again to go on from its last checkpoint, at the end of the "
-                f"queue, or raise {MINUTES}."
+                f"queue, or raise {settings.RUN_MINUTES.name}."
             )
         return ""
 
 
 def limits() -> Limits:
     """Those of the environment; raises InputError for one that is not a number."""
-    return Limits(memory_mib=number_from(MEMORY, 64, 1e8), minutes=number_from(MINUTES, 0.001, 1e7))
-
-
-def number_from(variable: str, low: float, high: float) -> float | None:
-    """The number in an environment variable, or None. Raises InputError for anything else: a
-    limit with a slip of the pen must not pass for none."""
-    text = os.environ.get(variable, "").strip()
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise InputError(f"{variable} is {shown(text)}; it must be a number.") from error
-    within(variable, value, low, high)
-    return value
+    return Limits(memory_mib=settings.RUN_MEMORY_MIB.value(), minutes=settings.RUN_MINUTES.value())
 
 
 def resident_mib() -> float:

@@ -5,7 +5,6 @@ tickets, the number of slots is that of `slots/*.lock`, and every lock dies with
 several servers on one folder need nothing more.
 """
 
-import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.errors import InputError, shown, within
+from core import settings
 from core.events import Event
 from core.experiment import Teaching
 from core.machine import cores
@@ -28,15 +27,11 @@ from core.runs.store import (
 )
 
 POLL_SECONDS = 0.2
-FIXED = "TERNARY_LAB_THREADS"
 
 
 def slots() -> int:
     """Runs that may compute at the same time: TERNARY_LAB_SLOTS, else one per two cores."""
-    text = os.environ.get("TERNARY_LAB_SLOTS", "")
-    count = int(text) if text.isdecimal() else max(1, cores() // 2)
-    within("TERNARY_LAB_SLOTS", count, 1, 256)
-    return count
+    return settings.SLOTS.value() or max(1, cores() // 2)
 
 
 def threads() -> int:
@@ -46,15 +41,9 @@ def threads() -> int:
 
 
 def fixed_threads() -> int | None:
-    """TERNARY_LAB_THREADS: the number of threads that every run keeps, whatever else the machine
-    does; None where it is not set. Raises InputError for anything but a whole number."""
-    text = os.environ.get(FIXED, "")
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise InputError(f"{FIXED} must be a whole number, not {shown(text)}.")
-    within(FIXED, int(text), 1, 1024)
-    return int(text)
+    """The number of threads that every run keeps, whatever else the machine does; None where
+    TERNARY_LAB_THREADS does not say."""
+    return settings.THREADS.value()
 
 
 @contextmanager

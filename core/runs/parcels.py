@@ -10,7 +10,6 @@ else: no copy of this repository, no teacher, no text, no network.
     cache/...   prepared text and fetched backbones
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -21,6 +20,7 @@ from shutil import rmtree
 
 from filelock import FileLock
 
+from core import settings
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.places import local, replacing, shipped
@@ -131,9 +131,9 @@ def little_home(run_id: str, files: tuple[File, ...]) -> Generator[Path]:
                 path = root / file.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.content or b"")
-            os.environ["TERNARY_LAB_HOME"] = str(root / HOME)
-            os.environ["TERNARY_LAB_CACHE"] = str(root / CACHE)
-            os.environ["TERNARY_LAB_SHIPPED"] = str(root / "nothing")
+            settings.HOME.set(root / HOME)
+            settings.CACHE.set(root / CACHE)
+            settings.SHIPPED.set(root / "nothing")
             yield root
     finally:
         rmtree(root, ignore_errors=True)

@@ -12,7 +12,6 @@ ends its task. Only this file imports Ray.
 """
 
 import importlib
-import os
 import socket
 import sys
 from collections.abc import Generator, Iterator
@@ -20,12 +19,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from core import events
-from core.errors import InputError, within
+from core import events, settings
+from core.errors import InputError
 from core.events import Event
 from core.experiment import Experiment, Teaching
 from core.machine import training_environment
-from core.runs.limits import MEMORY, limits
+from core.runs.limits import limits
 from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
 from core.runs.store import mark_begun, read_order, stop_asked
@@ -40,10 +39,7 @@ ANSWER_SECONDS = 3.0
 
 def cpus() -> int:
     """Processors, and threads, of one run."""
-    text = os.environ.get("TERNARY_LAB_RAY_CPUS", "")
-    count = int(text) if text.isdecimal() else 2
-    within("TERNARY_LAB_RAY_CPUS", count, 1, 1024)
-    return count
+    return settings.RAY_CPUS.value() or int(settings.RAY_CPUS.default)
 
 
 @contextmanager
@@ -106,9 +102,7 @@ def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[It
 
 def _folders(order: Experiment | Teaching) -> tuple[str, ...]:
     """Models of the order that are folders of this computer (teachers are sent, these are not)."""
-    names = [order.train.augment_model if order.train.augment else ""]
-    names += [order.model] if isinstance(order, Teaching) else []
-    return tuple(name for name in names if name and Path(name).expanduser().is_dir())
+    return tuple(name for name in order.models_read if Path(name).expanduser().is_dir())
 
 
 def _end(ray: Any, stream: Any) -> None:
@@ -142,7 +136,7 @@ def _events(items: Iterator[Item], folder: Path) -> Generator[Event]:
 def _connected() -> Generator[Any]:
     """Ray, connected to the cluster, which gets the code of core/ to run. Raises InputError when
     there is no Ray, no cluster, or no machine large enough."""
-    address = os.environ.get("TERNARY_LAB_RAY", "")
+    address = settings.RAY.value() or ""
     instead = "Or start the app without TERNARY_LAB_RAY to compute on this computer."
     try:
         ray = importlib.import_module("ray")
@@ -161,9 +155,10 @@ def _connected() -> Generator[Any]:
         if not any(_is_large_enough(node["Resources"]) for node in _machines(ray)):
             memory_mib = limits().memory_mib
             memory = f" and {memory_mib:,.0f} MiB of memory" if memory_mib else ""
+            names = settings.RAY_CPUS.name + f" or {settings.RUN_MEMORY_MIB.name}" * bool(memory)
             raise InputError(
                 f"No machine of the cluster has {cpus()} processors{memory} for a run. Add one, or "
-                f"set TERNARY_LAB_RAY_CPUS{f' or {MEMORY}' if memory else ''} lower."
+                f"set {names} lower."
             )
         yield ray
     finally:
@@ -196,12 +191,6 @@ def _machines(ray: Any) -> list[Any]:
 
 def _check_address(address: str, instead: str) -> None:
     """Raise InputError at once where Ray would try for a minute."""
-    if "://" in address:
-        raise InputError(
-            f"TERNARY_LAB_RAY is {address}, but events cannot come through Ray's client. Let this "
-            "computer join the cluster (ray start --address=HEAD:6379 --num-cpus=0) and set "
-            "TERNARY_LAB_RAY=auto."
-        )
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
         try:

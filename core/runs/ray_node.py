@@ -4,7 +4,6 @@ Ray streams each item to the process that follows the run. Nothing here knows Ra
 can be read, and tested, as what it is: a generator.
 """
 
-import os
 import platform
 import signal
 from _thread import interrupt_main
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread, main_thread
 
+from core import settings
 from core.errors import InputError
 from core.events import to_json
-from core.runs.limits import MEMORY, MINUTES, watched
+from core.runs.limits import watched
 from core.runs.parcels import RUN, File, Watch, little_home
 
 
@@ -77,8 +77,8 @@ def _check_here(name: str) -> None:
 @contextmanager
 def _limited(memory_mib: float | None) -> Generator[None]:
     """Refuse when this process takes more memory. (Its minutes are counted by its follower.)"""
-    os.environ.pop(MINUTES, None)
-    os.environ[MEMORY] = "" if memory_mib is None else str(memory_mib)
+    settings.RUN_MINUTES.set(None)
+    settings.RUN_MEMORY_MIB.set(memory_mib)
     broken: list[str] = []
 
     def give_up(sentence: str) -> None:

@@ -13,17 +13,15 @@ import shutil
 import time
 from pathlib import Path
 
+from core import settings
 from core.errors import InputError
 from core.runs.leftovers import REMOVED, sweep
-from core.runs.limits import number_from
 from core.runs.store import Run, is_alive, list_runs, run_folder, runs_folder
-
-QUOTA = "TERNARY_LAB_RUNS_GIB"
 
 
 def quota_bytes() -> int | None:
     """The room for all local runs; raises InputError when it is not a number."""
-    gib = number_from(QUOTA, 0.001, 1e6)
+    gib = settings.RUNS_GIB.value()
     return None if gib is None else int(gib * 2**30)
 
 
@@ -67,7 +65,7 @@ def make_room(wanted: str) -> None:
             return
     raise InputError(
         f"The runs on this server take {used / 2**30:.2f} GiB of the {quota / 2**30:.2f} GiB they "
-        f"may, and none of them is over. Wait until one is, or raise {QUOTA}."
+        f"may, and none of them is over. Wait until one is, or raise {settings.RUNS_GIB.name}."
     )
 
 

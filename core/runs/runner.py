@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from core import settings
 from core.errors import InputError
 from core.events import Event
 from core.experiment import Experiment, Teaching
@@ -24,7 +25,7 @@ from core.machine import training_environment
 from core.places import read_text_up_to, write_text
 from core.runs.computing import chosen
 from core.runs.leftovers import sweep_folder
-from core.runs.limits import limits, watched
+from core.runs.limits import watched
 from core.runs.locks import Held
 from core.runs.preparing import deciding, prepare_folder, reserve
 from core.runs.record import Record
@@ -50,12 +51,12 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
     """Start the run, or return the one that is running, queued or finished. One that came to
     nothing goes on from its checkpoint. With `again` whatever is over starts from the beginning.
 
-    Raises InputError when the folder cannot be written, there is no room, or a limit makes no
-    sense.
+    Raises InputError when the folder cannot be written, there is no room, or a setting of the
+    environment makes no sense.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     folder = run_folder(order.run_id)
-    limits()
+    settings.check()
     with deciding():
         known = find_run(order.run_id)
         if known is not None and known.state in _THERE and not (again and known.is_over):

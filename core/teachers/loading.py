@@ -61,8 +61,8 @@ def _head(kind: str, labels: tuple[str, ...]) -> Head:
 def has_trained_head(name: str, kind: str, labels: tuple[str, ...]) -> bool:
     """Whether the folder `name` holds a checkpoint with a head of the right kind and size.
 
-    Looks at its config's family, and at names and shapes only. False for embedded backbones, and for a hub id, of which
-    nothing may be here yet.
+    Looks at its config's family, and at names and shapes only. False for embedded backbones, and
+    for a hub id, of which nothing may be here yet.
     """
     folder = None if name in BACKBONES else _folder(name)
     try:

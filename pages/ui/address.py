@@ -56,6 +56,15 @@ def segments(
     return chosen
 
 
+def follow(name: str, usual: Any) -> None:
+    """Let a setting that nobody has chosen go along where what is usual has changed, as the length
+    of texts does with the task. For a widget that is about to be drawn."""
+    before = st.session_state.setdefault("usual", {})
+    if name in before and before[name] != usual and st.session_state.get(name) == before[name]:
+        st.session_state[name] = usual
+    before[name] = usual
+
+
 def by_id(name: str, ids: Sequence[Any], usual: Any = None, most: int = 1) -> dict[str, Any]:
     """Widget arguments for a choice among `ids` that the URL keeps by its id, whatever its title.
 

@@ -16,7 +16,7 @@ def panel() -> None:
         if state.may("remove"):
             _remove()
         else:
-            _unlock()
+            unlock()
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -34,7 +34,8 @@ def _room(used_bytes: int, quota_bytes: int | None) -> str:
     )
 
 
-def _unlock() -> None:
+def unlock() -> None:
+    """The form for the teacher's PIN."""
     with st.form("teacher"):
         given = st.text_input("The teacher's PIN", type="password")
         if st.form_submit_button("Unlock"):

@@ -1,41 +1,43 @@
 """Widgets in, frozen values out: the sidebar's forms.
 
-Every widget is bound to the URL under its option name, so the same knob is the same on each page.
+The form of an experiment is the list of options (`core.options`): each is drawn as it says of
+itself, in the box that it names. Only task, model and method have a place of their own, because
+what they may be is known to the engine alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from core import api
-from core.experiment import (
-    ACTIVATION_BITS,
-    ACTIVATIONS,
-    GRANULARITIES,
-    PARTS,
-    Experiment,
-    QuantRecipe,
-    Teaching,
-)
-from core.options import build, options
-from pages.ui import address, state, subjects
+from core.experiment import Experiment, Teaching
+from core.options import Option, as_text, build, find_option, options
+from pages.ui import address, option_widgets, state, subjects
 from pages.ui.glossary import TERMS
 
-# The values of the widgets for the paper's recipe: the defaults, layers as the text that is typed.
-PAPER = {o.name: o.default for o in options() if o.group == "quant"} | {"layers": ""}
+# The values of the widgets for the paper's recipe: the defaults, numbers of layers and bits of
+# stages as the text that is typed.
+PAPER = {
+    option.name: as_text(option.default) if option.widget == "text" else option.default
+    for option in options()
+    if option.group == "quant"
+}
+# Of task and model, and what is drawn with the method.
+ELSEWHERE = ("task", "model")
+AUGMENT = "Data augmentation"
 
 
 def method(option: str = "method", usual: str = "twn") -> str:
     """Choose a quantization rule; `option` names it in the URL."""
     rules = api.rules()
     names = sorted(rules, key=lambda name: (name != "twn", name != "lat", name))
+    about = find_option("method").about
     chosen = st.selectbox(
-        "Method",
+        about.label,
         names,
         index=names.index(usual),
-        help=TERMS["method"],
+        help=about.help,
         **address.bound(option),
     )
     st.caption(rules[chosen].title)
@@ -43,57 +45,14 @@ def method(option: str = "method", usual: str = "twn") -> str:
 
 
 def bits(label: str, option: str, allowed: tuple[int, ...], usual: int = 2) -> int:
-    """Choose a bit-width; only those that the method has."""
-    return address.segments(label, allowed, usual, option, TERMS["bits"])
+    """Choose a bit-width; only those that the method has. `option` names it in the URL."""
+    what = find_option("weight_bits")
+    return option_widgets.draw(what, usual, allowed, label=label, name=option)
 
 
 def granularity(label: str, option: str, usual: str) -> str:
-    """Choose layer or row."""
-    return address.segments(label, GRANULARITIES, usual, option, TERMS["granularity"])
-
-
-def quant() -> QuantRecipe:
-    """The whole quantization recipe."""
-    chosen = method()
-    allowed = (*api.rules()[chosen].bits, 32)
-    weight_bits = bits("Weight bits", "weight_bits", allowed)
-    weight_granularity = granularity("Weight scale per", "weight_granularity", "layer")
-    embedding_bits = bits("Embedding bits", "embedding_bits", allowed)
-    embedding_granularity = granularity("Embedding scale per", "embedding_granularity", "row")
-    activation_bits = address.segments(
-        "Activation bits", ACTIVATION_BITS, 8, "activation_bits", TERMS["activation_bits"]
-    )
-    activation = address.segments(
-        "Activation range", ACTIVATIONS, "minmax", "activation", TERMS["activation"]
-    )
-    return QuantRecipe(
-        method=chosen,
-        weight_bits=weight_bits,
-        embedding_bits=embedding_bits,
-        activation_bits=activation_bits,
-        weight_granularity=weight_granularity,
-        embedding_granularity=embedding_granularity,
-        activation=activation,
-    )
-
-
-def _parts() -> dict[str, str]:
-    """Which parts and layers are quantized, as options; and the way back to the paper's recipe."""
-    with st.expander("What is quantized"):
-        parts = st.multiselect("Parts", PARTS, default=PARTS, **address.bound("parts"))
-        layers = st.text_input(
-            "Encoder layers",
-            help="Numbers from 0, with commas; empty for all.",
-            **address.bound("layers"),
-        )
-    st.button(
-        "Back to the paper's recipe",
-        on_click=state.set_all,
-        args=(PAPER,),
-        help="TWN, two bits for weights and words, eight for activations, weights per layer, "
-        "words per row, min-max, everything.",
-    )
-    return {"parts": ",".join(parts), "layers": layers or ""}
+    """Choose layer or row; `option` names it in the URL."""
+    return option_widgets.draw(find_option("weight_granularity"), usual, label=label, name=option)
 
 
 def order() -> Experiment | Teaching | None:
@@ -110,39 +69,65 @@ def order() -> Experiment | Teaching | None:
 
 def experiment(subject: subjects.Subject) -> Experiment | None:
     """The student's whole experiment; None (and a sentence) when the engine refuses it."""
+    usual = api.default_experiment(subject.task)
     assert subject.card is not None
-    recipe, family = quant(), subject.card.family
-    chosen_parts = _parts()
+    values = {"model": subject.model, "family": subject.card.family} | _recipe(usual)
+    with st.expander("What is quantized"):
+        values |= _box("What is quantized", usual)
+    st.button(
+        "Back to the paper's recipe",
+        on_click=state.set_all,
+        args=(PAPER,),
+        help="TWN, two bits for weights and words, eight for activations, weights per layer, "
+        "words per row, min-max, everything.",
+    )
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
-        losses = {name: _weight(name, label, usual) for name, label, usual in _LOSSES}
+        values |= _box("Distillation", usual)
     with st.expander("Training", expanded=True):
-        steps = subjects.steps("Steps", 300, "steps")
-        rate = st.select_slider(
-            "Learning rate",
-            _RATES,
-            value=api.default_experiment(subject.task).train.learning_rate,
-            format_func="{:g}".format,
-            **address.bound("learning_rate"),
-        )
-        seed = st.number_input("Seed", 0, 999, 0, help=TERMS["seed"], **address.bound("seed"))
-    more_text = _augmentation(subject.task)
-    return state.attempt(
-        lambda: _built(
-            {
-                "task": subject.task,
-                "model": subject.model,
-                "family": family,
-                "steps": steps,
-                "learning_rate": rate,
-                "seed": int(seed),
-                **chosen_parts,
-                **losses,
-                **more_text,
-            },
-            replace(api.default_experiment(subject.task), quant=recipe),
-        )
-    )
+        values |= _box("Training", usual)
+    values |= _augmentation(usual)
+    with st.expander("More"):
+        values |= _box("More", usual)
+    return state.attempt(lambda: _built(values, usual))
+
+
+def _recipe(usual: Experiment) -> dict[str, Any]:
+    """What stands above all boxes: the method, and bits that it has."""
+    chosen = method()
+    values: dict[str, Any] = {"method": chosen}
+    allowed = (*api.rules()[chosen].bits, 32)
+    for option in _in_box(""):
+        if option.name not in ("method", *ELSEWHERE):
+            narrower = allowed if option.name in ("weight_bits", "embedding_bits") else ()
+            values[option.name] = option_widgets.draw(option, option.value_of(usual), narrower)
+    return values
+
+
+def _in_box(box: str) -> list[Option]:
+    return [one for one in options() if one.about.box == box and one.widget != "given"]
+
+
+def _box(box: str, usual: Experiment) -> dict[str, Any]:
+    """The values of a box's options, in the order of the list."""
+    return {option.name: _drawn(option, usual) for option in _in_box(box)}
+
+
+def _drawn(option: Option, usual: Experiment) -> Any:
+    choices = api.embedded_models() if option.name == "student_model" else ()
+    return option_widgets.draw(option, option.value_of(usual), choices)
+
+
+def _augmentation(usual: Experiment) -> dict[str, Any]:
+    """Data augmentation, as options; nothing where it is off or the task's answers forbid it."""
+    if not api.tasks()[usual.task].target.can_replace_words:
+        return {}
+    switch, *others = _in_box(AUGMENT)
+    with st.expander(AUGMENT):
+        st.caption(switch.help)
+        if not _drawn(switch, usual):
+            return {}
+        return {switch.name: True} | {each.name: _drawn(each, usual) for each in others}
 
 
 def _built(values: Mapping[str, Any], base: Experiment) -> Experiment:
@@ -151,47 +136,3 @@ def _built(values: Mapping[str, Any], base: Experiment) -> Experiment:
     made = build(values, base=base)
     state.check_local_paths(made)
     return made
-
-
-def _augmentation(task: str) -> dict[str, Any]:
-    """Data augmentation, as options; nothing where it is off or the task's answers forbid it."""
-    if not api.tasks()[task].target.can_replace_words:
-        return {}
-    with st.expander("Data augmentation"):
-        st.caption(TERMS["augment"])
-        if not st.toggle("Train on changed copies too", **address.bound("augment")):
-            return {}
-        usual = api.default_experiment(task).train
-        model = st.text_input(
-            "Masked language model",
-            placeholder="none: nearest words of the embedding",
-            help="A folder with a BERT, or a hub id such as google-bert/bert-base-uncased.",
-            **address.bound("augment_model"),
-        )
-        share = st.slider(
-            "Words replaced", 0.1, 0.9, 0.4, 0.1, **address.bound("augment_probability")
-        )
-        count = st.slider("Candidates", 1, 30, 15, **address.bound("augment_candidates"))
-        copies = st.slider(
-            "Copies of each", 1, 40, usual.augment_copies, **address.bound("augment_copies")
-        )
-    return {
-        "augment": True,
-        "augment_model": model or "",
-        "augment_probability": round(share, 1),
-        "augment_candidates": count,
-        "augment_copies": copies,
-    }
-
-
-_RATES = (2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3)
-_LOSSES = (
-    ("hidden", "Hidden states", 1.0),
-    ("attention", "Attention scores", 1.0),
-    ("logits", "Teacher's logits", 1.0),
-    ("labels", "True labels", 0.0),
-)
-
-
-def _weight(name: str, label: str, usual: float) -> float:
-    return st.number_input(label, 0.0, 10.0, usual, 0.5, **address.bound(name))

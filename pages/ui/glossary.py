@@ -1,26 +1,26 @@
 """Every term of the field in one or two sentences, and where it comes from: the tooltips of all
 pages and the list on the Theory page are these entries, and there is no other place for them.
 
-`TERMS[key]` is the text of a tooltip. tests/pages/test_glossary.py holds every tooltip to it.
+`TERMS[key]` is the text of a tooltip. What can be set says what it is itself (`core.options`), so
+its entries are read from there. tests/pages/test_glossary.py holds every tooltip to this list.
 """
 
 from dataclasses import dataclass
 
 import streamlit as st
 
+from core.options import options
+
 # Key | the term as people write it | where it comes from | what it means.
 _LIST = """
 # Weights
 quantization | quantization | TernaryBERT (Zhang et al. 2020), section 3.1 | Rounding numbers to a few levels, so that each needs a few bits in place of 32.
 2-2-8 | 2-2-8 | TernaryBERT (Zhang et al. 2020), section 3.1 | Three numbers such as 2-2-8 are the bits of the weights, of the word embedding and of the activations.
-bits | bits | TernaryBERT (Zhang et al. 2020), section 3.1 | 2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone.
 ternary | ternary | TWN (arXiv 1605.04711) | Of three values: -1, 0, +1 times a scale.
 latent | latent weight | Courbariaux et al. 2015 (arXiv 1511.00363) | The float weight that training updates. The network computes with its quantized value.
 code | code | this program | The small whole number that stands for a weight: weight = scale x code.
 scale | scale | TernaryBERT (Zhang et al. 2020), section 3.1 | What a code of 1 stands for; the mean over the rows where each has its own.
 threshold | threshold | TWN (arXiv 1605.04711), section 2.3 | Weights whose magnitude is not above it become 0.
-method | method, rule | TernaryBERT (Zhang et al. 2020), section 3.1 | The rule that turns float weights into a few levels: which threshold, which scale.
-granularity | granularity | TernaryBERT (Zhang et al. 2020), section 3.1 | One scale for the whole matrix (layer), or one for each of its rows (row).
 twn | TWN | Li et al. (arXiv 1605.04711) | Ternary Weight Networks: cut at 0.7 times the mean magnitude, scale by the mean of what is above. Blind to the loss.
 lat | LAT | Hou and Kwok (arXiv 1802.08635) | Loss-aware ternarization: errors in weights that the loss feels count more; scale and codes are found in turns.
 importance | importance | Hou, Yao and Kwok (arXiv 1611.01600) | How much the loss feels an error in a weight: the root of Adam's second moment, the mean square of its gradient.
@@ -41,26 +41,20 @@ cosine | cosine | this program | Cosine of the angle between the latent and the 
 weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in which each weight counts as much as the loss feels it (the gradients of 256 training sentences), relative to the weights themselves.
 
 # Activations
-activation_bits | activation bits | TernaryBERT (Zhang et al. 2020), section 3.1 | Every input of a matrix product is rounded to 2^bits levels on the fly.
-activation | activation range | TernaryBERT, section 3.1; ONNX's DynamicQuantizeLinear | minmax: the range from smallest to largest value, with a zero point. symmetric: the same distance to both sides of zero.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
 # The network
 teacher | teacher | TernaryBERT (Zhang et al. 2020), section 3.2 | The fine-tuned model in full precision; it stays as it is.
 student | student | TernaryBERT (Zhang et al. 2020), section 3.2 | The quantized model that learns from the teacher.
 embedding | word embedding | Devlin et al. 2019 | The table with a row of numbers for each word piece; the largest part.
-hidden | hidden state | Devlin et al. 2019 | The numbers that a layer hands on for each word piece.
-attention | attention score | Vaswani et al. 2017 | How much one word piece looks at another, before the softmax: the product of a query and a key over the root of their length.
-logits | logits | this program | A model's answers before the softmax: the largest one wins.
+hidden_state | hidden state | Devlin et al. 2019 | The numbers that a layer hands on for each word piece.
+attention_score | attention score | Vaswani et al. 2017 | How much one word piece looks at another, before the softmax: the product of a query and a key over the root of their length.
+logit | logits | this program | A model's answers before the softmax: the largest one wins.
 pooler | pooler | Devlin et al. 2019 | The matrix between the last hidden state and the task's head.
 
 # Training
 distillation | distillation | TernaryBERT (Zhang et al. 2020), section 3.2 | The student learns to imitate its teacher: hidden states, attention scores, logits.
-temperature | temperature | Hinton et al. 2015 | What logits are divided by before they are compared: above 1 the unlikely answers count more.
-augment | data augmentation | TinyBERT (Jiao et al. 2020) | Copies of the examples in which some words are replaced by likely ones; the label stays. It helps when there are few examples.
 step | step | this program | One batch of examples, one update of all latent weights.
-warmup | warm-up | TernaryBERT's released code | The first steps, in which the learning rate rises from zero.
-seed | seed | this program | Another seed is another order of the training sentences: the spread between seeds is the luck in a result.
 
 # Scores
 dev | dev | this program | Examples on which choices are made; they are not trained on.
@@ -110,7 +104,20 @@ def _read(text: str) -> dict[str, Term]:
     return found
 
 
-GLOSSARY = _read(_LIST)
+def _settings() -> dict[str, Term]:
+    """Every option of a run, under its name."""
+    return {
+        option.name: Term(
+            name=option.about.label,
+            text=option.help,
+            source=f"option --{option.name.replace('_', '-')}",
+            group="What can be set",
+        )
+        for option in options()
+    }
+
+
+GLOSSARY = _read(_LIST) | _settings()
 TERMS = {key: term.text for key, term in GLOSSARY.items()}
 
 

@@ -5,7 +5,6 @@ Everything that others could lose something by goes through this file: `may` dec
 `stop`, `remove`, `keep` and `delete` ask it again before they act.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import streamlit as st
 
-from core import api
+from core import api, settings
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
 from core.runs.store import Run
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
-Deed = Literal["stop", "begin again", "delete", "replace", "remove"]
+Deed = Literal["stop", "begin again", "delete", "replace", "remove", "lead"]
 STARTED, MADE, TEACHER = "started-runs", "made-here", "is-teacher"
-# What a session without the PIN must have started or made itself; nothing gives it "remove".
+# What a session without the PIN must have started or made; nothing gives it "remove" or "lead".
 OWN = {"stop": STARTED, "begin again": MADE, "delete": MADE, "replace": MADE}
 REFUSED = {
     "stop": "Only the person who started this run, or the teacher, can stop it.",
@@ -41,8 +40,9 @@ REFUSED = {
     "replace": "There is a teacher for this task and model already, and other runs learn from it. "
     "Only the person who made it first, or the teacher of the class, can replace it.",
     "remove": "Only the teacher can remove runs.",
+    "lead": "Only the lecturer opens, sees and deletes classes.",
 }
-PIN = "TERNARY_LAB_PIN"
+
 WHERE_PIN = "The teacher's PIN is asked for at the foot of the Train page."
 
 
@@ -69,9 +69,9 @@ def start(order: Experiment | Teaching, again: bool = False) -> None:
     joined, known = api.is_under_way(order), api.is_known(order)
     replaces, pair = api.replaces_teacher(order, again), f"teacher {order.task} {order.model}"
     if again:
-        _check("begin again", order.run_id)
+        check("begin again", order.run_id)
     if replaces:
-        _check("replace", pair)
+        check("replace", pair)
     run = api.submit(order, again)
     if not joined:
         _own(STARTED, run.run_id)
@@ -84,13 +84,13 @@ def start(order: Experiment | Teaching, again: bool = False) -> None:
 
 def stop(run: Run) -> None:
     """Stop a run. Raises InputError where this session may not."""
-    _check("stop", run.run_id)
+    check("stop", run.run_id)
     api.stop(run.run_id)
 
 
 def remove(run_ids: list[str]) -> None:
     """Delete runs that are over. Raises InputError where this session may not, or one is not."""
-    _check("remove")
+    check("remove")
     api.remove_runs(run_ids)
 
 
@@ -105,7 +105,7 @@ def keep(plan: "Plan", train: "Checked", test: "Checked | None") -> "Task":
 
 def delete(task: str) -> None:
     """Delete a person's text. Raises InputError where this session may not, or there is none."""
-    _check("delete", task)
+    check("delete", task)
     api.delete_data(task)
 
 
@@ -113,7 +113,7 @@ def pin() -> str:
     """The teacher's PIN, from the environment or `.streamlit/secrets.toml`; "" if there is none.
     Secrets that cannot be read hold one that nobody knows."""
     try:
-        return os.environ.get(PIN) or str(st.secrets.get(PIN, ""))
+        return settings.PIN.value() or str(st.secrets.get(settings.PIN.name, ""))
     except FileNotFoundError:  # also Streamlit's own for a file that is not TOML
         kept = any(Path(path).exists() for path in st.get_option("secrets.files"))
         return secrets.token_hex() if kept else ""
@@ -145,7 +145,8 @@ def may(deed: Deed, thing: str = "") -> bool:
     return deed in OWN and thing in st.session_state.get(OWN[deed], ())
 
 
-def _check(deed: Deed, thing: str = "") -> None:
+def check(deed: Deed, thing: str = "") -> None:
+    """Raise InputError where this session may not (see `may`)."""
     if not may(deed, thing):
         raise InputError(f"{REFUSED[deed]} {WHERE_PIN}")
 
@@ -197,9 +198,13 @@ def since(thing: str) -> float:
 
 
 def server_address() -> str:
-    """Where the app is, as this visitor's browser has it, without the page; "" where it is not
-    known."""
+    """Where the app is for this visitor's browser, without the page; "" where that is unknown."""
     return (st.context.url or "").partition("?")[0].rpartition("/")[0]
+
+
+def typed(widget: str) -> str:
+    """What stands in the text field or selectbox of that key (for a form's callback)."""
+    return st.session_state.get(widget) or ""
 
 
 def told_by(component: str) -> Mapping[str, Any]:
@@ -222,11 +227,9 @@ def attempt(
     action: Callable[Arguments, Value], *arguments: Arguments.args, **options: Arguments.kwargs
 ) -> Value | None:
     """The action's value; when it refuses, its sentence on the page and None."""
-    try:
+    with explained():
         return action(*arguments, **options)
-    except InputError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return None
+    return None
 
 
 @contextmanager
@@ -236,3 +239,12 @@ def explained() -> Generator[None]:
         yield
     except InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def settings_hold() -> bool:
+    """Whether the settings of the environment can be meant. If not, the page says what is wrong;
+    whoever runs the server must mend it."""
+    with explained():
+        settings.check()
+        return True
+    return False

@@ -12,13 +12,13 @@ import streamlit as st
 
 from core import api
 from core.experiment import Teaching
+from core.options import find_option
 from core.results import TeacherCard
 from pages.ui import address, state
 from pages.ui.words import METRICS, plain
 
 NO_TEACHER = "There is no teacher yet. Make one on the Train page, or: python -m core teach"
 ROLES = ("student", "teacher")
-MOST_STEPS = 100_000  # weeks on a laptop; the command line takes more
 TEACHER_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4)
 
 
@@ -82,12 +82,7 @@ def teaching(subject: Subject) -> Teaching | None:
         return None
     if _as_it_is(subject):
         return replace(usual, fine_tune=False)
-    count = steps(
-        "Steps",
-        usual.train.steps,
-        "teacher_steps",
-        "The default is about three epochs; more where there are few examples.",
-    )
+    count = _steps(usual.train.steps)
     rate = st.select_slider(
         "Learning rate",
         TEACHER_RATES,
@@ -100,9 +95,18 @@ def teaching(subject: Subject) -> Teaching | None:
     )
 
 
-def steps(label: str, usual: int, option: str, help: str | None = None) -> int:
-    """How many steps to train, a whole number; `option` names it in the URL."""
-    return int(st.number_input(label, 1, MOST_STEPS, usual, 10, help=help, **address.bound(option)))
+def _steps(usual: int) -> int:
+    bounds = find_option("steps").about.bounds
+    address.follow("teacher_steps", usual)
+    return st.number_input(
+        "Steps",
+        int(bounds.low),
+        int(bounds.high),
+        usual,
+        10,
+        help="The default is about three epochs; more where there are few examples.",
+        **address.bound("teacher_steps"),
+    )
 
 
 def _usual(subject: Subject) -> Teaching:

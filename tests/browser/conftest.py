@@ -5,7 +5,6 @@ TERNARY_LAB_ARTIFACTS, else `artifacts/` (git-ignored).
 """
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +15,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
-from core import api
+from core import api, settings
 from core.experiment import Experiment, TrainRecipe
 from core.runs import runner
 from core.teachers.store import save_teacher
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model
 from tests.servers import end_trainings, served
 
-CHROMIUM = os.environ.get("TERNARY_LAB_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = str(settings.CHROMIUM.value() or settings.CHROMIUM.default)
 QUIET = ("no-sandbox", "disable-quic", "disable-background-networking", "disable-sync")
-ARTIFACTS = Path(os.environ.get("TERNARY_LAB_ARTIFACTS") or runner.PROJECT / "artifacts")
-PAGES = ("", "weights", "train", "data", "compare", "predict", "export", "lessons", "theory")
+ARTIFACTS = settings.ARTIFACTS.value() or runner.PROJECT / settings.ARTIFACTS.default
+PAGES = ("", "weights", "train", "data", "compare", "predict", "export")
+PAGES += ("lessons", "classroom", "theory")
 SETTLED = """() => {
     const app = document.querySelector('[data-test-script-state]')
     return app && app.dataset.testScriptState === 'notRunning'
@@ -48,11 +48,11 @@ expect.set_options(timeout=PATIENCE_MS)
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a teacher so small that a student of it is trained in seconds, and one run."""
     root = tmp_path_factory.mktemp("browser")
-    cache, shipped = os.environ.get("TERNARY_LAB_CACHE"), os.environ.get("TERNARY_LAB_SHIPPED")
+    cache, shipped = settings.CACHE.value(), settings.SHIPPED.value()
     with pytest.MonkeyPatch.context() as patch:
         move_to(root, patch)
-        for name, value in (("TERNARY_LAB_CACHE", cache), ("TERNARY_LAB_SHIPPED", shipped)):
-            patch.setenv(name, value) if value else patch.delenv(name)
+        for one, value in ((settings.CACHE, cache), (settings.SHIPPED, shipped)):
+            patch.setenv(one.name, str(value)) if value else patch.delenv(one.name)
         list(api.prefetch("movie-sentiment"))
         network, model = tiny_model(), root / "tiny"
         save_tiny_model(model, network)

@@ -211,7 +211,6 @@ def stop_within_three_seconds(run: Run) -> None:
     ("settings", "sentence"),
     [
         ({"TERNARY_LAB_RAY": "127.0.0.1:9"}, "The Ray cluster at 127.0.0.1:9 cannot be reached"),
-        ({"TERNARY_LAB_RAY": "ray://127.0.0.1:10001"}, "events cannot come through Ray's client"),
         ({"TERNARY_LAB_RAY_CPUS": "64"}, "No machine of the cluster has 64 processors for a run"),
         ({"TERNARY_LAB_RUN_MEMORY_MIB": "1e8"}, "processors and 100,000,000 MiB of memory"),
     ],

@@ -23,7 +23,7 @@ from core.experiment import (
     Teaching,
     TrainRecipe,
 )
-from core.options import HELP, build, changed, flatten, options
+from core.options import build, changed, flatten, options
 from core.records import canonical_json, from_json, to_plain
 
 OTHER = {  # for every option, a value that is not its default
@@ -264,9 +264,9 @@ def test_options_of_the_wrong_kind_are_refused_with_a_sentence(texts, sentence):
     assert len(str(refused.value)) < 600
 
 
-def test_every_option_is_listed_once_with_help_and_reaches_its_place():
+def test_every_option_is_listed_once_and_reaches_its_place():
     names = [option.name for option in options()]
-    assert set(names) == set(flatten(Experiment())) == set(HELP) == set(OTHER)
+    assert set(names) == set(flatten(Experiment())) == set(OTHER)
     assert len(names) == len(set(names))
     assert flatten(build(OTHER)) == changed(build(OTHER)) == OTHER
     assert changed(Experiment()) == {}

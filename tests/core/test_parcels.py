@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core import settings
 from core.errors import InputError
 from core.events import Finished, from_json
 from core.runs import parcels
-from core.runs.limits import MEMORY, MINUTES
 from core.runs.parcels import File, Watch, little_home, parcel, receive
 from core.runs.ray_node import Begun, Refused, Said, compute_there
 from core.runs.record import CHECKPOINT_FILE
@@ -85,8 +85,8 @@ def test_a_checkpoint_that_the_record_does_not_reach_is_not_sent(lab, folder, el
 
 
 def test_too_much_memory_is_refused(lab, folder, elsewhere, monkeypatch):
-    for name in (MEMORY, MINUTES):
-        monkeypatch.setenv(name, "")
+    for setting in (settings.RUN_MEMORY_MIB, settings.RUN_MINUTES):
+        monkeypatch.setenv(setting.name, "")
     endless = with_train(lab.experiment, steps=100_000, evaluate_every=100_000)
     prepare_folder(folder, endless)
     files = parcel(endless, folder)

@@ -141,7 +141,10 @@ def test_the_watch_gives_up_in_the_middle_of_a_block(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "word"),
-    [(limits.MEMORY, "64", "of memory"), (limits.MINUTES, "0.05", "minutes")],
+    [
+        ("TERNARY_LAB_RUN_MEMORY_MIB", "64", "of memory"),
+        ("TERNARY_LAB_RUN_MINUTES", "0.05", "minutes"),
+    ],
 )
 def test_a_worker_beyond_its_limit_ends_with_a_sentence(lab, monkeypatch, variable, value, word):
     monkeypatch.setenv(variable, value)

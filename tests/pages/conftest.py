@@ -44,6 +44,7 @@ PAGES = {
     "predict": "Where do they disagree?",
     "export": "How many bytes is it really?",
     "lessons": "What do you expect?",
+    "classroom": "What does the class think?",
     "theory": "What do the words mean?",
 }
 ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
@@ -51,7 +52,8 @@ ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("show", "truth", "task", "model", "role", "method", "method_b", "bits_b", "scale_b"),
     *("weight_bits", "weight_granularity", "activation_bits", "activation", "parts", "layers"),
     *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
-    *("lesson", "answers", "entry", "budget"),
+    *("lesson", "answers", "entry", "budget", "class", "member"),
+    *("watched_class", "class_view", "class_step", "wall_step", "wall_stage"),
     *("text_movie-sentiment", "embed", "nonsense", ""),
 ]
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)

@@ -69,6 +69,12 @@ KNOWN = {
     "rules[chosen].title": "a rule's own title, from core/quantizers",
     "who.capitalize()": "a value of WHO",
     "rule.source": "a rule's own reference, from core/quantizers",
+    "knob.label": "an option's own words, from core/recipes, or the label that a form gives",
+    "knob.option.help": "an option's own words",
+    "knob.choices": "what an option may be",
+    "about.label": "an option's own words",
+    "about.help": "the same",
+    "switch.help": "the same",
 }
 
 Sources = Mapping[str, str]

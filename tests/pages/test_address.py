@@ -25,7 +25,9 @@ def address_of(app: AppTest) -> dict:
         name = getattr(getattr(widget, "proto", None), "query_param_key", "")
         if name and hasattr(widget, "_widget_state"):
             state = widget._widget_state
-            value = getattr(state, state.WhichOneof("value"))
+            if (kind := state.WhichOneof("value")) is None:
+                continue  # an empty box
+            value = getattr(state, kind)
             found[name] = [str(one) for one in value.data] if hasattr(value, "data") else str(value)
     return found
 

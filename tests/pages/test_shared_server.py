@@ -198,6 +198,18 @@ def test_with_a_pin_no_folder_proposes_words_to_a_stranger(lab, folder, pin_set,
     assert not errors_of(app)
 
 
+@pytest.mark.parametrize("more", [{}, {"language_steps": "5"}])
+def test_with_a_pin_no_student_of_a_stranger_starts_from_a_folder(
+    lab, folder, pin_set, submitted, more
+):
+    """Nor is a folder read as the language model that it learns from first."""
+    model = {} if more else {"student_model": folder}
+    app = open_page("train", **more, **model)
+    assert REFUSAL in errors_of(app)
+    assert button(app, "Start").disabled
+    assert not errors_of(open_page("train", student_model="google-bert/bert-base-uncased"))
+
+
 def test_with_a_pin_a_stranger_does_not_go_on_with_a_run_that_reads_a_folder(
     lab, folder, pin_set, monkeypatch
 ):

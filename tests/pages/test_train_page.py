@@ -220,4 +220,4 @@ def test_any_number_of_steps_can_be_asked_for(lab, submitted):
     press(open_page("train", steps="77"), "Start")
     assert submitted[0].train.steps == 77
     box = open_page("train").number_input(key="steps")
-    assert (box.min, box.max) == (1, 100_000)
+    assert (box.min, box.max) == (1, 1_000_000)

@@ -36,6 +36,7 @@ from core.families.bert.reading import (
 from core.families.bert.settings import MODEL_TYPES as model_types
 from core.families.bert.settings import TITLE as title
 from core.families.bert.settings import config_text, config_text_as, outputs_of, read_config
+from core.families.bert.shapes import shapes
 from core.families.bert.vocabulary import TOKENIZER_FILE as processor_file
 from core.families.bert.vocabulary import open_tokenizer as open_processor
 
@@ -85,6 +86,7 @@ __all__ = [
     "reorder_outputs",
     "replacing",
     "save_processor",
+    "shapes",
     "shared",
     "title",
     "trace_bytes",

@@ -4,8 +4,8 @@ from core.errors import one_of
 from core.experiment import ACTIVATION_BITS
 from core.lessons.inputs import input_of
 from core.lessons.lesson import Settings
-from core.lessons.material import TIMES, teacher
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import teacher
+from core.lessons.revealing import COMPUTED, TIMES, Fact, Item, Models, Revealed, reveal
 
 MAY = ("task", "model")
 FAR = 6.0  # standard deviations; a bell curve of this many numbers has none beyond

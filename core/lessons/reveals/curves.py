@@ -8,8 +8,8 @@ from core import api
 from core.errors import InputError, one_of
 from core.events import Evaluated, Event, Started, StepDone, WeightsSeen
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, runs_of
-from core.lessons.revealing import REPLAYED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import runs_of
+from core.lessons.revealing import PER_CENT, REPLAYED, Fact, Item, Models, Revealed, reveal
 from core.runs.store import Run
 
 WINDOW = 20

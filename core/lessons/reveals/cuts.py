@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, matrix_of, teacher
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import matrix_of, teacher, title_of
+from core.lessons.revealing import COMPUTED, PER_CENT, Fact, Item, Models, Revealed, reveal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +23,8 @@ ONE = ("task", "model")
 @reveal("cut", COMPUTED, needs=("matrix",), may=ONE)
 def cut(settings: Settings, models: Models) -> Revealed:
     """The threshold with the least squared error, beside TWN's; the curve of all others."""
-    weight = matrix_of(teacher(settings, models), settings.text("matrix"))
+    opened, name = teacher(settings, models), settings.text("matrix")
+    weight = matrix_of(opened, name)
     best, thumb = optimal_cut(weight), twn_cut(weight)
     least, twn = error_of(weight, best), error_of(weight, thumb)
     return Revealed(
@@ -43,7 +43,7 @@ def cut(settings: Settings, models: Models) -> Revealed:
             Fact(name="twn_error", text=f"{twn:.1f} %"),
         ),
         how=(
-            f"{api.matrix_title(settings.text('matrix'))}: squared error over the weights' own "
+            f"{title_of(opened, name)}: squared error over the weights' own "
             f"square, at {POINTS_OF_CURVE} cuts, each with its best scale. The optimum is found by "
             "sorting."
         ),
@@ -53,7 +53,8 @@ def cut(settings: Settings, models: Models) -> Revealed:
 @reveal("thumb", COMPUTED, needs=("matrix",), may=ONE)
 def thumb(settings: Settings, models: Models) -> Revealed:
     """How many per cent more squared error TWN's rule of thumb has than the exact optimum."""
-    weight = matrix_of(teacher(settings, models), settings.text("matrix"))
+    opened, name = teacher(settings, models), settings.text("matrix")
+    weight = matrix_of(opened, name)
     least, twn = error_of(weight, optimal_cut(weight)), error_of(weight, twn_cut(weight))
     value = 100 * (twn / least - 1)
     return Revealed(
@@ -64,14 +65,15 @@ def thumb(settings: Settings, models: Models) -> Revealed:
             Fact(name="optimum_error", text=f"{least:.2f} %"),
             Fact(name="twn_error", text=f"{twn:.2f} %"),
         ),
-        how=f"Squared errors of {api.matrix_title(settings.text('matrix'))} under both.",
+        how=f"Squared errors of {title_of(opened, name)} under both.",
     )
 
 
 @reveal("wrong-side", COMPUTED, needs=("matrix",), may=ONE, answers=("half", "double"))
 def wrong_side(settings: Settings, models: Models) -> Revealed:
     """Which cut is worse: half of the best one, or twice it."""
-    weight = matrix_of(teacher(settings, models), settings.text("matrix"))
+    opened, name = teacher(settings, models), settings.text("matrix")
+    weight = matrix_of(opened, name)
     best = optimal_cut(weight)
     half, double = error_of(weight, best / 2), error_of(weight, 2 * best)
     least = error_of(weight, best)

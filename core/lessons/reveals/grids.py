@@ -10,8 +10,8 @@ import math
 from core import api
 from core.errors import InputError
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, POINTS, row_of, run_ids
-from core.lessons.revealing import REPLAYED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import row_of, run_ids
+from core.lessons.revealing import PER_CENT, POINTS, REPLAYED, Fact, Item, Models, Revealed, reveal
 from core.targets.registry import metric_of
 
 VERDICTS = BETTER, WORSE, NOT_SHOWN = ("better", "worse", "not-shown")

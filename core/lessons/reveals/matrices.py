@@ -3,10 +3,9 @@
 The matrix is the shipped teacher's; the rounding and its measures are those of the Weights page.
 """
 
-from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, named, quant_of, teacher, view
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import named, quant_of, teacher, title_of, view
+from core.lessons.revealing import COMPUTED, PER_CENT, Fact, Item, Models, Revealed, reveal
 
 ONE = ("task", "model")
 
@@ -32,7 +31,7 @@ def zeros(settings: Settings, models: Models) -> Revealed:
             Fact(name="largest", text=f"{seen.numbers['max']:.3f}"),
             Fact(name="weights", text=f"{seen.rows * seen.cols:,}"),
         ),
-        how=f"Counted among the {seen.rows * seen.cols:,} codes of {api.matrix_title(name)}.",
+        how=f"Counted among the {seen.rows * seen.cols:,} codes of {title_of(opened, name)}.",
     )
 
 
@@ -54,7 +53,7 @@ def cosine(settings: Settings, models: Models) -> Revealed:
             Fact(name="kept", text=f"{100 * value**2:.0f} %"),
             Fact(name="zeros", text=f"{100 * seen.error.zeros:.0f} %"),
         ),
-        how=f"Over all weights of {api.matrix_title(name)}, as one long vector.",
+        how=f"Over all weights of {title_of(opened, name)}, as one long vector.",
     )
 
 
@@ -85,5 +84,5 @@ def noise(settings: Settings, models: Models) -> Revealed:
             Fact(name="against", text=f"{second.sqnr_db:.1f} dB"),
             Fact(name="gain", text=f"{abs(gain):.1f} dB"),
         ),
-        how=f"10 log10(signal / error) of {api.matrix_title(name)}; the value is the difference.",
+        how=f"10 log10(signal / error) of {title_of(opened, name)}; the value is the difference.",
     )

@@ -1,10 +1,8 @@
 """Every byte counted, by the paper's arithmetic (core/packed/audit.py), for BERT-base or ours."""
 
-from core.errors import one_of
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, TIMES
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
-from core.lessons.sizes import ARCHITECTURES, Sizes, sizes_of
+from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
+from core.lessons.sizes import Sizes, sizes_of
 
 KEYS = {
     "word embedding": "embedding",
@@ -17,7 +15,6 @@ HOW = "By arithmetic: codes, one float32 scale a matrix and a word, the rest in 
 
 
 def _sizes(settings: Settings, layout: str = "2-bit") -> Sizes:
-    one_of("Architecture", settings.text("architecture"), ARCHITECTURES)
     return sizes_of(settings.text("architecture"), settings.text("layout", layout))
 
 

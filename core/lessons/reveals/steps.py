@@ -1,18 +1,17 @@
 """One weight, one step: with what the network computes, what the gradient does, whether the code
 flips; all from one real training step (core/lessons/one_step.py)."""
 
-from core import api
 from core.lessons.lesson import Settings
-from core.lessons.material import PER_CENT, TIMES, teacher
-from core.lessons.one_step import MATRIX, NEAR, OneStep, OneWeight, one_step, pick
-from core.lessons.revealing import COMPUTED, Fact, Item, Models, Revealed, reveal
+from core.lessons.material import teacher
+from core.lessons.one_step import NEAR, OneStep, OneWeight, one_step, pick
+from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
 
 MAY = ("task", "model", "matrix", "weight")
 HOW = "One AdamW step on eight sentences; all numbers are those that the step computed with."
 
 
 def _step(settings: Settings, models: Models) -> OneStep:
-    return one_step(teacher(settings, models), settings.text("matrix", MATRIX))
+    return one_step(teacher(settings, models), settings.text("matrix", ""))
 
 
 def _facts(weight: OneWeight) -> tuple[Fact, ...]:
@@ -120,7 +119,7 @@ def flipped(settings: Settings, models: Models) -> Revealed:
             Fact(name="weights", text=f"{step.before.numel():,}"),
             Fact(name="zeros", text=f"{zeros:.0f} %"),
         ),
-        how=f"{HOW} {api.matrix_title(step.name).capitalize()}: codes before and after.",
+        how=f"{HOW} Codes of the matrix before and after.",
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import api
 from core.lessons.answers import Answer
 from core.lessons.lesson import CHOICE, DRAG, Lesson, Question, Step
 from core.lessons.material import MATRIX_SETTING
@@ -103,13 +102,14 @@ def _dragged(step: Step, key: str) -> str:
     )
     settings = step.reveal.settings
     source, name = instruments.source_of(settings), settings.text(MATRIX_SETTING)
+    title = instruments.title_of(source, name)
     edges, counts = loaded.latent_histogram(source, name)
     st.altair_chart(
         unchecked(picture.hill(edges.tolist(), counts.tolist(), cut)),
-        alt=f"Latent weights of {api.matrix_title(name)}, coloured by what the cut makes of them.",
+        alt=f"Latent weights of {title}, coloured by what the cut makes of them.",
         key=f"hill-{step.name}",
     )
-    st.caption(f"{plain(api.matrix_title(name))}: what is grey becomes 0.")
+    st.caption(f"{plain(title)}: what is grey becomes 0.")
     return f"{cut:.6g}"
 
 

@@ -4,17 +4,20 @@ import pandas as pd
 import streamlit as st
 
 from core import api
+from core.classroom.students import Student
 from core.lessons import challenge as rules
 from core.runs.store import Run
 from pages.ui import address, state
+from pages.ui.classroom import board
 from pages.ui.words import metric_name, percent, plain, scored
 
 BUDGETS = (4.5, 5.5, 8.0, 12.0, 20.0)
 ENTRY = "entry"  # in the address: the run that was chosen for good
 
 
-def panel() -> None:
-    """Ask for one entry; once it is locked, show its test score."""
+def panel(me: Student | None = None) -> None:
+    """Ask for one entry; once it is locked, show its test score. Who is in a class enters runs on
+    its board instead, and test is shown there, at the end."""
     st.markdown(
         "**The best score within a budget of bytes wins.** An entry is a real run: one that ships, "
         "or one that you train. Choose by dev; test is shown once, at the end."
@@ -24,7 +27,7 @@ def panel() -> None:
     )
     runs = {run.run_id: run for run in api.runs() if run.result is not None}
     found = rules.entries(runs.values(), budget or BUDGETS[1])
-    locked = address.note(ENTRY)
+    locked = "" if me else address.note(ENTRY)
     if locked in runs:
         _unveiled(runs[locked])
         return
@@ -33,11 +36,11 @@ def panel() -> None:
     if not found:
         st.info("No run fits this budget yet. Take a larger one, or train one that does.")
     else:
-        _choose(found)
+        _choose(found, me)
     st.page_link("pages/train.py", label="Train an entry of your own", icon=":material/school:")
 
 
-def _choose(found: list[rules.Entry]) -> None:
+def _choose(found: list[rules.Entry], me: Student | None) -> None:
     table = pd.DataFrame(
         [
             {
@@ -59,7 +62,12 @@ def _choose(found: list[rules.Entry]) -> None:
         "dev alone cannot tell these apart. The teacher has "
         f"{percent(found[0].teacher_dev)} on dev."
     )
-    titles = {entry.run_id: f"{percent(entry.dev)} · {entry.title}" for entry in found}
+    titles = {  # with the id: many have the same title, and a browser sends back the words
+        entry.run_id: f"{percent(entry.dev)} · {entry.title} · {entry.run_id}" for entry in found
+    }
+    if me is not None:
+        board.enter(me, titles)
+        return
     chosen = st.selectbox(
         "My entry", list(titles), index=None, format_func=lambda one: titles[one], key="my-entry"
     )

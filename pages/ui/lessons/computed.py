@@ -22,9 +22,9 @@ def _revealed(name: str, pairs: tuple[tuple[str, str], ...]) -> Revealed:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Taking one step ...")
-def step(source: api.Source, matrix: str) -> OneStep:
-    """One training step of a model. Raises InputError."""
-    return one_step(loaded.model(source), matrix)
+def step(source: api.Source) -> OneStep:
+    """One training step of a model's usual matrix. Raises InputError."""
+    return one_step(loaded.model(source))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the sentence ...")

@@ -13,11 +13,18 @@ from core.errors import InputError
 from core.events import Started, StepDone, WeightsSeen
 from core.lessons import material
 from core.lessons.lesson import Settings, Use
-from core.lessons.one_step import MATRIX
 from core.lessons.one_step import pick as pick_weight
 from core.lessons.sizes import sizes_of
 from core.runs.store import Run
-from pages.ui import grid_panel, loaded, state, training_charts, weight_charts, weight_panels
+from pages.ui import (
+    browser,
+    grid_panel,
+    loaded,
+    state,
+    training_charts,
+    weight_charts,
+    weight_panels,
+)
 from pages.ui import weight_history_charts as history
 from pages.ui.lessons import computed, small_charts
 from pages.ui.quick import unchecked
@@ -35,6 +42,11 @@ def source_of(settings: Settings) -> api.Source:
     return api.source_of_teacher(task, model)
 
 
+def title_of(source: api.Source, name: str) -> str:
+    """What people call a matrix of a model."""
+    return material.title_of(loaded.model(source), name)
+
+
 def _weights(settings: Settings) -> None:
     source, name = source_of(settings), settings.text("matrix")
     quants = [material.quant_of(text) for text in settings.several("columns")]
@@ -46,7 +58,7 @@ def _weights(settings: Settings) -> None:
         place.markdown(f"**{plain(column.name)}**")
         place.altair_chart(
             unchecked(weight_charts.weight_histogram(column.view.histogram, state.is_dark())),
-            alt=f"Latent and quantized weights of {api.matrix_title(name)}: {column.name}.",
+            alt=f"Latent and quantized weights of {title_of(source, name)}: {column.name}.",
             key=f"lesson-weights-{column.name}",
         )
     weight_panels.numbers(shown)
@@ -59,7 +71,7 @@ def _scales(settings: Settings) -> None:
     st.markdown("Every row has its own scale. The wider the hill, the less one scale suits all.")
     st.altair_chart(
         unchecked(weight_charts.scales(view, state.is_dark())),
-        alt=f"Histogram of the scales of all rows of {api.matrix_title(name)}.",
+        alt=f"Histogram of the scales of all rows of {title_of(source, name)}.",
         key="lesson-scales",
     )
 
@@ -126,7 +138,8 @@ def _settling(settings: Settings) -> None:
 
 
 def _stepper(settings: Settings) -> None:
-    step = computed.step(source_of(settings), MATRIX)
+    source = source_of(settings)
+    step = computed.step(source)
     weight = pick_weight(step, settings.text("weight", "near"))
     rows = [
         ("1. latent weight", weight.latent, "what training keeps"),
@@ -141,15 +154,19 @@ def _stepper(settings: Settings) -> None:
         ("10. threshold after the step", weight.threshold_after, "all weights moved a little"),
         ("11. code after the step", float(weight.code_after), "flipped or not"),
     ]
-    table = pd.DataFrame(rows, columns=["in this order", "number", "which is"])
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        column_config={"number": st.column_config.NumberColumn(format="%.6f")},
-    )
+    if browser.is_narrow():  # a table would be cut
+        lines = (f"{plain(name)}: **{number:+.6f}**, {plain(told)}" for name, number, told in rows)
+        st.markdown("  \n".join(lines))
+    else:
+        number = st.column_config.NumberColumn(format="%.6f")
+        st.dataframe(
+            pd.DataFrame(rows, columns=["in this order", "number", "which is"]),
+            hide_index=True,
+            height="content",
+            column_config={"number": number},
+        )
     st.caption(
-        f"Row {weight.row:d}, column {weight.column:d} of {plain(api.matrix_title(step.name))}."
+        f"Row {weight.row:d}, column {weight.column:d} of {plain(title_of(source, step.name))}."
     )
 
 

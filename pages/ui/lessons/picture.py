@@ -38,7 +38,7 @@ def table(revealed: Revealed, mine: float | None, others: Sequence[float] = ()) 
     return found.astype({"value": float, "low": float, "high": float})
 
 
-def marks(found: pd.DataFrame, unit: str, dark: bool) -> Layered:
+def marks(found: pd.DataFrame, unit: str, dark: bool, narrow: bool = False) -> Layered:
     """Every value as a mark, its 95 % interval as a bar."""
     kinds = [kind for kind in KINDS if kind in set(found["mark"])]
     blue, black = student_blue(dark), ink(dark)
@@ -50,14 +50,18 @@ def marks(found: pd.DataFrame, unit: str, dark: bool) -> Layered:
         return alt.Scale(domain=kinds, range=[of[kind] for kind in kinds])
 
     title = f"in {unit}" if unit else "value"
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, labelFontSize=14))
-    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12))
+    labels = alt.Axis(labelLimit=130 if narrow else 260, labelFontSize=11 if narrow else 14)
+    y = alt.Y("label:N", sort=None, title=None, axis=labels)
+    ticks = alt.Axis(tickCount=4 if narrow else 8)
+    x = alt.X(
+        "value:Q", title=title, axis=ticks, scale=alt.Scale(zero=False, nice=True, padding=12)
+    )
     colour = alt.Color("mark:N", scale=scale(colours), legend=top_legend(2))
     base = alt.Chart(found).encode(y=y)
     bars = (
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=2)
-        .encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"), color=colour)
+        .encode(x=alt.X("low:Q", title=title, axis=ticks), x2=alt.X2("high:Q"), color=colour)
     )
     points = base.mark_point(size=140, strokeWidth=2, opacity=1).encode(
         x=x,

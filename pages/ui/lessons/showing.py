@@ -12,7 +12,7 @@ from core.lessons.answers import Answer, number_of
 from core.lessons.judging import Judged, judge
 from core.lessons.lesson import BOTH, CHOICE, REASON, Link, Step
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
-from pages.ui import state
+from pages.ui import browser, state
 from pages.ui.lessons import computed, instruments, picture
 from pages.ui.quick import unchecked
 from pages.ui.words import plain, prose
@@ -27,7 +27,7 @@ def panel(step: Step, answer: Answer, others: Sequence[float] = ()) -> None:
         return
     judged = judge(step, answer, revealed)
     st.markdown(
-        f":material/lock: **My guess:** {prose(judged.guess)}  \n"
+        f"*{prose(step.question.text)}*\n\n:material/lock: **My guess:** {prose(judged.guess)}  \n"
         f"**Because:** {prose(judged.reason)}"
     )
     st.subheader("See for yourself")
@@ -48,7 +48,7 @@ def _picture(step: Step, answer: Answer, revealed: Revealed, others: Sequence[fl
     if revealed.curve and mine is not None:
         chart = picture.curve(revealed, mine, dark, others)
     else:
-        chart = picture.marks(found, revealed.unit, dark)
+        chart = picture.marks(found, revealed.unit, dark, browser.is_narrow())
     st.altair_chart(
         unchecked(chart),
         alt="My guess beside what came out, with its interval; as in the table below.",

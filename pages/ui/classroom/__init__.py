@@ -1,0 +1,1 @@
+"""A class: joining it, what it answers, and the lecturer's views of it."""

@@ -1,0 +1,86 @@
+"""The challenge of a class: its entries by dev score; test only at the end."""
+
+import pandas as pd
+import streamlit as st
+
+from core import api
+from core.classroom import challenge
+from core.classroom.classes import Classroom
+from core.classroom.students import Student
+from core.lessons import challenge as rules
+from core.runs.store import Run
+from pages.ui import state
+
+LOOK_SECONDS = 3.0
+
+
+def panel(classroom: Classroom) -> None:
+    """Who entered what, the best dev score first."""
+    budget = st.number_input(
+        "Budget (MiB)", rules.LEAST_MIB, rules.MOST_MIB, 5.5, 0.5, key="class-budget"
+    )
+    over = st.toggle(
+        "It is over: show test", key="class-over", help="Nobody chooses by test before that."
+    )
+    _live(classroom, budget, over)
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _live(classroom: Classroom, budget: float, over: bool) -> None:
+    entered = state.attempt(challenge.entries, classroom.code)
+    if entered is None:
+        return
+    runs = {run.run_id: run for run in api.runs() if run.result is not None}
+    table = board(entered, runs, budget, over)
+    waiting = sum(entry.run not in runs for entry in entered)
+    st.markdown(f"**{len(entered):d}** entries, {waiting:d} of them not finished.")
+    if len(table):
+        number = st.column_config.NumberColumn(format="%.1f")
+        columns = [name for name in table.columns if name not in ("who", "entry", "run")]
+        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(columns, number))
+
+
+def board(
+    entered: list[challenge.Entry], runs: dict[str, Run], budget: float, over: bool
+) -> pd.DataFrame:
+    """A row for each entry that is finished and fits the budget, best dev score first."""
+    fit = {one.run_id: one for one in rules.entries(runs.values(), budget)}
+    rows = []
+    for entry in entered:
+        found = fit.get(entry.run)
+        if found is None:
+            continue
+        row = {
+            "who": entry.nickname,
+            "entry": found.title,
+            "run": found.run_id,
+            "MiB": found.size_bytes / rules.MIB,
+            "dev (%)": 100 * found.dev,
+            "standard error": 100 * found.error,
+        }
+        if over:
+            seen = rules.unveil(runs[entry.run])
+            row |= {"test (%)": 100 * seen.test, "its standard error": 100 * seen.error}
+        rows.append(row)
+    rows.sort(key=lambda row: (-row["dev (%)"], row["MiB"], row["who"]))
+    return pd.DataFrame(rows)
+
+
+def enter(me: Student, runs: dict[str, str]) -> None:
+    """Where somebody of a class enters a run; `runs` are titles by run id."""
+    chosen = st.selectbox(
+        "My entry", list(runs), index=None, format_func=lambda one: runs[one], key="class-entry"
+    )
+    st.button(
+        "Enter it",
+        icon=":material/flag:",
+        disabled=chosen is None,
+        on_click=_enter,
+        args=(me, chosen or ""),
+    )
+    st.caption("It appears on the class's board by its dev score. Test is shown at the end.")
+
+
+def _enter(me: Student, run: str) -> None:
+    with state.explained():
+        challenge.enter(me, run)
