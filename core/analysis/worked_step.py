@@ -54,7 +54,8 @@ class WorkedLoss:
         """The term as a line of LaTeX, with its value where there is one."""
         name = self.name.replace("_", r"\ ")
         value = "" if self.value is None else f" = {latex_number(self.value)}"
-        return rf"\mathcal{{L}}_{{\mathrm{{{name}}}}} = {self.latex}{value}"
+        term, comma, where = self.latex.partition(r",\quad ")
+        return rf"\mathcal{{L}}_{{\mathrm{{{name}}}}} = {term}{value}{comma}{where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

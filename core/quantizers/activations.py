@@ -36,7 +36,7 @@ FORMULAS = {  # of every kind that core.experiment.ACTIVATIONS has
         latex=(
             r"s = \frac{x_{\max} - x_{\min}}{2^m - 1},\quad "
             r"z = \mathrm{round}(-x_{\min} / s),\quad "
-            r"\hat x = s\,(\mathrm{clip}(\mathrm{round}(x / s) + z,\, 0,\, 2^m - 1) - z)"
+            r"\hat x = s\,(\mathrm{clip}_{0}^{2^m - 1}(\mathrm{round}(x / s) + z) - z)"
         ),
         numbers=(
             r"s = \frac{$high - ($low)}{$top} = $scale,\quad "
@@ -45,16 +45,15 @@ FORMULAS = {  # of every kind that core.experiment.ACTIVATIONS has
     ),
     "symmetric": RangeFormula(
         latex=(
-            r"s = \frac{\max |x|}{2^{m-1} - 1},\quad "
-            r"\hat x = s\,\mathrm{clip}(\mathrm{round}(x / s),\, -2^{m-1} + 1,\, 2^{m-1} - 1)"
+            r"s = \frac{\max |x|}{Q},\quad Q = 2^{m-1} - 1,\quad "
+            r"\hat x = s\,\mathrm{clip}_{-Q}^{Q}(\mathrm{round}(x / s))"
         ),
         numbers=r"s = \frac{\max(|$low|, |$high|)}{$top} = $scale",
     ),
     "lsq": RangeFormula(
         latex=(
-            r"s_0 = \frac{2\,\overline{|x|}}{\sqrt{Q_p}},\ Q_p = 2^{m-1} - 1,\quad "
-            r"\hat x = s\,\mathrm{clip}(\mathrm{round}(x / s),\, -Q_p,\, Q_p),"
-            r"\quad s \text{ is learned}"
+            r"s_0 = \frac{2\,\overline{|x|}}{\sqrt{Q}},\quad Q = 2^{m-1} - 1,\quad "
+            r"\hat x = s\,\mathrm{clip}_{-Q}^{Q}(\mathrm{round}(x / s)),\quad s \text{ is learned}"
         ),
         numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
     ),

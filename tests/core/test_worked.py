@@ -138,6 +138,10 @@ def test_the_numbers_of_a_step_belong_together(lab):
     weighted = sum(one.weight * one.value for one in found.losses)
     assert found.total == pytest.approx(weighted, rel=1e-6)
     by_name = {one.name: one for one in found.losses}
+    values = {name: latex_number(one.value) for name, one in by_name.items()}
+    assert f"{values['attention']},\\quad A = QK" in by_name["attention"].line
+    assert by_name["hidden"].line.endswith(f" = {values['hidden']}")
+    assert f"1 \\cdot {values['hidden']} + 1 \\cdot {values['attention']} +" in found.total_line
     assert {"hidden", "attention", "logits", "labels"} <= by_name.keys()
     assert "margins" not in by_name  # of rankings alone
     assert by_name["hidden"].value > 0

@@ -10,7 +10,7 @@ from core.api import theory
 from core.experiment import QuantRecipe
 from core.quantizers import registry, rules
 from pages.ui.glossary import GLOSSARY
-from pages.ui.theory import papers
+from pages.ui.theory import formula, papers
 from tests.pages.conftest import errors_of, open_page, texts_of, whole
 
 
@@ -181,3 +181,42 @@ def test_without_a_teacher_everything_stands_but_the_numbers(lab):
         "The paper's figures beside ours",
         "Glossary",
     ]
+
+
+# On a phone
+
+
+@pytest.mark.parametrize(
+    ("text", "sign", "parts"),
+    [
+        ("a = b = c", " = ", ["a", "b", "c"]),
+        (r"\sum_{i = 1} (a = b) = c", " = ", [r"\sum_{i = 1} (a = b)", "c"]),
+        ("1 + 2", " = ", ["1 + 2"]),
+    ],
+)
+def test_parts_of_a_formula(text, sign, parts):
+    assert formula.parts_at(text, sign) == parts
+
+
+@pytest.mark.parametrize("method", rules())
+def test_a_narrow_formula_has_every_sign_of_the_wide_one(teacher, method):
+    name = list(api.matrix_shapes(teacher))[1]
+    found = theory.worked_matrix(teacher, name, (method, 2, "layer"))
+    for line in (rules()[method].latex, *found.lines, found.error_line):
+        narrow = "".join(one.removesuffix(formula.TAIL) for one in formula.narrowed(line))
+        for extra in (r"\begin{aligned} &", r"\end{aligned}", r" \\ &", r"\quad", " "):
+            narrow = narrow.replace(extra, "")
+        wide = line.replace(" ", "")
+        for between in (r",\quad", r":\quad", r"\quad", r",\B"):
+            wide = wide.replace(between, "B" if between.endswith("B") else "")
+        assert narrow == wide
+        assert all(formula._width(one) < 75 for one in formula.narrowed(line) if "&" not in one)
+
+
+def test_a_phone_gets_the_narrow_formulas(lab, monkeypatch):
+    wide = latex_of(open_page("theory"))
+    monkeypatch.setattr("pages.ui.browser.is_narrow", lambda: True)
+    narrow = latex_of(open_page("theory"))
+    assert len(narrow) > len(wide)
+    assert any("aligned" in one for one in narrow)
+    assert not any(r",\quad" in one for one in narrow)

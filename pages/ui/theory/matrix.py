@@ -9,6 +9,7 @@ import streamlit as st
 from core import api
 from core.api import theory
 from pages.ui import address, browser, fetching, loaded, state, weight_panels
+from pages.ui.theory import formula
 from pages.ui.weight_panels import Matrix
 from pages.ui.weight_words import PER, Quant
 from pages.ui.words import plain
@@ -73,13 +74,13 @@ def panel(chosen: Chosen) -> None:
         f"**{plain(matrix.title)}**{which}: {found.weights:,} weights by {plain(rule.title)} in "
         f"{bits:d} bits, {PER[granularity]}."
     )
-    st.latex(rule.latex)
+    formula.draw(rule.latex)
     st.caption(f"The rule, from {plain(rule.source)}. Below, with these weights:")
     for line in found.lines:
-        st.latex(line)
+        formula.draw(line)
     if found.turns:
         _turns(found)
-    st.latex(found.error_line)
+    formula.draw(found.error_line)
     st.caption(
         f"What is lost. {100 * found.error.zeros:.1f} % of the codes are zero; the cosine between "
         f"latent and quantized weights is {found.error.cosine:.4f}. Sums and codes are those that "
@@ -109,7 +110,7 @@ def sizes(chosen: Chosen) -> None:
     """The arithmetic of the matrix, and of its whole model."""
     opened, (_, bits, granularity) = loaded.model(chosen.matrix.source), chosen.quant
     for line in theory.matrix_bytes(opened, chosen.matrix.name, bits, granularity).lines:
-        st.latex(line)
+        formula.draw(line)
     st.caption("m bits a code, n weights, s scales: one, or one for each row.")
     rows = theory.size_arithmetic(opened, weight_panels.recipe(chosen.quant))
     before, after = (

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import api
+from pages.ui.theory import formula
 from pages.ui.words import plain
 
 
@@ -11,7 +12,7 @@ def panel() -> None:
     st.markdown("Each is one function of one file; what stands here is read from it.")
     for rule in api.rules().values():
         with st.expander(f"{plain(rule.title)} ({plain(rule.name)})"):
-            st.latex(rule.latex)
+            formula.draw(rule.latex)
             st.caption(f"{plain(rule.source)}. Bits: {plain(', '.join(map(str, rule.bits)))}.")
             st.text(rule.doc)
             st.code(rule.code, language="python")

@@ -8,6 +8,7 @@ from core import api
 from core.api import theory
 from core.experiment import QuantRecipe
 from pages.ui import fetching, loaded, weight_panels
+from pages.ui.theory import formula
 from pages.ui.theory.matrix import Chosen
 from pages.ui.words import plain
 
@@ -36,12 +37,12 @@ def ranges(found: "WorkedStep | None") -> None:
     if found is None:
         for kind, latex in theory.range_formulas():
             st.markdown(f"**{plain(kind)}**")
-            st.latex(latex)
+            formula.draw(latex)
         return
     for one in found.ranges:
         st.markdown(f"**{plain(one.kind)}**")
-        st.latex(one.latex)
-        st.latex(one.numbers)
+        formula.draw(one.latex)
+        formula.draw(one.numbers)
         st.caption(f"Mean squared error of the rounded values: {one.mse:.3g}.")
     st.caption(
         f"{found.numbers:,} numbers: the first hidden states of {found.examples:d} dev examples, "
@@ -54,7 +55,7 @@ def losses(found: "WorkedStep | None") -> None:
     terms = found.losses if found else theory.loss_formulas()
     _lines([one for one in terms if one.weight])
     if found:
-        st.latex(found.total_line)
+        formula.draw(found.total_line)
     with st.expander("Terms with weight 0: not in the paper's recipe, but there to be tried"):
         _lines([one for one in terms if not one.weight])
     st.caption(
@@ -72,4 +73,4 @@ def losses(found: "WorkedStep | None") -> None:
 
 def _lines(terms: "list[WorkedLoss]") -> None:
     for one in terms:
-        st.latex(one.line)
+        formula.draw(one.line)
