@@ -11,6 +11,7 @@ from core.results import Machine, Measured, Result, TeacherCard
 from core.runs.store import Run
 from core.sheets import of_runs
 from pages.ui import loaded, state
+from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, duration, metric_name, metric_title, plain, scored, size
 
 
@@ -39,6 +40,7 @@ def outcome(run: Run, result: Result) -> None:
         f"{result.compression:.1f}x smaller than float32",
         delta_color="off",
         delta_arrow="off",
+        help=TERMS["packed"],
     )
     said = against_teacher(run)
     st.markdown(said)

@@ -7,7 +7,8 @@ from core import api
 from core.runs.store import Run
 from core.sheets import of_runs
 from pages.ui import address, loaded, run_choice, state
-from pages.ui.words import WHO, metric_name, plain, scored
+from pages.ui.glossary import TERMS
+from pages.ui.words import WHO, metric_name, scored
 
 # What a run holds beside its student, as the sentence calls it.
 OF_FIRST = {"teacher": "its teacher", "untrained": "what it was before training"}
@@ -47,17 +48,18 @@ def _outcome(found: api.Comparison, other: str) -> None:
     columns[0].metric("Student", scored(found.metric, found.second))
     columns[1].metric("Compared with", scored(found.metric, found.first))
     low, high = 100 * found.low, 100 * found.high
-    help_text = "Student minus the other, in points, and the interval that holds it."
     columns[2].metric(
         "Difference",
         f"{100 * found.difference:+.1f}",
         f"95 %: {low:+.1f} to {high:+.1f}",
         delta_color="off",
         delta_arrow="off",
-        help=help_text,
+        help=TERMS["interval"],
     )
     columns[3].metric(
-        "p", "< 0.001" if found.p < 0.001 else f"{found.p:.3f}", help=plain(found.test)
+        "p",
+        "< 0.001" if found.p < 0.001 else f"{found.p:.3f}",
+        help=TERMS["mcnemar" if found.only_first is not None else "bootstrap"],
     )
     if found.only_first is not None:
         st.dataframe(_counts(found), hide_index=True)
