@@ -19,6 +19,7 @@ lesson = shelf.choose(lessons, words)
 
 if lesson is None:
     st.markdown(words.page.intro)
+    st.caption(words.page.bits)
     shelf.cards(lessons, answers, words, language)
     st.header(words.page.challenge, divider="gray")
     challenge.panel(words, me)

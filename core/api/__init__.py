@@ -36,6 +36,7 @@ from core.api.data import (
     read_table,
 )
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.good_and_bad import Shows, good_and_bad
 from core.api.models import (
     OpenModel,
     Source,
@@ -145,6 +146,7 @@ __all__ = [
     "Reading",
     "SeedDifference",
     "Shown",
+    "Shows",
     "Source",
     "Span",
     "agreement",
@@ -176,6 +178,7 @@ __all__ = [
     "first_rows",
     "forecast_of",
     "give_back_memory",
+    "good_and_bad",
     "grid_rows",
     "grids",
     "guess_plan",

@@ -25,6 +25,7 @@ class PageWords:
 
     title: str
     intro: str
+    bits: str
     language: str
     none: str
     lesson: str

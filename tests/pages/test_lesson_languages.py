@@ -10,6 +10,7 @@ from core import settings
 from core.classroom import answers, classes, students
 from core.lessons import shelf
 from core.lessons.words import FILE, words_in
+from pages.ui.glossary import TERMS
 from tests.pages.conftest import button, errors_of, open_page, press, texts_of, whole
 from tests.pages.markdown_reading import MARKDOWN
 from tests.pages.test_lessons_page import FIRST, answers_to, subheaders
@@ -124,6 +125,11 @@ def test_the_reading_finds_a_sentence(line):
 
 
 # Pages
+
+
+def test_what_2_2_8_means_is_said_in_the_glossary_s_words():
+    assert words_in().page.bits == TERMS["2-2-8"]
+    assert WORDS.page.bits in texts_of(open_page("lessons", language="de"))
 
 
 def test_the_list_is_in_german_and_the_selector_in_both():

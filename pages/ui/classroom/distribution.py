@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 
 import altair as alt
 import pandas as pd
@@ -18,6 +19,7 @@ from pages.ui.lessons import picture
 from pages.ui.palette import GREY, VERMILION, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips, unchecked
 
+LINE_LETTERS = 46  # of an option beside its bar
 TEXT_SIZE = 16
 
 
@@ -112,9 +114,9 @@ def bars(found: pd.DataFrame, dark: bool, words: Words) -> Layered:
     said = words.joining
     colours = {said.right: student_blue(dark), said.wrong: GREY, said.open: GREY}
     kinds = [kind for kind in colours if kind in set(found["is"])]
-    y = alt.Y(
-        "text:N", sort=None, title=None, axis=alt.Axis(labelLimit=520, labelFontSize=TEXT_SIZE)
-    )
+    found = found.assign(lines=["\n".join(wrap(text, LINE_LETTERS)) for text in found["text"]])
+    axis = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, labelFontSize=TEXT_SIZE)
+    y = alt.Y("lines:N", sort=None, title=None, axis=axis)
     x = alt.X("people:Q", title=said.people, axis=alt.Axis(format="d", tickMinStep=1))
     scale = alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds])
     base = alt.Chart(found).encode(y=y, x=x)
@@ -135,7 +137,7 @@ def bars(found: pd.DataFrame, dark: bool, words: Words) -> Layered:
         .mark_text(align="left", dx=6, fontSize=TEXT_SIZE, color=ink(dark))
         .encode(y=y, x=x, text="told:N")
     )
-    return alt.layer(bar, word).properties(height=alt.Step(46))
+    return alt.layer(bar, word).properties(height=alt.Step(64))
 
 
 def dots(found: pd.DataFrame, question: Question, dark: bool, words: Words) -> Layered:
@@ -160,6 +162,11 @@ def dots(found: pd.DataFrame, question: Question, dark: bool, words: Words) -> L
         y=y,
         color=colour,
         shape=alt.Shape("mark:N", scale=shapes, legend=top_legend()),
+        fill=alt.condition(
+            alt.datum.mark == said.came_out,
+            alt.value(colours[said.came_out]),
+            alt.value("transparent"),
+        ),
         angle=alt.condition(alt.datum.mark == said.group, alt.value(90), alt.value(0)),
         tooltip=tips(
             alt.Tooltip("mark:N", title=said.mark),

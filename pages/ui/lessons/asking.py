@@ -21,7 +21,7 @@ def panel(lesson: Lesson, step: Step, words: Words, locked: Callable[[Answer], N
     """Ask; `locked` gets the answer once the button is pressed."""
     key = f"{lesson.name}-{lesson.version}-{step.name}"
     state.since(key)
-    guess = _guess(step, key, words)
+    guess = state.attempt(_guess, step, key, words)
     reasons = {option.key: option.text for option in step.reason.options}
     reason = st.radio(
         prose(step.reason.text),

@@ -25,9 +25,10 @@ def panel(
     outcomes = [judging.judge(one.step, one.answer, one.revealed).outcome for one in taken]
     both, half = outcomes.count(BOTH), outcomes.count(REASON)
     st.markdown(words.ending.score.format(steps=len(taken), both=f"{both:d}", half=f"{half:d}"))
+    address_here = state.server_address()  # not known any more where the file is made
     st.download_button(
         words.ending.download,
-        lambda: sheet(lesson, taken, state.server_address()).encode(),
+        lambda: sheet(lesson, taken, address_here).encode(),
         file_name=f"ternary-lab-{lesson.name}.html",
         mime="text/html",
         icon=":material/download:",
