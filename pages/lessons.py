@@ -7,7 +7,7 @@ from pages.ui.classroom import joining
 from pages.ui.lessons import asking, challenge, given, shelf, showing, takeaway
 from pages.ui.words import prose
 
-heading = st.container()
+heading = st.empty()  # the title needs the language, which is asked for below it
 language = shelf.language()
 words = words_in(language)
 heading.title(words.page.title)
