@@ -36,6 +36,13 @@ from core.api.data import (
     read_table,
 )
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    look_inside,
+    open_to_look,
+)
 from core.api.models import (
     OpenModel,
     Source,
@@ -128,6 +135,7 @@ __all__ = [
     "FLOAT_MODEL",
     "LAYOUTS",
     "LEFTOVERS",
+    "MOST_UNITS",
     "Check",
     "Comparison",
     "Difference",
@@ -136,6 +144,7 @@ __all__ = [
     "Forecast",
     "Grid",
     "GridRow",
+    "Inside",
     "Inspected",
     "Measured",
     "OpenModel",
@@ -157,6 +166,7 @@ __all__ = [
     "check_rows",
     "check_text",
     "class_names",
+    "compare_inside",
     "compare_runs",
     "cores",
     "default_experiment",
@@ -195,10 +205,12 @@ __all__ = [
     "latent_histogram",
     "length_of",
     "local_paths",
+    "look_inside",
     "matrix_shapes",
     "matrix_title",
     "note_on_events",
     "open_model",
+    "open_to_look",
     "optimum_lines",
     "packed_contents",
     "predict",
