@@ -41,8 +41,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A student's look against its teacher's; `heads` by how much they moved, the most first."""
+    """A student's look against its teacher's; `layers`: for each of its own, from 0, the teacher's
+    that it is compared with. `heads` by how much they moved, the most first."""
 
+    layers: tuple[int, ...]
     heads: tuple[Moved, ...]
     drift: tuple[Drift, ...]
 
@@ -65,7 +67,11 @@ def compare(student: Look, teacher: Look, name: str) -> Compared:
         (student.hidden, teacher.hidden, states),
     ):
         _check_shapes(ours, theirs, places, name)
-    return Compared(heads=_heads(student, teacher, layers), drift=_drift(student, teacher, states))
+    return Compared(
+        layers=layers,
+        heads=_heads(student, teacher, layers),
+        drift=_drift(student, teacher, states),
+    )
 
 
 def _check_shapes(
