@@ -228,9 +228,10 @@ def test_a_difference_is_centred_on_zero_and_its_largest_have_numbers():
     pair = pair_of("[CLS]", "a", "b", "[SEP]")
     heat = difference(pair, dark=False).data[0]
     assert (heat.zmin, heat.zmax) == (-75, 75)
-    told = [text for row in heat.text for text in row]
-    assert told.count("+75") == 4
-    assert len([text for text in told if text]) == 6
+    numbers = difference(pair, dark=False).data[1]
+    assert list(numbers.text) == ["+75"] * 4 + ["-25"] * 2
+    assert list(numbers.x) == ["1 [CLS]"] * 4 + ["2 a", "3 b"]
+    assert list(numbers.textfont.color) == ["#FFFFFF"] * 4 + ["#000000"] * 2
     assert heat.z.sum() == pytest.approx(0)
     assert pair.on_marks(pair.teacher) == 0.5
     assert pair.on_marks(pair.student) == 1.0

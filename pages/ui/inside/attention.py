@@ -26,8 +26,8 @@ def section(teacher: Seen, student: Seen, compared: "Compared") -> None:
         return
     name = student[0].name
     st.markdown(
-        "**How much of each head's attention went to other tokens**, in per cent: 0 is the "
-        f"teacher's very map, 100 has nothing in common with it. {plain(name)} against teacher."
+        "**How much of each head's attention went to other tokens**, in per cent of it: 0 is the "
+        f"teacher's very map, 100 has nothing in common with it. Here: {plain(name)}."
     )
     st.altair_chart(
         quick.unchecked(attention_charts.overview(compared, student[0].colour, state.is_dark())),

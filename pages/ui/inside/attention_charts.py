@@ -1,6 +1,7 @@
 """Pictures of attention: the heads of a model as a grid, a head as maps of tokens by tokens."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
     from core.family import Unit
 
 MOST_TICKS, LONGEST = 32, 14  # labels of an axis, characters of one
-SIDE_BY_SIDE = 24  # with more tokens the maps stand below each other
-NUMBERED = 12  # with at most so many tokens large shares have their number
-MARKED, SMALLEST_MARKED = 6, 0.03  # differences with their number
+SIDE_BY_SIDE = 16  # with more tokens the maps stand below each other
+MARKED, SMALLEST_MARKED = 6, 3.0  # differences with their number; in points of a per cent
 PAPER = {True: "#0E1117", False: "#FFFFFF"}
 
 
@@ -69,7 +69,7 @@ def overview(compared: "Compared", colour: str, dark: bool) -> Layered:
         y=alt.Y("layer:O", title="layer"),
         tooltip=tips("layer:O", "head:O", alt.Tooltip("moved:Q", title="moved %", format=".1f")),
     )
-    scale = alt.Scale(domain=[0, top], range=[PAPER[dark], colour])
+    scale = alt.Scale(domain=[0, top], range=[PAPER[dark], colour], interpolate="rgb")
     cells = base.mark_rect(stroke="#999999", strokeWidth=0.5).encode(
         color=alt.Color("moved:Q", scale=scale, legend=None)
     )
@@ -85,27 +85,41 @@ def overview(compared: "Compared", colour: str, dark: bool) -> Layered:
 def one(pair: HeadPair, values: np.ndarray, colour: str, dark: bool) -> go.Figure:
     """A head of one model; both models have the same scale."""
     top = 100 * float(max(pair.teacher.max(), pair.student.max()))
-    told = np.full(values.shape, "", dtype=object)
-    if len(values) <= NUMBERED:
-        told = np.array(
-            [[f"{100 * each:.0f}" if each >= 0.1 else "" for each in row] for row in values]
-        )
     scale = [[0.0, PAPER[dark]], [1.0, colour]]
-    return _map(pair, 100 * values, (0.0, top), scale, told)
+    return _map(pair, 100 * values, (0.0, top), scale)
 
 
 def difference(pair: HeadPair, dark: bool) -> go.Figure:
     """Student less teacher, centred on zero; the largest differences have their number."""
     apart = pair.student - pair.teacher
     limit = max(100 * float(np.abs(apart).max()), 1.0)
-    told = np.full(apart.shape, "", dtype=object)
-    for place in np.argsort(-np.abs(apart).ravel(), kind="stable")[:MARKED]:
-        row, column = divmod(int(place), len(apart))
-        if abs(apart[row, column]) >= SMALLEST_MARKED:
-            told[row, column] = f"{100 * apart[row, column]:+.0f}"
     middle, more = ("#262730", LIGHT_BLUE) if dark else ("#F5F5F5", BLUE)
     scale = [[0.0, VERMILION], [0.5, middle], [1.0, more]]
-    return _map(pair, 100 * apart, (-limit, limit), scale, told)
+    figure = _map(pair, 100 * apart, (-limit, limit), scale)
+    return figure.add_trace(_numbers(100 * apart, limit, _names(pair), dark))
+
+
+def _numbers(apart: np.ndarray, limit: float, names: Sequence[str], dark: bool) -> go.Scatter:
+    """The largest differences as text, in a colour that can be read on that of its cell."""
+    order = np.argsort(-np.abs(apart).ravel(), kind="stable")[:MARKED]
+    places = [divmod(int(place), len(apart)) for place in order]
+    places = [place for place in places if abs(apart[place]) >= SMALLEST_MARKED]
+    return go.Scatter(
+        x=[names[column] for _, column in places],
+        y=[names[row] for row, _ in places],
+        text=[f"{apart[place]:+.0f}" for place in places],
+        mode="text",
+        textfont={"size": 10, "color": [_readable(apart[place] / limit, dark) for place in places]},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _readable(share: float, dark: bool) -> str:
+    """Black or white, on the cell of a difference that is this share of the largest."""
+    if abs(share) < 0.5:
+        return "#FFFFFF" if dark else "#000000"
+    return "#FFFFFF" if share > 0 and not dark else "#000000"
 
 
 def _map(
@@ -113,9 +127,8 @@ def _map(
     values: np.ndarray,
     limits: tuple[float, float],
     scale: list[list[float | str]],
-    told: np.ndarray,
 ) -> go.Figure:
-    names = [f"{place + 1} {_label(unit)}" for place, unit in enumerate(pair.units)]
+    names = _names(pair)
     both = 100 * np.stack([pair.teacher, pair.student], axis=-1)
     heat = go.Heatmap(
         z=values.round(2),
@@ -124,9 +137,10 @@ def _map(
         zmin=limits[0],
         zmax=limits[1],
         colorscale=scale,
-        colorbar={"thickness": 8, "tickfont": {"size": 10}, "ticksuffix": " %"},
-        text=told,
-        texttemplate="%{text}",
+        colorbar={
+            **{"orientation": "h", "y": 1.0, "yanchor": "bottom", "thickness": 8, "nticks": 5},
+            **{"tickfont": {"size": 10}, "ticksuffix": " %", "outlinewidth": 0},
+        },
         customdata=both.round(1),
         hovertemplate=(
             "from %{y}<br>to %{x}<br>teacher %{customdata[0]:.1f} %, student "
@@ -145,8 +159,13 @@ def _map(
     }
     figure.update_yaxes(**ticks, autorange="reversed", title="from")
     figure.update_xaxes(**ticks, tickangle=-90, title="to")
-    height = 130 + max(180, 18 * min(len(names), 32))
+    height = 150 + max(180, 18 * min(len(names), 32))
     return figure.update_layout(height=height, margin={"l": 5, "r": 5, "t": 10, "b": 10})
+
+
+def _names(pair: HeadPair) -> list[str]:
+    """The tokens with their places, for one may stand in several."""
+    return [f"{place + 1} {_label(unit)}" for place, unit in enumerate(pair.units)]
 
 
 def _label(unit: "Unit") -> str:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from core.analysis.drift import Compared
 
 EMBEDDING = "embedding"
+# Of each: the axis, what it is, and how it is read.
 MEASURES = {
-    "cosine": ("cosine with the teacher", "1 is the same direction"),
-    "norm": ("length, the teacher's being 1", "above 1 it is longer"),
+    "cosine": ("cosine", "cosine with the teacher", "1 is the same direction"),
+    "norm": ("length", "length, the teacher's being 1", "above 1 it is longer"),
 }
 
 
@@ -35,7 +36,7 @@ def section(found: Sequence[tuple[Role, "Compared"]]) -> None:
         "the mean over the tokens of the angle's cosine, and of the length."
     )
     roles = [role for role, _ in found]
-    for place, (measure, (title, meaning)) in zip(st.columns(2), MEASURES.items(), strict=True):
+    for place, (measure, (_, title, meaning)) in zip(st.columns(2), MEASURES.items(), strict=True):
         with place:
             st.altair_chart(
                 quick.unchecked(lines(table, measure, roles, state.is_dark())),
@@ -68,7 +69,7 @@ def drift_table(found: Sequence[tuple[Role, "Compared"]]) -> pd.DataFrame:
         {
             "model": role.name,
             "hidden state": f"layer {each.state - 1}" if each.state else EMBEDDING,
-            "teacher's": f"layer {each.of - 1}" if each.of else EMBEDDING,
+            "teacher state": f"layer {each.of - 1}" if each.of else EMBEDDING,
             "cosine": each.cosine,
             "norm": each.norm,
             "of": each.of,
@@ -76,38 +77,48 @@ def drift_table(found: Sequence[tuple[Role, "Compared"]]) -> pd.DataFrame:
         for role, compared in found
         for each in compared.drift
     ]
-    columns = ["model", "hidden state", "teacher's", "cosine", "norm", "of"]
+    columns = ["model", "hidden state", "teacher state", "cosine", "norm", "of"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def lines(table: pd.DataFrame, measure: str, roles: Sequence[Role], dark: bool) -> Layered:
     """One measure over the teacher's layers, a line for each model."""
     names = [role.name for role in roles]
-    order = list(dict.fromkeys(table.sort_values("of")["teacher's"]))
-    colours = alt.Scale(domain=names, range=[role.colour for role in roles])
-    x = alt.X("teacher's:N", sort=order, title="hidden state of the teacher", axis=_axis())
-    y = alt.Y(f"{measure}:Q", title=measure, scale=alt.Scale(zero=False))
-    dashes = alt.Scale(domain=names, range=[list(role.dash) for role in roles])
-    shapes = alt.Scale(domain=names, range=[role.shape for role in roles])
-    filled = [role.colour if role.filled else "transparent" for role in roles]
-    base = alt.Chart(table).encode(
-        x=x,
-        y=y,
-        color=alt.Color("model:N", scale=colours, legend=top_legend(1)),
-        tooltip=tips(
-            *("model:N", "hidden state:N", "teacher's:N"),
-            *(alt.Tooltip(f"{name}:Q", format=".4f") for name in MEASURES),
-        ),
-    )
-    path = base.mark_line(strokeWidth=2).encode(
-        strokeDash=alt.StrokeDash("model:N", scale=dashes, legend=None)
-    )
-    points = base.mark_point(size=60, strokeWidth=2, opacity=1).encode(
-        shape=alt.Shape("model:N", scale=shapes, legend=None),
-        fill=alt.Fill("model:N", scale=alt.Scale(domain=names, range=filled), legend=None),
+    order = list(dict.fromkeys(table.sort_values("of")["teacher state"]))
+    x = alt.X("teacher state:N", sort=order, title="hidden state of the teacher", axis=_axis())
+    y = alt.Y(f"{measure}:Q", title=MEASURES[measure][0], scale=alt.Scale(zero=False))
+
+    def scale(values: list[str]) -> alt.Scale:
+        return alt.Scale(domain=names, range=values)
+
+    legend = top_legend(1)
+    paths = [
+        alt.Chart(table[table["model"] == role.name])
+        .mark_line(strokeWidth=2, color=role.colour, strokeDash=list(role.dash))
+        .encode(x=x, y=y)
+        for role in roles
+    ]
+    points = (
+        alt.Chart(table)
+        .mark_point(size=60, strokeWidth=2, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("model:N", scale=scale([r.colour for r in roles]), legend=legend),
+            shape=alt.Shape("model:N", scale=scale([r.shape for r in roles]), legend=legend),
+            fill=alt.Fill("model:N", scale=scale(_fillings(roles)), legend=legend),
+            tooltip=tips(
+                *("model:N", "hidden state:N", "teacher state:N"),
+                *(alt.Tooltip(f"{name}:Q", format=".4f") for name in MEASURES),
+            ),
+        )
     )
     teacher = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ink(dark), strokeWidth=2)
-    return alt.layer(teacher.encode(y=alt.Y("at:Q")), path, points).properties(height=280)
+    return alt.layer(teacher.encode(y=alt.Y("at:Q")), *paths, points).properties(height=340)
+
+
+def _fillings(roles: Sequence[Role]) -> list[str]:
+    return [role.colour if role.filled else "transparent" for role in roles]
 
 
 def _axis() -> alt.Axis:

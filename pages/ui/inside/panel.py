@@ -6,7 +6,6 @@ import streamlit as st
 
 from core import api
 from pages.ui import address, loaded, state
-from pages.ui.inside import activations, attention, drift
 from pages.ui.inside.roles import roles
 
 ANSWERS, INSIDE = "answers", "see inside"
@@ -26,6 +25,9 @@ def choose_view() -> str:
 def inside(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> None:
     """What happens in the models (name, source), the teacher first, on one example. Raises
     InputError for a text that cannot be read."""
+    # Not at the top: who only asks for answers need not wait for what draws maps.
+    from pages.ui.inside import activations, attention, drift
+
     st.header("Inside", divider="gray")
     teacher, *others = roles(models, state.is_dark())
     ids = {role.id: role for role in others}
