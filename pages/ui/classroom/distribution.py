@@ -143,5 +143,5 @@ def dots(found: pd.DataFrame, question: Question, dark: bool) -> Layered:
         tooltip=tips("mark:N", alt.Tooltip("value:Q", format=".4~g")),
     )
     # An empty layer is a picture without a name to whoever hears the page.
-    layers = [interval, points] if found["low"].notna().any() else [points]
+    layers = [interval, points] if bool(found["low"].notna().any()) else [points]
     return alt.layer(*layers).properties(height=alt.Step(70))

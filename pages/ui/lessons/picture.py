@@ -77,7 +77,7 @@ def marks(found: pd.DataFrame, unit: str, dark: bool, narrow: bool = False) -> L
         ),
     )
     # An empty layer is a picture without a name to whoever hears the page.
-    layers = [bars, points] if found["low"].notna().any() else [points]
+    layers = [bars, points] if bool(found["low"].notna().any()) else [points]
     return alt.layer(*layers).properties(height=alt.Step(38))
 
 
