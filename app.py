@@ -24,6 +24,7 @@ PAGES = [
     st.Page("pages/export.py", title="Export", icon=":material/inventory_2:"),
     st.Page("pages/lessons.py", title="Lessons", icon=":material/quiz:"),
     st.Page("pages/classroom.py", title="Class", icon=":material/groups:"),
+    st.Page("pages/theory.py", title="Theory", icon=":material/menu_book:"),
 ]
 
 narrow = browser.listen()

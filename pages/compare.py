@@ -8,12 +8,14 @@ from pages.ui import (
     browser,
     compare_panels,
     compare_table,
+    glossary,
     grid_panel,
     pair_panel,
     published_panel,
 )
 
 st.title("What does each bit cost?")
+glossary.explain_bits()
 
 finished = [run for run in api.runs() if run.result is not None]
 names = list(dict.fromkeys(run.result.task for run in finished if run.result))

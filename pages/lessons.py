@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui import glossary
 from pages.ui.classroom import joining
 from pages.ui.lessons import asking, challenge, given, shelf, showing, takeaway
 from pages.ui.words import prose
@@ -19,6 +20,7 @@ if lesson is None:
         "the answer, or replays it from trainings with three seeds. Nothing is graded, nobody "
         "needs an account, and the page's address keeps your answers."
     )
+    glossary.explain_bits()
     shelf.cards(lessons, answers)
     st.header("The challenge", divider="gray")
     challenge.panel(me)

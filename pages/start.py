@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, outcomes, state, words
+from pages.ui import answers, glossary, good_and_bad, outcomes, state
 from pages.ui.run_choice import title as run_title
 from pages.ui.words import plain, size
 
@@ -24,7 +24,7 @@ else:
     before, after = shown.result.size_bytes_float32, shown.result.size_bytes_packed
     title = plain(run_title(shown))
     st.markdown(f"A model of {size(before)} became a file of {size(after, before)} ({title}).")
-    st.caption(words.BITS_EXPLAINED)
+    glossary.explain_bits()
     outcomes.outcome(shown, shown.result)
     st.header("Try it", divider="gray")
     texts = answers.ask(api.tasks()[shown.result.task])
@@ -36,6 +36,7 @@ else:
         "are stored in half precision and computed in float32."
     )
 
+good_and_bad.panel()
 st.header("The way through", divider="gray")
 ways = (
     ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),
@@ -45,6 +46,7 @@ ways = (
     ("pages/predict.py", "Predict", "Where do they disagree?"),
     ("pages/export.py", "Export", "How many bytes is it really?"),
     ("pages/lessons.py", "Lessons", "What do you expect?"),
+    ("pages/theory.py", "Theory", "What do the words mean?"),
 )
 for column, (page, title, question) in zip(st.columns(len(ways)), ways, strict=True):
     with column.container(border=True):

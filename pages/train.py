@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, browser, desk, forms, live, nearest, others, state
+from pages.ui import augmentation, browser, desk, forms, glossary, live, nearest, others, state
 
 st.title("Can a ternary student learn from its teacher?")
+glossary.explain_bits()
 
 with browser.settings("Settings and Start"):
     order = forms.order()

@@ -7,12 +7,10 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import core
 from core import api
@@ -25,7 +23,8 @@ SOURCES = [*CORE, *APP]
 PAGES_MAY_IMPORT = {
     *("api", "errors", "settings", "experiment", "options", "results", "events", "runs.store"),
 }
-PAGES_MAY_IMPORT |= {"lessons", "classroom"}
+PAGES_MAY_IMPORT |= {"lessons", "classroom", "sheets"}
+Rule = Callable[[Path], None]
 STATE = ("pages/ui/state.py", "pages/ui/address.py")
 MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
 
@@ -34,8 +33,25 @@ def name_of(path: Path) -> str:
     return path.relative_to(PROJECT).as_posix()
 
 
-def each(paths):
-    return pytest.mark.parametrize("path", paths, ids=name_of)
+def each(paths: list[Path]) -> Callable[[Rule], Callable[[], None]]:
+    """A rule for every one of these files as one test that names those that break it: there are
+    hundreds of files, and as tests of their own they take longer than what they hold."""
+
+    def over(rule: Rule) -> Callable[[], None]:
+        def held() -> None:
+            broken = {}
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as error:
+                    broken[name_of(path)] = str(error)
+            assert paths
+            assert broken == {}
+
+        held.__name__, held.__doc__ = rule.__name__, rule.__doc__
+        return held
+
+    return over
 
 
 @cache  # every file is looked at by several tests, none of which changes its tree
@@ -55,6 +71,7 @@ def nodes(tree: ast.AST) -> Iterator[ast.AST]:
             yield from nodes(child)
 
 
+@cache  # asked for by most rules
 def imports(path: Path) -> set[str]:
     """Dotted names that a file imports, at its top or inside functions: "core.api", "torch"."""
     found = set()

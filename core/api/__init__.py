@@ -36,13 +36,8 @@ from core.api.data import (
     read_table,
 )
 from core.api.disagreements import Disagreement, disagreements, predictions
-from core.api.inside import (
-    MOST_UNITS,
-    Inside,
-    compare_inside,
-    look_inside,
-    open_to_look,
-)
+from core.api.good_and_bad import Shows, good_and_bad
+from core.api.inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
 from core.api.models import (
     OpenModel,
     Source,
@@ -154,6 +149,7 @@ __all__ = [
     "Reading",
     "SeedDifference",
     "Shown",
+    "Shows",
     "Source",
     "Span",
     "agreement",
@@ -186,6 +182,7 @@ __all__ = [
     "first_rows",
     "forecast_of",
     "give_back_memory",
+    "good_and_bad",
     "grid_rows",
     "grids",
     "guess_plan",

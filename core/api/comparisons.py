@@ -117,7 +117,7 @@ def grid_rows(grid: Grid, runs: Mapping[str, Run]) -> list[GridRow]:
         reference, difference, why = grid.reference_of(name), None, ""
         if name != reference:
             try:
-                difference = _difference(cases[reference].runs, case.runs)
+                difference = difference_of_cases(cases[reference].runs, case.runs)
             except InputError as error:
                 why = str(error)
         rows.append(
@@ -139,7 +139,9 @@ def _over_teacher(runs: Sequence[Run]) -> SeedDifference | None:
         return None
 
 
-def _difference(reference: Sequence[Run], case: Sequence[Run]) -> SeedDifference:
+def difference_of_cases(reference: Sequence[Run], case: Sequence[Run]) -> SeedDifference:
+    """The students of a case minus those of another, on the seeds that both have. Raises InputError
+    where there are no pairs."""
     by_seed = {_seed(run): run for run in reference}
     pairs = [(by_seed[_seed(run)], run) for run in case if _seed(run) in by_seed]
     return _over_seeds([(Tested(one), Tested(two)) for one, two in pairs], "student")

@@ -58,14 +58,14 @@ def latent_histogram(opened: OpenModel, name: str) -> Latent:
     """Edges and counts of a matrix's latent weights; no knob changes them."""
     from core.analysis import weights
 
-    return weights.latent_histogram(_matrix(opened, name))
+    return weights.latent_histogram(matrix_of(opened, name))
 
 
 def optimum_lines(opened: OpenModel, name: str, bits: int, granularity: str) -> tuple[float, ...]:
     """The outermost levels of a matrix's least-squares optimum; no method changes them."""
     from core.analysis import weights
 
-    return weights.optimum_lines(_matrix(opened, name), bits, granularity)
+    return weights.optimum_lines(matrix_of(opened, name), bits, granularity)
 
 
 def view_weight(
@@ -85,7 +85,7 @@ def view_weight(
     from core.quantizers import quantize
 
     method, bits, granularity = quant
-    weight = _matrix(opened, name)
+    weight = matrix_of(opened, name)
     quantized = quantize(
         weight,
         method=method,
@@ -97,7 +97,8 @@ def view_weight(
     return weight_view(name, weight, quantized, latent, optimum, importance)
 
 
-def _matrix(opened: OpenModel, name: str) -> "Tensor":
+def matrix_of(opened: OpenModel, name: str) -> "Tensor":
+    """The matrix of that name, (rows, cols). Raises InputError where there is none."""
     found = _matrices(opened)
     one_of("Matrix", name, found)
     return found[name]
@@ -118,7 +119,7 @@ def importances(opened: OpenModel) -> Generator[Preparing, None, "dict[str, FewR
     from core.analysis.sensitivity import few_rows, importance
     from core.training.batches import evaluation_batches
 
-    encoded = _sentences(opened, "train", IMPORTANCE_SENTENCES)
+    encoded = sentences(opened, "train", IMPORTANCE_SENTENCES)
     batches = list(evaluation_batches(opened.family, encoded, 32))
     found = yield from importance(opened.model, opened.family, opened.target, batches)
     return {name: few_rows(values) for name, values in found.items()}
@@ -134,7 +135,7 @@ def rank_matrices(
     from core.analysis.sensitivity import ranking
     from core.training.batches import evaluation_batches
 
-    encoded = _sentences(opened, "dev", RANKING_SENTENCES)
+    encoded = sentences(opened, "dev", RANKING_SENTENCES)
     batches = list(evaluation_batches(opened.family, encoded, 64))
     return (yield from ranking(opened.model, opened.family, quant, batches))
 
@@ -147,7 +148,7 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
     from core.models.student import build_student
     from core.training.evaluate import answers_of, scores_of, split_predictions
 
-    encoded = _sentences(opened, "dev", SCORE_EXAMPLES)
+    encoded = sentences(opened, "dev", SCORE_EXAMPLES)
     student = build_student(opened.model, quant, opened.family)
     task, family, target = opened.task, opened.family, opened.target
     forward = partial(answers_of, family, student)
@@ -157,7 +158,8 @@ def untrained_score(opened: OpenModel, quant: QuantRecipe) -> Generator[Preparin
     return scores_of(task, target, predictions, encoded, threshold)[0]
 
 
-def _sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
+def sentences(opened: OpenModel, split: str, count: int) -> "Encoded":
+    """The first `count` rows of a split. Raises InputError when the text is not here."""
     from core.tasks.prepare import load
 
     dataset = getattr(load(opened.task), split)

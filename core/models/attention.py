@@ -31,7 +31,7 @@ def attention_with_scores(
     mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    **_unused,
+    **_unused: object,
 ) -> tuple[Tensor, Tensor]:
     """softmax(Q K^T / sqrt(d) + mask) V and the scores before the mask.
 

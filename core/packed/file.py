@@ -114,7 +114,7 @@ def _written(
         tensors[name + CODES] = pack(matrix.codes, matrix.bits, layout)
         tensors[name + SCALE] = matrix.scale.to(kind)
     shapes = {name: [*matrix.codes.shape, matrix.bits] for name, matrix in contents.weights.items()}
-    metadata = {
+    metadata: dict[str, str | None] = {
         "format": FORMAT,
         "version": VERSION,
         "sha256": NO_DIGEST,
@@ -126,7 +126,8 @@ def _written(
         "leftovers": leftovers,
         "origin": canonical_json(contents.origin),
         WRITER: PROGRAM_VERSION,
-    } | spelled
+        **spelled,
+    }
     named = {name: value for name, value in metadata.items() if value is not None}
     return signed(write_container(tensors, named))
 

@@ -7,7 +7,7 @@ afford it because it trains from scratch with it (Ma et al., arXiv 2402.17764, e
 
 from torch import Tensor
 
-from core.quantizers.registry import Levels, Rows, rule
+from core.quantizers.registry import MEAN, Levels, Rows, rule
 
 
 @rule(
@@ -15,6 +15,7 @@ from core.quantizers.registry import Levels, Rows, rule
     title="absmean (BitNet b1.58)",
     latex=r"\alpha = \frac{1}{n}\sum_i |w_i|,\quad b_i = \mathrm{round}(w_i/\alpha) \in \{-1,0,1\}",
     numbers=r"\alpha = \overline{|w|} = $scale",
+    derivation=(MEAN, r"\alpha = \overline{|w|} = $scale"),
     source="Ma et al., The Era of 1-bit LLMs (arXiv 2402.17764), equations 1-3",
     bits=(2,),
 )

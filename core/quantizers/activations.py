@@ -11,6 +11,7 @@ symmetric   [-max|x|, max|x|], no zero point (the authors' released code).
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,6 +20,44 @@ from torch import Tensor
 from core.errors import one_of
 from core.experiment import ACTIVATION_BITS, ACTIVATIONS
 from core.quantizers.kernels import compiled, from_bfloat16, to_bfloat16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeFormula:
+    """How a range becomes levels, and the same with numbers put in: LaTeX in which $low, $high,
+    $mean (of |x|), $top (largest code), $scale and $zero are filled in."""
+
+    latex: str
+    numbers: str
+
+
+FORMULAS = {  # of every kind that core.experiment.ACTIVATIONS has
+    "minmax": RangeFormula(
+        latex=(
+            r"s = \frac{x_{\max} - x_{\min}}{2^m - 1},\quad "
+            r"z = \mathrm{round}(-x_{\min} / s),\quad "
+            r"\hat x = s\,(\mathrm{clip}_{0}^{2^m - 1}(\mathrm{round}(x / s) + z) - z)"
+        ),
+        numbers=(
+            r"s = \frac{$high - ($low)}{$top} = $scale,\quad "
+            r"z = \mathrm{round}(-($low) / s) = $zero"
+        ),
+    ),
+    "symmetric": RangeFormula(
+        latex=(
+            r"s = \frac{\max |x|}{Q},\quad Q = 2^{m-1} - 1,\quad "
+            r"\hat x = s\,\mathrm{clip}_{-Q}^{Q}(\mathrm{round}(x / s))"
+        ),
+        numbers=r"s = \frac{\max(|$low|, |$high|)}{$top} = $scale",
+    ),
+    "lsq": RangeFormula(
+        latex=(
+            r"s_0 = \frac{2\,\overline{|x|}}{\sqrt{Q}},\quad Q = 2^{m-1} - 1,\quad "
+            r"\hat x = s\,\mathrm{clip}_{-Q}^{Q}(\mathrm{round}(x / s)),\quad s \text{ is learned}"
+        ),
+        numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
+    ),
+}
 
 
 def activation_range(x: Tensor, bits: int, kind: str) -> tuple[float, float, int, int]:

@@ -6,6 +6,8 @@ levels. Each half never makes the objective worse, so the end is never worse tha
 and Kwok, arXiv 1802.08635, section 3). `twn` uses it above 2 bits with D = 1, `lat` always.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -56,19 +58,29 @@ def better(
     return Levels(scale=torch.where(prefer, first, second))
 
 
-def alternate(weight: Tensor, start: Levels, bits: int, importance: Tensor | None) -> Levels:
-    """Alternate from the codes of `start`, at most 10 times.
+def alternate(
+    weight: Tensor, start: Levels, bits: int, importance: Tensor | None, turns: int = ITERATIONS
+) -> Levels:
+    """Alternate from the codes of `start`, at most `turns` times.
 
     A row stops when its scale moves by at most 0.00002 of itself (above 2 bits: when all do).
     """
     if bits == 2:
         border = _border(start)
-        return Levels(scale=settled(weight, border, importance, ITERATIONS, TOLERANCE))
+        return Levels(scale=settled(weight, border, importance, turns, TOLERANCE))
     current = Levels(scale=ratio(*moments(weight, start, bits, importance)))
-    for _ in range(ITERATIONS):
+    for _ in range(turns):
         moved = ratio(*moments(weight, current, bits, importance))
         all_settled = ((moved - current.scale).abs() <= TOLERANCE * current.scale).all()
         current = Levels(scale=moved)
         if all_settled:
             break
     return current
+
+
+def turn_by_turn(
+    weight: Tensor, start: Levels, bits: int, importance: Tensor | None
+) -> Iterator[Levels]:
+    """What `alternate` has after no turn (the best scale for the codes of `start`), one, two ..."""
+    for turns in range(ITERATIONS + 1):
+        yield alternate(weight, start, bits, importance, turns)

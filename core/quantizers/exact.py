@@ -26,6 +26,11 @@ _LATEX = (
     r"\alpha^* = \frac{A_k}{B_k},\quad k = \arg\max_k \frac{A_k^2}{B_k},\quad "
     r"A_k = \sum_{i \le k} D_i |w_i|,\ B_k = \sum_{i \le k} D_i \quad (|w_1| \ge |w_2| \ge \dots)"
 )
+_DERIVATION = (
+    r"A = \sum_i D_i b_i w_i = $upper,\quad B = \sum_i D_i b_i^2 = $lower",
+    r"\alpha^* = \frac{A}{B} = \frac{$upper}{$lower} = $scale,\quad "
+    r"k = \#\{i : b_i \ne 0\} = $kept",
+)
 STARTS = 16
 
 
@@ -33,6 +38,7 @@ STARTS = 16
     "optimal",
     title="Exact optimum (least squares)",
     latex=_LATEX.replace("D_i |w_i|", "|w_i|").replace("D_i", "1"),
+    derivation=tuple(line.replace("D_i ", "") for line in _DERIVATION),
     source="the exact solution of TWN's problem (arXiv 1605.04711, equation 3), by sorting",
 )
 def optimal(
@@ -46,6 +52,7 @@ def optimal(
     "lat-exact",
     title="LAT, exact solver",
     latex=_LATEX,
+    derivation=_DERIVATION,
     source="Hou and Kwok (arXiv 1802.08635), section 3.1, exact solver",
     uses_importance=True,
 )

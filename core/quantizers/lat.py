@@ -12,12 +12,26 @@ TWN's; above 2 bits from TWN's or the max-abs codes, whichever are better. Witho
 (before the first step, or untrained) D is one everywhere.
 """
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
-from core.quantizers.alternate import alternate, better
+from core.quantizers.alternate import alternate, better, turn_by_turn
 from core.quantizers.registry import Levels, Rows, rule
 from core.quantizers.twn import twn
 from core.quantizers.uniform import uniform
+
+
+def _start(rows: Rows, bits: int, importance: Tensor | None) -> Levels:
+    """What the first step begins with, when there are no codes of a previous one."""
+    start = twn(rows, bits)
+    if bits == 2:
+        return start
+    return better(rows.weight, start, uniform(rows, bits), bits, importance)
+
+
+def _steps(rows: Rows, bits: int, importance: Tensor | None) -> Iterator[Levels]:
+    return turn_by_turn(rows.weight, _start(rows, bits, importance), bits, importance)
 
 
 @rule(
@@ -28,6 +42,11 @@ from core.quantizers.uniform import uniform
         r"\alpha \leftarrow \frac{\sum_i D_i b_i w_i}{\sum_i D_i b_i^2},\quad "
         r"b_i \leftarrow \mathrm{round}(w_i / \alpha)"
     ),
+    derivation=(
+        r"\alpha \approx \frac{\sum_i D_i b_i w_i}{\sum_i D_i b_i^2} = \frac{$upper}{$lower},\quad "
+        r"\alpha = $scale\ \text{(turn $turns)}",
+    ),
+    steps=_steps,
     source="Hou and Kwok, Loss-aware weight quantization (arXiv 1802.08635), approximate solver",
     uses_importance=True,
 )
@@ -35,10 +54,6 @@ def lat(
     rows: Rows, bits: int, importance: Tensor | None = None, start_scale: Tensor | None = None
 ) -> Levels:
     """Alternate under the importance. Arguments as in `registry`."""
-    if start_scale is not None:
-        start = Levels(scale=start_scale)
-    else:
-        start = twn(rows, bits)
-        if bits > 2:
-            start = better(rows.weight, start, uniform(rows, bits), bits, importance)
+    warm = None if start_scale is None else Levels(scale=start_scale)
+    start = warm or _start(rows, bits, importance)
     return alternate(rows.weight, start, bits, importance)

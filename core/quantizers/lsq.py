@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.quantizers.base import levels, with_scale
-from core.quantizers.registry import Levels, Rows, rule
+from core.quantizers.registry import MEAN, Levels, Rows, rule
 
 STEP_FLOOR = 1e-9  # a learned step stays positive
 
@@ -29,6 +29,11 @@ STEP_FLOOR = 1e-9  # a learned step stays positive
         r"\frac{\partial \hat w}{\partial s} = \mathrm{round}(w/s) - w/s \ \text{(inside)}"
     ),
     numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
+    derivation=(
+        MEAN,
+        r"Q_p = 2^{m-1} - 1 = $top",
+        r"s_0 = \frac{2\,\overline{|w|}}{\sqrt{Q_p}} = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
+    ),
     source="Esser et al. (arXiv 1902.08153); KDLSQ-BERT (arXiv 2101.05938)",
     learns_scale=True,
 )

@@ -16,7 +16,7 @@ answer is per row.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from string import Template
@@ -66,7 +66,9 @@ class Levels:
 
 Solver = Callable[[Rows, int, Tensor | None, Tensor | None], Levels]
 AnySolver = TypeVar("AnySolver", bound=Solver)
+Steps = Callable[[Rows, int, Tensor | None], Iterator[Levels]]
 PLAIN_NUMBERS = r"\alpha = $scale"
+MEAN = r"\overline{|w|} = \frac{1}{n} \sum_i |w_i| = \frac{$total}{$n} = $mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +84,18 @@ class Rule:
     learns_scale: bool
     solve: Solver
     numbers: str
+    derivation: tuple[str, ...]
+    steps: Steps | None
 
     def with_numbers(self, values: Mapping[str, float]) -> str:
         """The formula in LaTeX with the numbers of one matrix put in (see `rule`)."""
-        texts = {name: f"{value:.4g}" for name, value in values.items()}
-        try:
-            return Template(self.numbers).substitute(texts)
-        except KeyError:  # a threshold that these bits do not have
-            return Template(PLAIN_NUMBERS).substitute(texts)
+        return _filled(self.numbers, values) or _filled(PLAIN_NUMBERS, values) or ""
+
+    def derived(self, values: Mapping[str, float]) -> list[str]:
+        """The way to the scale with the numbers of one matrix, a line of LaTeX each; lines that
+        these bits do not have are left out."""
+        found = [_filled(line, values) for line in self.derivation]
+        return [line for line in found if line is not None] or [self.with_numbers(values)]
 
     @property
     def code(self) -> str:
@@ -100,6 +106,23 @@ class Rule:
     def doc(self) -> str:
         """The explanation at the head of the rule's file."""
         return importlib.import_module(self.solve.__module__).__doc__ or ""
+
+
+def _filled(template: str, values: Mapping[str, float]) -> str | None:
+    """None where a number is missing: a threshold that these bits do not have."""
+    try:
+        return Template(template).substitute({n: latex_number(v) for n, v in values.items()})
+    except KeyError:
+        return None
+
+
+def latex_number(value: float) -> str:
+    """147456 -> "147{,}456", 0.03124 -> "0.03124", 0.0000312 -> "3.12 \\cdot 10^{-5}"."""
+    if isinstance(value, int) or 1e4 <= abs(value) < 1e9:
+        value = round(value)
+        return f"{value:,}".replace(",", "{,}")
+    digits, _, power = f"{value:.4g}".partition("e")
+    return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits
 
 
 _registry: dict[str, Rule] = {}
@@ -115,12 +138,17 @@ def rule(
     uses_importance: bool = False,
     learns_scale: bool = False,
     numbers: str = PLAIN_NUMBERS,
+    derivation: tuple[str, ...] = (),
+    steps: Steps | None = None,
 ) -> Callable[[AnySolver], AnySolver]:
     """Register the decorated solver under `name`.
 
     `uses_importance`: training hands it sqrt(v) of Adam. `learns_scale`: the scale is a parameter
     of the network that training updates; the solver only gives its first value. `numbers`: LaTeX
     in which $n, $mean (of |w|), $max, $top (largest code), $scale and $threshold are filled in.
+    `derivation`: lines like it, the way to the scale, which may also have $total (sum|w|), $kept
+    (codes that are not 0), $upper (sum D b w), $lower (sum D b^2) and, of a rule that alternates,
+    $turns. `steps`: the answer of such a rule after each turn, from a cold start.
     """
 
     def register(solve: AnySolver) -> AnySolver:
@@ -134,6 +162,8 @@ def rule(
             learns_scale=learns_scale,
             solve=solve,
             numbers=numbers,
+            derivation=derivation,
+            steps=steps,
         )
         return solve
 

@@ -13,14 +13,26 @@ the max-abs scale or from LSQ's first step, whichever is nearer to the weights: 
 than `uniform`, nor caught in the bad minimum where one outlier dictates the scale.
 """
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
-from core.quantizers.alternate import alternate, better, moments, ratio
+from core.quantizers.alternate import alternate, better, moments, ratio, turn_by_turn
 from core.quantizers.lsq import lsq
-from core.quantizers.registry import Levels, Rows, rule
+from core.quantizers.registry import MEAN, Levels, Rows, rule
 from core.quantizers.uniform import uniform
 
 THRESHOLD_FACTOR = 0.7
+
+
+def _start(rows: Rows, bits: int) -> Levels:
+    """What the alternation above 2 bits begins with."""
+    return better(rows.weight, uniform(rows, bits), lsq(rows, bits), bits, None)
+
+
+def _steps(rows: Rows, bits: int, importance: Tensor | None) -> Iterator[Levels]:
+    if bits > 2:
+        yield from turn_by_turn(rows.weight, _start(rows, bits), bits, None)
 
 
 @rule(
@@ -31,6 +43,14 @@ THRESHOLD_FACTOR = 0.7
         r",\quad \alpha = \frac{\sum_i |w_i|\,[\,|w_i| > \Delta\,]}{\sum_i [\,|w_i| > \Delta\,]}"
     ),
     numbers=r"\Delta = 0.7 \cdot $mean = $threshold,\quad \alpha = $scale",
+    derivation=(
+        MEAN + r",\quad \Delta = 0.7\,\overline{|w|} = 0.7 \cdot $mean = $threshold",
+        r"k = \#\{i : |w_i| > $threshold\} = $kept",
+        r"\alpha = \frac{1}{k} \sum_{|w_i| > $threshold} |w_i| = \frac{$upper}{$kept} = $scale",
+        r"\alpha \approx \frac{\sum_i b_i w_i}{\sum_i b_i^2} = \frac{$upper}{$lower},\quad "
+        r"\alpha = $scale\ \text{(turn $turns)}",
+    ),
+    steps=_steps,
     source="Li et al., Ternary Weight Networks (arXiv 1605.04711); TernaryBERT equation 6",
 )
 def twn(
@@ -38,8 +58,7 @@ def twn(
 ) -> Levels:
     """Ternary by threshold; above 2 bits the alternation. Arguments as in `registry`."""
     if bits > 2:
-        start = better(rows.weight, uniform(rows, bits), lsq(rows, bits), bits, None)
-        return alternate(rows.weight, start, bits, None)
+        return alternate(rows.weight, _start(rows, bits), bits, None)
     threshold = THRESHOLD_FACTOR * rows.mean
     cut = Levels(scale=threshold, threshold=threshold)
     return Levels(scale=ratio(*moments(rows.weight, cut, bits, None)), threshold=threshold)

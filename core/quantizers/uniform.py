@@ -16,6 +16,11 @@ from core.quantizers.registry import Levels, Rows, rule
     title="Uniform (max-abs)",
     latex=r"\alpha = \frac{\max_i |w_i|}{2^{m-1}-1},\quad b_i = \mathrm{round}(w_i / \alpha)",
     numbers=r"\alpha = \frac{$max}{$top} = $scale",
+    derivation=(
+        r"\max_i |w_i| = $max",
+        r"2^{m-1} - 1 = $top",
+        r"\alpha = \frac{$max}{$top} = $scale",
+    ),
     source="TernaryBERT section 3.1 (quantization above 2 bits)",
 )
 def uniform(

@@ -118,7 +118,7 @@ class Target:
     in_words: "Callable[[Any, Any, Saved], InWords]"
     agreement: Callable[[np.ndarray, np.ndarray], float]
     units_read: "Callable[[Reader, Any, Sequence[int], int], int]" = cut_at_the_end
-    more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict)
+    more_losses: "Mapping[str, MoreLoss]" = field(default_factory=dict[str, "MoreLoss"])
     group: int | None = None
     can_replace_words: bool = True
 

@@ -9,7 +9,7 @@ query has fewer; references (queries, most candidates + 1): relevance 1 or 0, th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def encode(reader: "Reader", processor: Any, dataset: Any, task: Any, limit: int
         raise InputError(f"The query {queries[int(counts.argmin())]!r} has no candidates.")
     about = Candidates(
         query=np.repeat(np.arange(len(queries)), counts),
-        place=np.concatenate([np.arange(count) for count in counts]),
+        place=np.concatenate([np.arange(int(count)) for count in counts]),
         queries=len(queries),
         most=int(counts.max()),
         missed=np.array(list(dataset["missed"]), dtype=np.float64),
@@ -133,8 +133,13 @@ def _padded(of_rows: "Tensor", query: "Tensor", padding: float) -> "Tensor":
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
-    _, counts = torch.unique_consecutive(query, return_counts=True)
-    parts = torch.split(of_rows, counts.tolist())
+    # The library does not say what these two return.
+    _, counts = cast(
+        "tuple[Tensor, Tensor]",
+        torch.unique_consecutive(query, return_counts=True),  # pyright: ignore[reportUnknownMemberType]
+    )
+    sizes = cast("list[int]", counts.tolist())  # pyright: ignore[reportUnknownMemberType]
+    parts = torch.split(of_rows, sizes)
     return pad_sequence(list(parts), batch_first=True, padding_value=padding)
 
 
@@ -174,7 +179,8 @@ def answered(
 def in_words(task: Any, dataset: Any, saved: Saved) -> InWords:
     """The passage on top by its first words, and the rank that the relevant one has."""
     candidates, relevant = list(dataset[task.texts[1]]), list(dataset["relevant"])
-    said, goodness = {}, {}
+    said: dict[str, list[str]] = {}
+    goodness: dict[str, np.ndarray] = {}
     for who, scores in saved.items():
         orders = [np.argsort(-each, kind="stable")[: len(texts)].tolist()
                   for each, texts in zip(scores, candidates, strict=True)]  # fmt: skip

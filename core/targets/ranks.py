@@ -67,5 +67,5 @@ def _relevant(references: np.ndarray) -> np.ndarray:
 
 def first_stage(references: np.ndarray) -> np.ndarray:
     """Predictions that keep the order in which the candidates came."""
-    places = np.arange(references.shape[1] - 1)
+    places = np.arange(int(references.shape[1]) - 1)
     return np.where(np.isnan(references[:, :-1]), np.nan, -1.0 * places)

@@ -34,10 +34,12 @@ class Answers:
         ]
 
 
-def positions(windows: "Windows", answers: Sequence, starts: Sequence) -> np.ndarray:
+def positions(
+    windows: "Windows", answers: Sequence[Sequence[str]], starts: Sequence[Sequence[int]]
+) -> np.ndarray:
     """(rows, 2): first and last token of the first accepted answer in each row, or 0, 0."""
     found = np.zeros((len(windows.example), 2), dtype=np.int64)
-    for row, number in enumerate(windows.example):
+    for row, number in enumerate(map(int, windows.example)):
         if not answers[number] or not answers[number][0].strip():
             continue
         answer, begin = answers[number][0], starts[number][0]

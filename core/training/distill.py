@@ -22,6 +22,17 @@ from core.experiment import DistillRecipe
 from core.family import Family, Outputs
 from core.targets.base import Target
 
+# Each term as it is summed; bars are means over what is no padding. Those of classes: a number has
+# squared errors in place of the cross-entropies, a passage has them for the start and the end.
+FORMULAS = {
+    "hidden": r"\sum_{l=0}^{L} \overline{(H^S_l - H^T_l)^2}",
+    "attention": r"\sum_{l=1}^{L} \overline{(A^S_l - A^T_l)^2},\quad A = QK^\top / \sqrt{d}",
+    "logits": r"-t^2 \sum_c p^T_c \log p^S_c,\quad p = \mathrm{softmax}(z / t)",
+    "labels": r"-\log p^S_y",
+    "attention_maps": r"\sum_{l=1}^{L} \mathrm{KL}(\sigma(A^T_l) \,\|\, \sigma(A^S_l))",
+    "attention_outputs": r"\sum_{l=1}^{L} \overline{(O^S_l - O^T_l)^2}",
+    "margins": r"\overline{\left((z^S_+ - z^S_-) - (z^T_+ - z^T_-)\right)^2}",
+}
 OF_LANGUAGE = DistillRecipe(logits=0.0)  # hidden and attention: a language model has no head
 
 

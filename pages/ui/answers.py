@@ -10,6 +10,7 @@ import streamlit as st
 from core import api
 from core.runs.store import Run
 from pages.ui import address, browser, fetching, loaded, rankings, state
+from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, plain, size
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ def _side_by_side(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> N
         hide_index=True,
         column_config={
             **dict.fromkeys(labels, share),
-            "margin": number(format="%.3f", help="probability of the first less the second answer"),
-            "ms": number(format="%.1f", help="forward pass of this one example, when first asked"),
+            "margin": number(format="%.3f", help=TERMS["margin"]),
+            "ms": number(format="%.1f", help=TERMS["latency"]),
         },
     )
 

@@ -6,13 +6,21 @@ import streamlit as st
 from core.runs.store import Run
 from pages.ui import address, compare_charts, compare_table, live, run_choice, state
 from pages.ui.compare_table import FILTERS, STUDENT, TEACHER, TRAINING, UNTRAINED
+from pages.ui.glossary import TERMS
 from pages.ui.quick import unchecked
 from pages.ui.words import plain
 
 VIEWS = ("Score against size", "All settings", "Ablations", "Two models", "Published")
 AXES = ("every point", "the best, close up")
 PER_CENT = ("score", "standard error", "of teacher", "agrees with teacher")
-ONE_DECIMAL = (*PER_CENT, "times smaller", "seconds")
+# A column, and the term that explains it ("": it needs none).
+ONE_DECIMAL = {
+    **dict.fromkeys(PER_CENT, ""),
+    "standard error": "standard_error",
+    "agrees with teacher": "agreement",
+    "times smaller": "times_smaller",
+    "seconds": "",
+}
 
 
 def filtered(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,8 +147,12 @@ def table_and_download(table: pd.DataFrame, name: str) -> None:
         table.drop(columns="point"),
         hide_index=True,
         column_config={
-            **{name: st.column_config.NumberColumn(format="%.1f") for name in ONE_DECIMAL},
-            "MiB": st.column_config.NumberColumn(format="%.2f"),
+            **{
+                name: st.column_config.NumberColumn(format="%.1f", help=TERMS.get(key))
+                for name, key in ONE_DECIMAL.items()
+            },
+            "MiB": st.column_config.NumberColumn(format="%.2f", help=TERMS["mib"]),
+            "bits": st.column_config.TextColumn(help=TERMS["2-2-8"]),
         },
     )
     st.download_button(

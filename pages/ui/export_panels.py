@@ -9,7 +9,8 @@ from core import api
 from core.events import Preparing
 from core.runs.store import Run
 from pages.ui import address, export_charts, loaded, state
-from pages.ui.words import TERMS, plain, size
+from pages.ui.glossary import TERMS
+from pages.ui.words import plain, size
 
 DOWNLOADS = (
     ("packed", "Packed file", "Codes, scales, leftovers, and how they came about. Opens anywhere "

@@ -14,7 +14,7 @@ from core import api
 from core.experiment import Experiment, Teaching
 from core.options import Option, as_text, build, find_option, options
 from pages.ui import address, option_widgets, state, subjects
-from pages.ui.words import TERMS
+from pages.ui.glossary import TERMS
 
 # The values of the widgets for the paper's recipe: the defaults, numbers of layers and bits of
 # stages as the text that is typed.
@@ -78,7 +78,8 @@ def experiment(subject: subjects.Subject) -> Experiment | None:
         "Back to the paper's recipe",
         on_click=state.set_all,
         args=(PAPER,),
-        help="TWN, 2-2-8 bits, weights per layer, embedding per row, min-max, everything.",
+        help="TWN, two bits for weights and words, eight for activations, weights per layer, "
+        "words per row, min-max, everything.",
     )
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])

@@ -9,6 +9,7 @@ from core import api
 from core.results import Result
 from core.runs.store import Run
 from pages.ui import address, loaded, state
+from pages.ui.glossary import TERMS
 from pages.ui.palette import GREY, Layered, ink, top_legend
 from pages.ui.quick import tips, unchecked
 from pages.ui.words import code, metric_name, metric_title, plain
@@ -51,7 +52,18 @@ def outcome(rows: list[api.GridRow], results: list[Result]) -> None:
     unit = metric_title(metrics[0]) if len(metrics) == 1 else "the task's metric (x 100)"
     table = grid_table(rows, unit)
     st.markdown(_reading(rows))
-    st.dataframe(table, hide_index=True, height="content")
+    interval = st.column_config.TextColumn(help=TERMS["interval"])
+    smaller = st.column_config.TextColumn(help=TERMS["times_smaller"])
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            "difference [95 %]": interval,
+            "over teacher [95 %]": interval,
+            "times smaller": smaller,
+        },
+    )
     pictured = difference_table(rows)
     if len(pictured):
         st.altair_chart(

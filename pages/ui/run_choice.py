@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import address, state
+from pages.ui import address, glossary, state
 from pages.ui.words import plain
 
 
@@ -29,6 +29,7 @@ def choose(finished: Sequence[Run]) -> Run:
         format_func=lambda run_id: title(runs[run_id]),
         **address.by_id("student", list(runs), usual=usual(finished).run_id),
     )
+    glossary.explain_bits()
     return runs[picked]
 
 

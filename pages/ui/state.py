@@ -42,7 +42,6 @@ REFUSED = {
     "remove": "Only the teacher can remove runs.",
     "lead": "Only the lecturer opens, sees and deletes classes.",
 }
-
 WHERE_PIN = "The teacher's PIN is asked for at the foot of the Train page."
 
 

@@ -16,6 +16,9 @@ LOSSES = (
     "margins",
 )
 
+# A tick and a line at each power of ten, none between: a log axis has too many otherwise.
+_POWERS = alt.Axis(values=[10.0**power for power in range(-8, 7)], format="~g")
+
 
 def loss_table(events: Sequence) -> pd.DataFrame:
     """Step and the losses that were used, thinned to a few hundred rows."""
@@ -38,7 +41,7 @@ def losses(events: Sequence, total_steps: int) -> alt.Chart:
         .mark_line()
         .encode(
             x=alt.X("step:Q", scale=alt.Scale(domain=[0, total_steps]), title="step"),
-            y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="loss"),
+            y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="loss", axis=_POWERS),
             color=alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=legend),
             strokeDash=alt.StrokeDash("loss:N", scale=alt.Scale(domain=list(LOSSES)), legend=None),
             tooltip=tips("step:Q", "loss:N", alt.Tooltip("value:Q", format=".4g")),

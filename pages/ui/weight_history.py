@@ -13,8 +13,9 @@ from core import api
 from core.events import Event, WeightsSeen
 from core.runs.store import Run
 from pages.ui import address, state, weight_history_charts
+from pages.ui.glossary import TERMS
 from pages.ui.quick import drawn_once, unchecked
-from pages.ui.words import TERMS, plain
+from pages.ui.words import plain
 
 PARTS, MATRICES = "by part", "by matrix"
 Seen = Sequence[WeightsSeen]

@@ -12,6 +12,7 @@ from pages.ui import (
     address,
     fetching,
     forms,
+    glossary,
     loaded,
     quick,
     run_choice,
@@ -20,8 +21,9 @@ from pages.ui import (
     weight_charts,
     weight_words,
 )
+from pages.ui.glossary import TERMS
 from pages.ui.weight_words import Quant
-from pages.ui.words import TERMS, plain
+from pages.ui.words import plain
 
 if TYPE_CHECKING:
     from core.analysis.weights import WeightView
@@ -65,6 +67,8 @@ def choose_matrix() -> Matrix:
         format_func=lambda run: run_choice.title(latent[run]) if run else f"teacher {card.model}",
         **address.by_id("of", whose),
     )
+    if latent:
+        glossary.explain_bits()
     source = api.source_of_teacher(card.task, card.model)
     if chosen:
         source = api.source_of_run(latent[chosen], kind="latent")

@@ -1,10 +1,12 @@
-"""Numbers as text, and the terms of the field in one line each (tooltips).
+"""Numbers and names as text.
 
 Accuracy in per cent with one decimal and its standard error, sizes in MiB with the ratio, times
 in ms or s: everywhere the same.
 """
 
 import re
+
+from core.results import WHO as WHO
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&]")
 # What Streamlit looks for after the backslashes are gone: addresses and e-mail addresses (which
@@ -15,38 +17,6 @@ _FOUND_LATER = re.compile(
     re.IGNORECASE,
 )
 WORD_JOINER = "\u2060"  # takes no room and allows no line break
-
-TERMS = {
-    "zeros": "Share of weights that became exactly 0.",
-    "sqnr": "Signal-to-quantization-noise ratio: 10 log10(signal power / error power). Higher is "
-    "better; 6 dB are about one bit.",
-    "cosine": "Cosine of the angle between the latent and the quantized matrix; 1 is no change.",
-    "mse": "Mean squared error between latent and quantized weights.",
-    "scale": "What a code of 1 stands for; the mean over the rows where each has its own.",
-    "weighted": "Squared error in which each weight counts as much as the loss feels it (the "
-    "gradients of 256 training sentences), relative to the weights themselves.",
-    "latent": "The float weight that training updates. The network computes with its quantized "
-    "value.",
-    "untrained": "The teacher's weights quantized as they are, without any training.",
-    "distillation": "The student learns to imitate its teacher: hidden states, attention scores, "
-    "logits.",
-    "packed": "The file with 2-bit codes (four in a byte), scales, and what stays in float.",
-    "codes": "2-bit: four ternary codes in a byte. base-3: five, because 3^5 = 243 fits into one.",
-    "leftovers": "Scales, biases, LayerNorm, position embedding and head: everything that is not "
-    "a code.",
-}
-
-BITS_EXPLAINED = (
-    "Three numbers such as 2-2-8 are the bits of the weights, of the word embedding and of the "
-    "activations."
-)
-
-WHO = {
-    "teacher": "teacher (full precision)",
-    "untrained": "quantized without training",
-    "student": "trained student",
-}
-
 
 METRICS = {
     "accuracy": "accuracy",

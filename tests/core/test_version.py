@@ -74,7 +74,9 @@ def test_a_checkpoint_says_it_and_is_read_whoever_wrote_it(tmp_path, writer):
 @pytest.fixture
 def packed() -> bytes:
     experiment = Experiment()
-    return file.to_bytes(build_student(tiny_model(), experiment.quant, find_family()), experiment)
+    return file.to_bytes(
+        build_student(tiny_model(), experiment.quant, find_family("bert")), experiment
+    )
 
 
 def test_a_packed_file_says_it_and_inspect_tells(tmp_path, packed, capsys):

@@ -45,6 +45,7 @@ PAGES = {
     "export": "How many bytes is it really?",
     "lessons": "What do you expect?",
     "classroom": "What does the class think?",
+    "theory": "What do the words mean?",
 }
 ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("student", "of", "matrix", "more", "columns", "corner", "closer", "codes", "leftovers"),

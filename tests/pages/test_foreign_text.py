@@ -14,7 +14,11 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from core import api
+from core.classroom import classes, students
+from core.classroom.classes import MOST_TITLE
+from core.classroom.students import MOST_NICKNAME
 from core.runs.store import Run
+from pages.ui.classroom.lecturer import VIEWS
 from pages.ui.words import WORD_JOINER, code, plain
 from tests.pages.conftest import (
     PAGES,
@@ -161,7 +165,11 @@ def hostile(school: School) -> list[tuple[str, dict[str, str]]]:
     (failed.folder / "error.txt").write_text(HOSTILE)
     finished = school.run("pair")
     spoil_result(finished)
+    opened = classes.open_class(HOSTILE[:MOST_TITLE], "01-three-numbers")
+    ada = students.join(opened.code, HOSTILE[:MOST_NICKNAME])
     places = [(page, {}) for page in PAGES]
+    places += [("classroom", {"watched_class": opened.code, "class_view": view}) for view in VIEWS]
+    places += [("lessons", {"class": opened.code}), ("lessons", {"member": ada.secret})]
     places += [("train", {"run": run_id}) for run_id in (failed.run_id, finished.run_id, HOSTILE)]
     places += [(page, {"task": task.name}) for page in ("train", "data", "compare")]
     places += [(page, {"task": HOSTILE, HOSTILE: HOSTILE}) for page in PAGES]

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import eager_mask
+from transformers.masking_utils import eager_mask  # pyright: ignore[reportUnknownVariableType]
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from core.experiment import QuantRecipe
@@ -69,5 +69,6 @@ def recorded_attention(model: nn.Module | None) -> Generator[list[Tensor]]:
             hook.remove()
 
 
-AttentionInterface.register(NAME, attention_with_scores)
-AttentionMaskInterface.register(NAME, eager_mask)
+# The library leaves out the types of what its two registers take.
+AttentionInterface.register(NAME, attention_with_scores)  # pyright: ignore[reportUnknownMemberType]
+AttentionMaskInterface.register(NAME, eager_mask)  # pyright: ignore[reportUnknownMemberType]

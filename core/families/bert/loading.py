@@ -73,7 +73,7 @@ def build(
     check_encoder(found, wanted, head)
     fresh = missing(found, wanted)
     state = read_state(found, set(wanted) - set(fresh))
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     model = kind.from_pretrained(
         None,
         config=config,

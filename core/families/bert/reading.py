@@ -47,7 +47,11 @@ def windows(tokenizer: Any, first: list[str], second: list[str], limit: int) -> 
     asked = tokenized(tokenizer, first, add_special_tokens=False)[IDS]
     read = tokenized(tokenizer, list(second), add_special_tokens=False, return_offsets_mapping=True)
     start, end = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
-    ids, types, example, begins, offsets = [], [], [], [], []
+    ids: list[list[int]] = []
+    types: list[list[int]] = []
+    example: list[int] = []
+    begins: list[int] = []
+    offsets: list[np.ndarray] = []
     for number, (question, passage) in enumerate(zip(asked, read[IDS], strict=True)):
         head = [*start, *question[: first_units(limit)], *end]
         room = max(1, limit - len(head) - len(end))
@@ -129,14 +133,14 @@ def collate(encoded: Encoded, rows: np.ndarray) -> Batch:
     longest = int(encoded.units[rows].max())
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-    for place, row in enumerate(rows):
+    for place, row in enumerate(map(int, rows)):
         tokens = encoded.inputs[IDS][row]
         ids[place, : len(tokens)] = torch.tensor(tokens)
         types[place, : len(tokens)] = torch.tensor(encoded.inputs[TYPES][row])
         mask[place, : len(tokens)] = 1
     return Batch(
         inputs={IDS: ids, TYPES: types, MASK: mask},
-        units=torch.from_numpy(encoded.units[rows]),
-        labels={name: torch.from_numpy(every[rows]) for name, every in encoded.labels.items()},
-        examples=torch.from_numpy(np.asarray(rows)),
+        units=torch.as_tensor(encoded.units[rows]),
+        labels={name: torch.as_tensor(every[rows]) for name, every in encoded.labels.items()},
+        examples=torch.as_tensor(np.asarray(rows)),
     )

@@ -78,7 +78,7 @@ def _single_token(word_ids: list[int | None], word: int) -> int | None:
 
 @torch.no_grad()
 def _expected(
-    network: Any, ids: list[list[int]], spots: list, tokenizer: Any, count: int
+    network: Any, ids: list[list[int]], spots: list[int | None], tokenizer: Any, count: int
 ) -> list[list[int]]:
     """Numbers of the likeliest tokens at one masked spot per row, likeliest first."""
     longest = max(map(len, ids))

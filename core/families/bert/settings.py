@@ -16,6 +16,7 @@ from core.models.settings import (
     refused,
     settings_text,
 )
+from core.records import list_in
 
 TITLE, MODEL_TYPES = "BERT", ("bert",)
 # Every name is a function that torch, the ONNX graph and the exported predict.py compute alike.
@@ -84,7 +85,8 @@ def settings_from_text(text: str, name: str = "the model") -> dict[str, Any]:
 def config_of(plain: Mapping[str, Any], name: str = "the model") -> BertConfig:
     """The config of checked settings, of which only those that are kept are taken."""
     try:
-        return BertConfig.from_dict(kept_settings(plain, KNOWN))
+        kept = kept_settings(plain, KNOWN)
+        return BertConfig.from_dict(kept)  # pyright: ignore[reportUnknownMemberType]
     except Exception as error:  # the library's own validation raises many kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise InputError(f"The config of {name} cannot be read: {shown(reason)}") from error
@@ -132,7 +134,9 @@ def _check(plain: Mapping[str, Any], name: str) -> None:
     if padding is not None and not (type(padding) is int and 0 <= padding < words):
         raise refused(name, "pad_token_id", padding, f"; the model has {words:,} words")
     architectures = plain.get("architectures")
-    texts = architectures if isinstance(architectures, list) else [architectures or ""]
+    texts = list_in(architectures)
+    if texts is None:
+        texts = [architectures or ""]
     if not all(isinstance(text, str) for text in texts):
         raise refused(name, "architectures", architectures, ", which is no list of names")
     labels_of(plain, name)

@@ -8,6 +8,8 @@ hours with one text, and a dropout would draw random numbers; both are refused.
 from collections.abc import Container, Iterator
 from typing import Any
 
+from core.records import list_in, object_in
+
 MAX_WORDS, MAX_WORD_CHARACTERS = 2_000_000, 1000
 KNOWN_PARTS = {
     "model": {"WordPiece", "BPE", "Unigram", "WordLevel"},
@@ -47,25 +49,27 @@ def _check_part(part: Any, where: str, known: set[str]) -> None:
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
     """A part and the parts of a sequence; not the words of a vocabulary."""
-    if isinstance(part, dict):
-        yield part
+    found = object_in(part)
+    if found is not None:
+        yield found
         for name in ("normalizers", "pretokenizers", "processors", "decoders"):
-            for inner in part.get(name) or ():
+            for inner in found.get(name) or ():
                 yield from _parts(inner)
 
 
-def _words(model: Any) -> Container[str]:
-    if not isinstance(model, dict):
+def _words(part: Any) -> Container[str]:
+    model = object_in(part)
+    if model is None:
         raise ValueError("its tokenizer.json has no model.")
     if model.get("dropout"):
         raise ValueError("its tokenizer.json has a dropout, which draws random numbers.")
     longest = model.get("max_input_chars_per_word", 100)
     if type(longest) is not int or not 1 <= longest <= MAX_WORD_CHARACTERS:
         raise ValueError("its tokenizer.json has a max_input_chars_per_word out of range.")
-    words = model.get("vocab")
-    if isinstance(words, list):  # of Unigram: a word and how likely it is
-        words = {pair[0]: 0 for pair in words if isinstance(pair, list) and pair}
-    if not isinstance(words, dict) or len(words) > MAX_WORDS:
+    words, pairs = object_in(model.get("vocab")), list_in(model.get("vocab"))
+    if pairs is not None:  # of Unigram: a word and how likely it is
+        words = {pair[0]: 0 for pair in map(list_in, pairs) if pair}
+    if words is None or len(words) > MAX_WORDS:
         raise ValueError("its tokenizer.json has no list of words.")
     if not all(type(number) is int and 0 <= number < MAX_WORDS for number in words.values()):
         raise ValueError("its tokenizer.json has words without numbers.")

@@ -17,6 +17,7 @@ from transformers import BertTokenizer, PreTrainedTokenizerFast, TokenizersBacke
 
 from core.families.bert.tokenizer_parts import MAX_WORDS, check_parts
 from core.models.folder_files import MAX_WORDS_BYTES, read_bytes, read_json
+from core.records import list_in, object_in
 
 TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.txt"
 SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE = (
@@ -143,7 +144,8 @@ def _cleaning(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _content(token: Any, usual: str) -> str:
     """The text of a special token, which is written as text or with its properties."""
-    text = token.get("content") if isinstance(token, dict) else token
+    given = object_in(token)
+    text = token if given is None else given.get("content")
     if text is None:
         return usual
     if not isinstance(text, str) or not 0 < len(text) <= MAX_TOKEN_CHARACTERS:
@@ -155,17 +157,18 @@ def _token(token: Any, usual: str, properties: dict[str, bool]) -> AddedToken:
     """A word that is never cut, with the properties that it was given: may it take the blanks
     beside it, is it looked for before or after the text is cleaned."""
     names = ("single_word", "lstrip", "rstrip", "normalized", "special")
-    given = token if isinstance(token, dict) else properties
+    given = object_in(token)
+    given = properties if given is None else given
     flags = {name: given[name] is True for name in names if name in given}
     return AddedToken(_content(token, usual), **flags)
 
 
 def _added(settings: dict[str, Any]) -> dict[int, AddedToken]:
     """Words beside the vocabulary, as `added_tokens_decoder` lists them by their numbers."""
-    listed = settings.get("added_tokens_decoder") or {}
-    if not isinstance(listed, dict) or len(listed) > MAX_ADDED:
+    listed = object_in(settings.get("added_tokens_decoder") or {})
+    if listed is None or len(listed) > MAX_ADDED:
         raise ValueError(f"its tokenizer's added words are not a list of at most {MAX_ADDED:,}.")
-    found = {}
+    found: dict[int, AddedToken] = {}
     for number, token in listed.items():
         if not re.fullmatch(r"\d{1,9}", number) or not isinstance(token, dict):
             raise ValueError("its tokenizer's added words have no numbers.")
@@ -175,12 +178,13 @@ def _added(settings: dict[str, Any]) -> dict[int, AddedToken]:
 
 def _added_of(plain: dict[str, Any]) -> dict[int, AddedToken]:
     """The same out of a tokenizer.json."""
-    listed = plain.get("added_tokens") or []
-    if not isinstance(listed, list) or len(listed) > MAX_ADDED:
+    listed = list_in(plain.get("added_tokens") or [])
+    if listed is None or len(listed) > MAX_ADDED:
         raise ValueError(f"its {TOKENIZER_FILE} adds more than {MAX_ADDED:,} words.")
-    if not all(isinstance(token, dict) and type(token.get("id")) is int for token in listed):
+    tokens = [object_in(token) or {} for token in listed]
+    if not all(type(token.get("id")) is int for token in tokens):
         raise ValueError(f"its {TOKENIZER_FILE} adds words that have no numbers.")
-    return {token["id"]: _token(token, "", {}) for token in listed}
+    return {token["id"]: _token(token, "", {}) for token in tokens}
 
 
 def _added_words(folder: Path) -> dict[int, AddedToken]:
@@ -193,8 +197,10 @@ def _added_words(folder: Path) -> dict[int, AddedToken]:
 
 def _extra(settings: dict[str, Any]) -> list[str]:
     """Further special words, which are never cut into pieces."""
-    listed = settings.get("additional_special_tokens") or settings.get("extra_special_tokens") or []
-    if not isinstance(listed, list) or len(listed) > MAX_ADDED:
+    listed = list_in(
+        settings.get("additional_special_tokens") or settings.get("extra_special_tokens") or []
+    )
+    if listed is None or len(listed) > MAX_ADDED:
         raise ValueError(f"its tokenizer's special words are not a list of at most {MAX_ADDED:,}.")
     return [_content(token, "") for token in listed]
 

@@ -9,14 +9,17 @@ ValueError with a sentence.
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from core.models.folder_files import inside, read_json
+from core.records import object_in
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 WEIGHT_FILES = (WEIGHTS_FILE, INDEX_FILE, "model-*.safetensors")
@@ -39,6 +42,25 @@ class Place:
     dtype: str
 
 
+class _Slice(Protocol):
+    """Of the library, which has no types: a weight that is not read yet."""
+
+    def get_shape(self) -> list[int]: ...
+    def get_dtype(self) -> str: ...
+
+
+class _Weights(Protocol):
+    """Of the library, which has no types: an open file of weights."""
+
+    def keys(self) -> list[str]: ...
+    def get_slice(self, name: str) -> _Slice: ...
+    def get_tensor(self, name: str) -> Tensor: ...
+
+
+def _opened(file: Path) -> AbstractContextManager[_Weights]:
+    return cast("AbstractContextManager[_Weights]", safe_open(file, framework="pt"))
+
+
 def places(folder: Path) -> dict[str, Place]:
     """Every weight of a model's folder by its name in our spelling; no number is read.
 
@@ -47,7 +69,7 @@ def places(folder: Path) -> dict[str, Place]:
     stored: dict[str, Place] = {}
     numbers = 0
     for file in _files(folder):
-        with safe_open(file, framework="pt") as weights:
+        with _opened(file) as weights:
             for name in weights.keys():  # noqa: SIM118
                 part = weights.get_slice(name)
                 shape = tuple(part.get_shape())
@@ -73,9 +95,9 @@ def _files(folder: Path) -> list[Path]:
     index = read_json(folder, INDEX_FILE)
     if index is None:
         raise ValueError(f"it has no file {WEIGHTS_FILE}.")
-    parts = index.get("weight_map")
-    names = set(parts.values()) if isinstance(parts, dict) else set()
-    if not 1 <= len(names) <= MAX_FILES or not all(isinstance(name, str) for name in names):
+    parts = object_in(index.get("weight_map")) or {}
+    names = {name for name in parts.values() if isinstance(name, str)}
+    if not 1 <= len(names) <= MAX_FILES or not all(isinstance(p, str) for p in parts.values()):
         raise ValueError(f"its {INDEX_FILE} does not name its files.")
     found = {name: inside(folder, name) for name in sorted(names)}
     lost = [name for name, place in found.items() if place is None]
@@ -125,9 +147,9 @@ def check_encoder(
 def read_state(found: Mapping[str, Place], names: set[str]) -> dict[str, Tensor]:
     """The weights of these names in float32. All that the files hold are checked: numbers are
     finite, counts are 0, 1, 2 and so on. Raises ValueError."""
-    state = {}
+    state: dict[str, Tensor] = {}
     for file in {place.file for place in found.values()}:
-        with safe_open(file, framework="pt") as weights:
+        with _opened(file) as weights:
             for name, place in found.items():
                 if place.file == file:
                     value = _checked(name, weights.get_tensor(place.stored))

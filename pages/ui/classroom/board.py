@@ -8,13 +8,14 @@ from core.classroom import challenge
 from core.classroom.classes import Classroom
 from core.classroom.students import Student
 from core.lessons import challenge as rules
+from core.lessons.lesson import Lesson
 from core.runs.store import Run
 from pages.ui import state
 
 LOOK_SECONDS = 3.0
 
 
-def panel(classroom: Classroom) -> None:
+def panel(classroom: Classroom, lesson: Lesson) -> None:
     """Who entered what, the best dev score first."""
     budget = st.number_input(
         "Budget (MiB)", rules.LEAST_MIB, rules.MOST_MIB, 5.5, 0.5, key="class-budget"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 
 import altair as alt
 import pandas as pd
@@ -16,6 +17,7 @@ from pages.ui import state
 from pages.ui.palette import GREY, VERMILION, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips, unchecked
 
+LINE_LETTERS = 46  # of an option beside its bar
 GUESSES, TRUTH = MARKS = ("the class", "came out")
 RIGHT, WRONG, UNKNOWN = "right", "not right", "guessed"
 TEXT_SIZE = 16
@@ -94,9 +96,9 @@ def bars(found: pd.DataFrame, dark: bool) -> Layered:
     """How many chose what; what holds is filled, with its word beside the bar."""
     kinds = [kind for kind in (RIGHT, WRONG, UNKNOWN) if kind in set(found["is"])]
     colours = {RIGHT: student_blue(dark), WRONG: GREY, UNKNOWN: GREY}
-    y = alt.Y(
-        "text:N", sort=None, title=None, axis=alt.Axis(labelLimit=520, labelFontSize=TEXT_SIZE)
-    )
+    found = found.assign(lines=["\n".join(wrap(text, LINE_LETTERS)) for text in found["text"]])
+    axis = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, labelFontSize=TEXT_SIZE)
+    y = alt.Y("lines:N", sort=None, title=None, axis=axis)
     x = alt.X("people:Q", title="people", axis=alt.Axis(format="d", tickMinStep=1))
     scale = alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds])
     base = alt.Chart(found).encode(y=y, x=x)
@@ -110,7 +112,7 @@ def bars(found: pd.DataFrame, dark: bool) -> Layered:
         .mark_text(align="left", dx=6, fontSize=TEXT_SIZE, color=ink(dark))
         .encode(text="told:N")
     )
-    return alt.layer(bar, word).properties(height=alt.Step(46))
+    return alt.layer(bar, word).properties(height=alt.Step(64))
 
 
 def dots(found: pd.DataFrame, question: Question, dark: bool) -> Layered:
@@ -134,7 +136,12 @@ def dots(found: pd.DataFrame, question: Question, dark: bool) -> Layered:
         y=y,
         color=colour,
         shape=alt.Shape("mark:N", scale=shapes, legend=top_legend()),
+        fill=alt.condition(
+            f"datum.mark == '{TRUTH}'", alt.value(colours[TRUTH]), alt.value("transparent")
+        ),
         angle=alt.condition(f"datum.mark == '{GUESSES}'", alt.value(90), alt.value(0)),
         tooltip=tips("mark:N", alt.Tooltip("value:Q", format=".4~g")),
     )
-    return alt.layer(interval, points).properties(height=alt.Step(70))
+    # An empty layer is a picture without a name to whoever hears the page.
+    layers = [interval, points] if found["low"].notna().any() else [points]
+    return alt.layer(*layers).properties(height=alt.Step(70))

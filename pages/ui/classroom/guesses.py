@@ -6,18 +6,15 @@ from core.classroom import answers
 from core.classroom.classes import Classroom
 from core.lessons.lesson import Lesson, Step
 from pages.ui import address, state
-from pages.ui.classroom import distribution, lecturer
+from pages.ui.classroom import distribution
 from pages.ui.lessons import computed
 from pages.ui.words import plain, prose
 
 LOOK_SECONDS = 2.0
 
 
-def panel(classroom: Classroom) -> None:
+def panel(classroom: Classroom, lesson: Lesson) -> None:
     """Which step, whether what came out is shown, and the guesses."""
-    lesson = lecturer.lesson_of(classroom)
-    if lesson is None:
-        return
     names = [step.name for step in lesson.steps]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.segmented_control(

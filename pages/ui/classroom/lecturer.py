@@ -1,5 +1,7 @@
 """The lecturer's desk: which class, who may join, and what is kept of it."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.classroom import answers, classes, report
@@ -9,6 +11,7 @@ from core.lessons.lesson import Lesson
 from core.lessons.shelf import ENGLISH
 from core.lessons.shelf import lessons as on_shelf
 from pages.ui import address, state
+from pages.ui.classroom import board, guesses, projector, whereabouts
 from pages.ui.words import plain
 
 INVITE, ANSWERS, WHO_IS_WHERE, CHALLENGE, PROJECTOR = VIEWS = (
@@ -51,6 +54,17 @@ def choose() -> Classroom | None:
         **address.by_id(CLASS, codes),
     )
     return known.get(code)
+
+
+def draw(view: str, classroom: Classroom) -> None:
+    """One view of a class."""
+    if view == INVITE:
+        invitation(classroom)
+        keeping(classroom)
+    else:
+        lesson = lesson_of(classroom)
+        if lesson is not None:
+            PANELS[view](classroom, lesson)
 
 
 def lesson_of(classroom: Classroom) -> Lesson | None:
@@ -136,3 +150,11 @@ def _delete(code: str) -> None:
         state.check("lead")
         classes.delete_class(code)
         address.choose(CLASS, "", "")
+
+
+PANELS: dict[str, Callable[[Classroom, Lesson], None]] = {
+    ANSWERS: guesses.panel,
+    WHO_IS_WHERE: whereabouts.panel,
+    CHALLENGE: board.panel,
+    PROJECTOR: projector.panel,
+}

@@ -9,7 +9,7 @@ from core.classroom import answers, invitation
 from core.classroom.classes import Classroom
 from core.lessons.lesson import CHOICE, Lesson, Step
 from pages.ui import address, state
-from pages.ui.classroom import distribution, lecturer
+from pages.ui.classroom import distribution
 from pages.ui.lessons import computed
 from pages.ui.words import plain, prose
 
@@ -18,11 +18,8 @@ QUESTION, GUESSES, TRUTH = STAGES = ("question", "guesses", "truth")
 STEP, STAGE = "wall_step", "wall_stage"
 
 
-def panel(classroom: Classroom) -> None:
+def panel(classroom: Classroom, lesson: Lesson) -> None:
     """The step, the class's guesses or what came out, and the buttons that keys press."""
-    lesson = lecturer.lesson_of(classroom)
-    if lesson is None:
-        return
     numbers = range(1, len(lesson.steps) + 1)
     number = int(address.note(STEP) or 1)
     number = number if number in numbers else 1

@@ -9,17 +9,14 @@ from core.classroom import answers
 from core.classroom.classes import Classroom
 from core.lessons.lesson import Lesson
 from pages.ui import state
-from pages.ui.classroom import lecturer
 
 LOOK_SECONDS = 3.0
 STUCK_SECONDS = 180.0
 
 
-def panel(classroom: Classroom) -> None:
+def panel(classroom: Classroom, lesson: Lesson) -> None:
     """The table, those who are furthest behind first."""
-    lesson = lecturer.lesson_of(classroom)
-    if lesson is not None:
-        _live(classroom, lesson)
+    _live(classroom, lesson)
 
 
 @st.fragment(run_every=LOOK_SECONDS)

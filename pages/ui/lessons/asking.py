@@ -22,7 +22,7 @@ def panel(lesson: Lesson, step: Step, locked: Callable[[Answer], None]) -> None:
     """Ask; `locked` gets the answer once the button is pressed."""
     key = f"{lesson.name}-{lesson.version}-{step.name}"
     state.since(key)
-    guess = _guess(step, key)
+    guess = state.attempt(_guess, step, key)
     reasons = {option.key: option.text for option in step.reason.options}
     reason = st.radio(
         prose(step.reason.text),

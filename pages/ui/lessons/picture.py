@@ -76,7 +76,9 @@ def marks(found: pd.DataFrame, unit: str, dark: bool, narrow: bool = False) -> L
             alt.Tooltip("high:Q", format=".4~g"),
         ),
     )
-    return alt.layer(bars, points).properties(height=alt.Step(38))
+    # An empty layer is a picture without a name to whoever hears the page.
+    layers = [bars, points] if found["low"].notna().any() else [points]
+    return alt.layer(*layers).properties(height=alt.Step(38))
 
 
 def curve(revealed: Revealed, mine: float, dark: bool, others: Sequence[float] = ()) -> Layered:
