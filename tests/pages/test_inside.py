@@ -88,6 +88,14 @@ def test_every_head_is_listed_the_most_changed_first(finished_run):
     )
 
 
+def test_the_head_stays_while_the_sentence_is_edited(finished_run):
+    app = look(head="0.3")
+    for text in ("a bad film", "a lovely warm story"):
+        app.text_area(key="text_movie-sentiment").set_value(text).run()
+        assert whole(app).selectbox(key="head").value == "0.3"
+        assert "Layer 0, head 3:" in texts_of(app)
+
+
 def test_the_chosen_head_is_two_maps_and_their_difference(finished_run, lab):
     app = look()
     whole(app.selectbox(key="head").set_value("1.2").run())
