@@ -37,13 +37,7 @@ from core.api.data import (
 )
 from core.api.disagreements import Disagreement, disagreements, predictions
 from core.api.good_and_bad import Shows, good_and_bad
-from core.api.inside import (
-    MOST_UNITS,
-    Inside,
-    compare_inside,
-    look_inside,
-    open_to_look,
-)
+from core.api.inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
 from core.api.models import (
     OpenModel,
     Source,

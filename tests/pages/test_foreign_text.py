@@ -178,6 +178,7 @@ def hostile(school: School) -> list[tuple[str, dict[str, str]]]:
     places += [(page, {"task": HOSTILE, HOSTILE: HOSTILE}) for page in PAGES]
     places += [(page, {"model": HOSTILE}) for page in ("train", "weights")]
     places += [(page, {"student": finished.run_id}) for page in ("predict", "export")]
+    places += [("predict", {"student": finished.run_id, "view": "see inside", "head": HOSTILE})]
     return places
 
 

@@ -3,6 +3,7 @@ disagreement."""
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.family import Unit
+from core.teachers.store import save_teacher
 from pages.ui import loaded
 from pages.ui.inside.attention_charts import HeadPair, _label, difference, one
-from tests.conftest import compute
+from tests.conftest import card_of, compute, save_tiny_model, tiny_model
 from tests.pages.conftest import School, button, errors_of, open_page, texts_of, whole
 from tests.pages.test_predict_page import DISAGREEMENTS, answers, boxes
 
@@ -84,6 +86,14 @@ def test_every_head_is_listed_the_most_changed_first(finished_run):
         f"layer {first['layer']:.0f}, head {first['head']:.0f}:"
         in (app.selectbox(key="head").options[0])
     )
+
+
+def test_the_head_stays_while_the_sentence_is_edited(finished_run):
+    app = look(head="0.3")
+    for text in ("a bad film", "a lovely warm story"):
+        app.text_area(key="text_movie-sentiment").set_value(text).run()
+        assert whole(app).selectbox(key="head").value == "0.3"
+        assert "Layer 0, head 3:" in texts_of(app)
 
 
 def test_the_chosen_head_is_two_maps_and_their_difference(finished_run, lab):
@@ -169,6 +179,35 @@ def test_every_kind_of_task_can_be_seen(school, kind):
     assert not app.error
     names = [word.split()[1] for word in maps_of(app)[0]["data"][0]["x"]]
     assert names.count("[SEP]") == len(boxes(app, school, kind))
+    assert len(table(app, "cosine")) == 6
+
+
+def test_a_student_of_fewer_layers_says_which_it_is_compared_with(lab, tmp_path):
+    save_tiny_model(tmp_path / "shallow", tiny_model(1, num_hidden_layers=1))
+    run = compute(replace(lab.experiment, student_model=str(tmp_path / "shallow")))
+    assert run.state == "finished", run.message
+    app = open_page("predict", view="see inside", student=run.run_id)
+    assert not app.error
+    assert "as in distillation: layer 0 with 1." in texts_of(app)
+    assert "layer 0 (teacher's layer 1), head" in app.selectbox(key="head").options[0]
+    heads, lines = table(app, "moved (%)"), table(app, "cosine")
+    assert set(heads["teacher's layer"]) == {1}
+    states = lines[lines["model"] == "trained student"]
+    assert states["teacher state"].tolist() == ["embedding", "layer 1"]
+    assert table(app, "beyond 6 deviations")["into"].str.contains("layer 0").any()
+
+
+def test_a_run_of_another_model_is_said_to_have_other_insides(finished_run, lab, tmp_path):
+    """Of the same task, so it can be added; its teacher has more heads."""
+    network, other = tiny_model(2, num_attention_heads=2), str(tmp_path / "other")
+    save_tiny_model(tmp_path / "other", network)
+    save_teacher(network, card_of(network, other))
+    run = compute(replace(lab.experiment, model=other))
+    app = open_page("predict", view="see inside", student=finished_run.run_id, more=run.run_id)
+    assert "is not as wide as the teacher or has other heads" in errors_of(app)
+    assert len(table(app, "cosine")) == 6  # the others are there
+    whole(app.selectbox(key="rival").set_value(run.run_id).run())
+    assert not app.get("plotly_chart")
     assert len(table(app, "cosine")) == 6
 
 
