@@ -44,6 +44,8 @@ on Linux, commands that train are some percent faster with large pages, which ru
   GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m core run ...
 """
 
+TENTHS = 10  # of a download: so often its progress is a line
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (2: what was asked cannot be done)."""
@@ -191,13 +193,14 @@ def _tasks(parsed: argparse.Namespace) -> None:
 
 
 def _prefetch(parsed: argparse.Namespace) -> None:
+    said = ""
     for progress in api.prefetch(parsed.task, parsed.model):
-        if progress.total:
-            _say(
-                f"{progress.text}: {progress.done / 2**20:.1f} of {progress.total / 2**20:.1f} MiB"
-            )
-        else:
-            _say(progress.text)
+        part = progress.done * TENTHS // progress.total if progress.total else 0
+        if (now := f"{progress.text} {part}") == said:
+            continue  # a download tells four times a second where it is
+        said = now
+        size = f"{progress.done / 2**20:.1f} of {progress.total / 2**20:.1f} MiB"
+        _say(f"{progress.text}: {size}" if progress.total else progress.text)
     print(f"{parsed.task} is on this computer.")
 
 

@@ -24,7 +24,12 @@ Steps = Annotated[int, Range(1, 1_000_000)]
 StepOrNone = Annotated[int, Range(0, 1_000_000)]
 Seed = Annotated[int, Range(0, 2**31 - 1)]
 Bits = Annotated[int, Range(1, 32)]
-Who = Annotated[str, Among(("teacher", "untrained", "student"))]
+WHO = {
+    "teacher": "teacher (full precision)",
+    "untrained": "quantized without training",
+    "student": "trained student",
+}
+Who = Annotated[str, Among(tuple(WHO))]
 Cosine = Annotated[float, Range(-1.001, 1.001)]  # of float32: the last digits are rounded
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import address, answers, browser, rankings, run_choice, state
+from pages.ui.inside import panel
 from pages.ui.words import plain
 
 MOST_RIVALS = 3
@@ -35,12 +36,17 @@ models = answers.models_of(chosen)
 if ranks:
     models = [models[0], models[-1]]  # the lists of all three would be too narrow to read
 models += [(run_choice.title(rivals[run]), api.source_of_run(rivals[run])) for run in more]
+view = panel.choose_view()
 with state.explained():
     if ranks:
-        rankings.search(models)
+        query, candidates = rankings.search(models)
         rankings.where_they_part(models)
+        if view == panel.INSIDE:
+            texts = rankings.choose_pair(query, candidates)
     else:
         answers.table(texts, models)
+    if view == panel.INSIDE:
+        panel.inside(texts, models)
 st.caption(
     "Every answer is computed from one example alone. Teachers are stored in half precision and "
     "computed in float32; students are read from their packed files."

@@ -37,6 +37,13 @@ from core.api.data import (
 )
 from core.api.disagreements import Disagreement, disagreements, predictions
 from core.api.good_and_bad import Shows, good_and_bad
+from core.api.inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    look_inside,
+    open_to_look,
+)
 from core.api.models import (
     OpenModel,
     Source,
@@ -129,6 +136,7 @@ __all__ = [
     "FLOAT_MODEL",
     "LAYOUTS",
     "LEFTOVERS",
+    "MOST_UNITS",
     "Check",
     "Comparison",
     "Difference",
@@ -137,6 +145,7 @@ __all__ = [
     "Forecast",
     "Grid",
     "GridRow",
+    "Inside",
     "Inspected",
     "Measured",
     "OpenModel",
@@ -159,6 +168,7 @@ __all__ = [
     "check_rows",
     "check_text",
     "class_names",
+    "compare_inside",
     "compare_runs",
     "cores",
     "default_experiment",
@@ -198,10 +208,12 @@ __all__ = [
     "latent_histogram",
     "length_of",
     "local_paths",
+    "look_inside",
     "matrix_shapes",
     "matrix_title",
     "note_on_events",
     "open_model",
+    "open_to_look",
     "optimum_lines",
     "packed_contents",
     "predict",

@@ -18,17 +18,22 @@ LARGEST = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
-    """A dev example that two models answer differently; answers and truth in words. `better` is
-    "teacher" or "student", whichever is (nearer to) right, or "" where neither is. `graded`:
-    answers lie more or less apart, and those farthest apart were chosen."""
+    """A dev example that two models answer differently: its texts, the answers and the truth in
+    words. `better` is "teacher" or "student", whichever is (nearer to) right, or "" where neither
+    is. `graded`: answers lie more or less apart, and those farthest apart were chosen."""
 
-    text: str
+    texts: tuple[str, ...]
     truth: str
     teacher: str
     untrained: str
     student: str
     better: str
     graded: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of its texts in one line."""
+        return " / ".join(self.texts)
 
 
 def predictions(run: Run) -> dict[str, np.ndarray]:
@@ -56,7 +61,7 @@ def disagreements(run: Run) -> list[Disagreement]:
     answers = task.target.in_words(task, dev, saved)
     return [
         Disagreement(
-            text=" / ".join(as_shown(dev[int(row)][column]) for column in task.texts),
+            texts=tuple(as_shown(dev[int(row)][column]) for column in task.texts),
             truth=answers.truth[row],
             better=_better(answers, row),
             graded=answers.numbers is not None,

@@ -17,6 +17,7 @@ from core.family.values import (
     Matrix,
     Outputs,
     Trace,
+    Unit,
     Windows,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "Reader",
     "Replacing",
     "Trace",
+    "Unit",
     "Windows",
     "address_of",
 ]

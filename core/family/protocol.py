@@ -17,7 +17,17 @@ import numpy as np
 from torch import Tensor
 
 from core.events import Preparing
-from core.family.values import Batch, Counted, Distance, Encoded, Head, Loaded, Matrix, Outputs
+from core.family.values import (
+    Batch,
+    Counted,
+    Distance,
+    Encoded,
+    Head,
+    Loaded,
+    Matrix,
+    Outputs,
+    Unit,
+)
 
 
 class Reader(Protocol):
@@ -153,6 +163,10 @@ class Family(Reader, Protocol):
 
     def count(self, processor: Any, examples: Sequence[Any]) -> list[Counted]:
         """How much there is to read in each of these, and what of it is unknown."""
+        ...
+
+    def units_of(self, processor: Any, encoded: Encoded, row: int) -> tuple[Unit, ...]:
+        """What the model reads in a row, unit by unit, as people read it."""
         ...
 
     # The network

@@ -152,6 +152,15 @@ class Counted:
     unknown: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What stands at one place of a row, as people read it: a piece of a word, a letter, a frame's
+    number. `is_mark`: it is no text but a mark around texts, such as [CLS]."""
+
+    text: str
+    is_mark: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
     """A network in float32, made of a model's files.

@@ -28,6 +28,12 @@ def _chosen(traces: Sequence[Trace], ours: int, theirs: int) -> tuple[Trace, ...
     return tuple(traces[step - 1 :: step])
 
 
+def matched_layers(ours: int, theirs: int) -> tuple[int, ...]:
+    """For each layer of the student, from 0, the teacher's that it is compared with."""
+    step = theirs // ours
+    return tuple(range(step - 1, theirs, step))
+
+
 def check_depths(name: str, ours: int, theirs: int) -> None:
     """Raise InputError where the student's layers do not map evenly onto the teacher's."""
     if not 0 < ours <= theirs or theirs % ours:

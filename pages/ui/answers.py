@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
-from pages.ui import address, browser, fetching, loaded
+from pages.ui import address, browser, fetching, loaded, rankings, state
 from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, plain, size
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_LABELS = 20
 CARD_LABELS = 5
+MOST_SHOWN = 100  # characters of an example in a list
 
 
 def ask(task: "Task") -> tuple[str, ...]:
@@ -31,10 +32,20 @@ def ask(task: "Task") -> tuple[str, ...]:
                 plain(label),
                 usual,
                 height=140 if len(usual) > 150 else 80,
-                **address.bound_text(f"text_{task.name}" + f"_{number + 1}" * (number > 0)),
+                **address.bound_text(_box(task.name, number)),
             )
         )
     return tuple(text or "" for text in texts)
+
+
+def _box(task: str, number: int) -> str:
+    """What the address calls a box."""
+    return f"text_{task}" + f"_{number + 1}" * (number > 0)
+
+
+def put_into_boxes(task: str, texts: Sequence[str]) -> None:
+    """Have these texts stand in the boxes (from a button's callback)."""
+    state.set_all({_box(task, number): text for number, text in enumerate(texts)})
 
 
 def table(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> None:
@@ -157,3 +168,35 @@ def disagreements(run: Run) -> None:
         hide_index=True,
         column_config={"text": st.column_config.TextColumn(width="large")},
     )
+    if shown:
+        _edit(run.result.task, shown)
+
+
+def _edit(task: str, shown: Sequence[api.Disagreement]) -> None:
+    """Take one of the examples into the boxes, where both answers change with it."""
+    number = st.selectbox(
+        "One of them",
+        range(len(shown)),
+        format_func=lambda number: short(shown[number].text),
+        key="disagreement",
+    )
+    texts = shown[number].texts
+    label = "Edit this sentence" if len(texts) == 1 else "Edit these texts"
+    known = api.tasks().get(task)
+    if known is None:  # its data was deleted
+        return
+    if rankings.is_ranking(known):
+        pressed = st.button("Edit this query", on_click=rankings.ask_for, args=(texts[0],))
+    else:
+        pressed = st.button(label, on_click=put_into_boxes, args=(task, texts))
+    if pressed:
+        st.success(
+            "It stands in the box at the top now: change a word, and every answer changes with it. "
+            "[Go there](#where-do-they-disagree)"
+        )
+
+
+def short(text: str) -> str:
+    """The first words of a text, for a list."""
+    words = " ".join(text.split())
+    return words if len(words) <= MOST_SHOWN else f"{words[: MOST_SHOWN - 4]} ..."

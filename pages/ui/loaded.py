@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 MAX_MODELS, MAX_ANSWERS = 12, 64
+MAX_LOOKED_INTO, MAX_INSIDES = 4, 8  # a look at 128 tokens of a large model takes some 15 MB
 
 
 def by_folder(run: Run) -> tuple[str, int]:
@@ -69,6 +70,23 @@ def read_back(source: api.Source, kind: api.ExportKind) -> list[api.Check]:
 def prediction(source: api.Source, *texts: str) -> api.Prediction:
     """The answer of one model to one text."""
     return api.predict(model(source), *texts)
+
+
+@st.cache_resource(max_entries=MAX_LOOKED_INTO, show_spinner="Opening the model to look inside ...")
+def _in_torch(source: api.Source) -> api.OpenModel:
+    with _loading():
+        opened = api.open_to_look(source)
+        api.give_back_memory()
+    return opened
+
+
+@st.cache_resource(max_entries=MAX_INSIDES, show_spinner="Looking inside ...")
+def inside(source: api.Source, row: int, *texts: str) -> api.Inside:
+    """What happens in one model on one text. Raises InputError."""
+    opened = model(source)
+    return api.look_inside(
+        opened if opened.model is not None else _in_torch(source), *texts, row=row
+    )
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -162,7 +180,8 @@ def answer(key: Hashable, compute: Callable[[], Generator[Preparing, None, Answe
 
 def let_go() -> None:
     """Forget what is large and had again in a second or four: models, importances, files."""
-    for kept in (model, importances, weight_view, contents, inspected, read_back):
+    heavy = (model, _in_torch, inside, importances, weight_view, contents, inspected, read_back)
+    for kept in heavy:
         kept.clear()
 
 

@@ -9,7 +9,8 @@ from core import api
 from core.errors import InputError
 from core.results import Machine, Measured, Result, TeacherCard
 from core.runs.store import Run
-from pages.ui import loaded
+from core.sheets import of_runs
+from pages.ui import loaded, state
 from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, duration, metric_name, metric_title, plain, scored, size
 
@@ -41,7 +42,8 @@ def outcome(run: Run, result: Result) -> None:
         delta_arrow="off",
         help=TERMS["packed"],
     )
-    st.markdown(against_teacher(run))
+    said = against_teacher(run)
+    st.markdown(said)
     st.caption(
         f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
         f"test examples that nothing was selected on. {duration(result.train_seconds)} of "
@@ -49,6 +51,15 @@ def outcome(run: Run, result: Result) -> None:
         f"{_program(result.machine)}). Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
+    address = state.server_address()  # not known any more where the file is made
+    st.download_button(
+        "Download this run as a sheet",
+        lambda: of_runs.of_run(run, api.events(run), said.replace("**", ""), address).encode(),
+        file_name=f"ternary-lab-{run.run_id}.html",
+        mime="text/html",
+        icon=":material/download:",
+        help="One file with curves, scores and settings; it needs no network.",
+    )
 
 
 def _threads(machine: Machine) -> str:

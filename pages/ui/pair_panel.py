@@ -5,6 +5,7 @@ import streamlit as st
 
 from core import api
 from core.runs.store import Run
+from core.sheets import of_runs
 from pages.ui import address, loaded, run_choice, state
 from pages.ui.glossary import TERMS
 from pages.ui.words import WHO, metric_name, scored
@@ -37,6 +38,8 @@ def panel(runs: dict[str, Run]) -> None:
     found = state.attempt(loaded.comparison, other, who, runs[first])
     if found is not None:
         _outcome(found, OF_FIRST.get(second, "the other"))
+        if other.run_id != first:
+            _sheet(found, other, runs[first])
 
 
 def _outcome(found: api.Comparison, other: str) -> None:
@@ -61,6 +64,25 @@ def _outcome(found: api.Comparison, other: str) -> None:
     if found.only_first is not None:
         st.dataframe(_counts(found), hide_index=True)
     st.caption(_how(found))
+
+
+def _sheet(found: api.Comparison, other: Run, student: Run) -> None:
+    """The comparison as a file to take away."""
+    low, high = 100 * found.low, 100 * found.high
+    how = [
+        f"{student.title} is the student, {other.title} the other.",
+        f"Student minus the other: {100 * found.difference:+.1f} points (95 %: {low:+.1f} to "
+        f"{high:+.1f}), p = {found.p:.3f}.",
+        _how(found),
+    ]
+    address = state.server_address()  # not known any more where the file is made
+    st.download_button(
+        "Download this comparison as a sheet",
+        lambda: of_runs.of_pair(student, other, verdict(found, "the other"), how, address).encode(),
+        file_name=f"ternary-lab-{student.run_id}-{other.run_id}.html",
+        mime="text/html",
+        icon=":material/download:",
+    )
 
 
 def verdict(found: api.Comparison, other: str) -> str:

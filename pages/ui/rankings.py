@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core import api
-from pages.ui import address, loaded
+from pages.ui import address, loaded, state
 from pages.ui.words import percent, plain, size
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def is_ranking(task: "Task") -> bool:
     return task.target.name == "ranking"
 
 
-def search(models: Sequence[Model]) -> None:
-    """The box, and under it the lists side by side. Raises InputError for a bad query."""
+def search(models: Sequence[Model]) -> tuple[str, api.Ranking]:
+    """The box, and under it the lists side by side; what was asked, and what BM25 found. Raises
+    InputError for a bad query."""
     sample = api.sample()
     query = _ask(sample)
     first = api.find_candidates(query)
@@ -58,6 +59,24 @@ def search(models: Sequence[Model]) -> None:
             f"{plain(name)}: {size(loaded.model(source).size_bytes)}" for name, source in models
         )
     )
+    return query, first
+
+
+def ask_for(query: str) -> None:
+    """Have one's own words in the box (from a button's callback)."""
+    state.set_all({"asked": OWN, "query": query})
+
+
+def choose_pair(query: str, first: api.Ranking) -> tuple[str, str]:
+    """The query and one of the passages that BM25 found: what a model reads at once."""
+    sample = api.sample()
+    number = st.selectbox(
+        "Passage that is read with the query",
+        first.numbers,
+        format_func=lambda number: f"{sample.articles[number]}: {sample.passages[number][:80]} ...",
+        **address.by_id("passage", first.numbers),
+    )
+    return query, sample.passages[number]
 
 
 def _ask(sample: "Sample") -> str:

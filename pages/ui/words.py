@@ -6,6 +6,8 @@ in ms or s: everywhere the same.
 
 import re
 
+from core.results import WHO as WHO
+
 _MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&]")
 # What Streamlit looks for after the backslashes are gone: addresses and e-mail addresses (which
 # become links), names of icons and emoji, arrows and dashes between spaces.
@@ -15,13 +17,6 @@ _FOUND_LATER = re.compile(
     re.IGNORECASE,
 )
 WORD_JOINER = "\u2060"  # takes no room and allows no line break
-
-WHO = {
-    "teacher": "teacher (full precision)",
-    "untrained": "quantized without training",
-    "student": "trained student",
-}
-
 
 METRICS = {
     "accuracy": "accuracy",

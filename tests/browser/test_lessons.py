@@ -67,6 +67,7 @@ def test_a_whole_lesson_from_the_first_guess_to_the_sheet(tab, width, theme, tmp
     for step in LESSON.steps:
         assert reading(step.title) in text
     assert "<svg" in text
+    assert f'href="{visitor.address}/' in text
     assert not re.search(r"(src|href)=[\"']?(https?:)?//(?!127\.0\.0\.1|localhost)", text)
     visitor.page.reload()  # nothing is lost
     visitor.says("My sheet")

@@ -136,6 +136,17 @@ def test_a_batch_holds_the_rows_that_were_asked_for(small):
         assert batch.labels[name].tolist() == every[rows].tolist()
 
 
+def test_every_unit_of_a_row_is_named_and_marks_are_told_from_text(small):
+    encoded = small.encoded(TEXTS, TEXTS[::-1], limit=64)
+    for row, counted in enumerate(small.family.count(small.processor, TEXTS)):
+        units = small.family.units_of(small.processor, encoded, row)
+        assert len(units) == encoded.units[row]
+        assert all(unit.text for unit in units)
+        assert sum(unit.is_mark for unit in units) == small.family.marks(2)
+        alone = small.family.units_of(small.processor, small.encoded(TEXTS, limit=64), row)
+        assert sum(not unit.is_mark for unit in alone) == counted.units
+
+
 def test_windows_know_their_pair(small):
     passages = [" ".join(TEXTS), TEXTS[0], " ".join(TEXTS[:4])]
     questions = ["was it good", "it was", "a film"]

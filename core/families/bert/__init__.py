@@ -31,6 +31,7 @@ from core.families.bert.reading import (
     first_units,
     made_up_batch,
     marks,
+    units_of,
     windows,
 )
 from core.families.bert.settings import MODEL_TYPES as model_types
@@ -90,6 +91,7 @@ __all__ = [
     "shared",
     "title",
     "trace_bytes",
+    "units_of",
     "windows",
     "without_traces",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.family import Batch, Counted, Encoded, Windows
+from core.family import Batch, Counted, Encoded, Unit, Windows
 from core.models.tokenizing import tokenized
 
 IDS, TYPES, MASK = "input_ids", "token_type_ids", "attention_mask"
@@ -102,6 +102,16 @@ def _counted(parts: Any, row: int, unknown: int) -> Counted:
             is_unknown[word] = is_unknown.get(word, False) or token == unknown
     units, words = len(parts[IDS][row]), len(is_unknown)
     return Counted(units=units, words=words, unknown=sum(is_unknown.values()))
+
+
+def units_of(tokenizer: Any, encoded: Encoded, row: int) -> tuple[Unit, ...]:
+    """The word pieces of a row; a word that the tokenizer does not know is its [UNK]."""
+    marks = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}
+    ids = encoded.inputs[IDS][row]
+    pieces = tokenizer.convert_ids_to_tokens(ids)
+    return tuple(
+        Unit(text=piece, is_mark=number in marks) for number, piece in zip(ids, pieces, strict=True)
+    )
 
 
 def made_up_batch(config: Any, rows: int, tokens: int) -> Batch:

@@ -25,9 +25,10 @@ def panel(lessons: Sequence[Lesson], answers: Sequence[Answer], lesson: Lesson) 
         f"Of {len(taken):d} steps both were right in **{both:d}**, the reason alone in "
         f"**{half:d}**. A wrong guess that is understood now is worth more than a lucky one."
     )
+    address_here = state.server_address()  # not known any more where the file is made
     st.download_button(
         "Download my sheet",
-        lambda: sheet(lesson, taken, state.server_address()).encode(),
+        lambda: sheet(lesson, taken, address_here).encode(),
         file_name=f"ternary-lab-{lesson.name}.html",
         mime="text/html",
         icon=":material/download:",

@@ -1,0 +1,1 @@
+"""See inside: attention, hidden states and activations of teacher and student on one text."""
