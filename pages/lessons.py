@@ -2,42 +2,43 @@
 
 import streamlit as st
 
-from pages.ui import glossary
+from core.lessons.words import words_in
 from pages.ui.classroom import joining
 from pages.ui.lessons import asking, challenge, given, shelf, showing, takeaway
 from pages.ui.words import prose
 
-st.title("What do you expect?")
+heading = st.container()
+language = shelf.language()
+words = words_in(language)
+heading.title(words.page.title)
 
-lessons = shelf.read()
-me = joining.me(lessons)
+lessons = shelf.read(language, words)
+me = joining.me(lessons, words)
 answers = given.read(lessons, me)
-lesson = shelf.choose(lessons)
+lesson = shelf.choose(lessons, words)
 
 if lesson is None:
-    st.markdown(
-        "Each step asks for a guess **and** a reason, and locks them. Then the program computes "
-        "the answer, or replays it from trainings with three seeds. Nothing is graded, nobody "
-        "needs an account, and the page's address keeps your answers."
-    )
-    glossary.explain_bits()
-    shelf.cards(lessons, answers)
-    st.header("The challenge", divider="gray")
-    challenge.panel(me)
+    st.markdown(words.page.intro)
+    st.caption(words.page.bits)
+    shelf.cards(lessons, answers, words, language)
+    st.header(words.page.challenge, divider="gray")
+    challenge.panel(words, me)
 else:
+    shelf.translated(lesson, words, language)
+    words = words_in(lesson.language)  # from here on the lesson's own
     mine = given.of_lesson(answers, lesson)
-    number, step = shelf.step_of(lesson, list(mine))
+    number, step = shelf.step_of(lesson, list(mine), words)
     if number == 1:
-        st.markdown(f"**Aim:** {prose(lesson.aim)}")
+        st.markdown(f"**{words.page.aim}:** {prose(lesson.aim)}")
         st.markdown(prose(lesson.text))
     st.header(f"{number:d}. {prose(step.title)}", divider="gray")
     st.markdown(prose(step.text))
     if step.name in mine:
-        showing.panel(step, mine[step.name])
-        joining.class_guesses(me, lesson, step)
-        shelf.onward(lesson, number)
+        showing.panel(step, mine[step.name], words)
+        joining.class_guesses(me, lesson, step, words)
+        shelf.onward(lesson, number, words)
     else:
-        asking.panel(lesson, step, lambda answer: given.lock(lessons, answers, answer, me))
+        asking.panel(lesson, step, words, lambda answer: given.lock(lessons, answers, answer, me))
     if len(mine) == len(lesson.steps):
-        st.header("My sheet", divider="gray")
-        takeaway.panel(lessons, answers, lesson)
+        st.header(words.page.sheet, divider="gray")
+        takeaway.panel(lessons, answers, lesson, words)

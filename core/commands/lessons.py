@@ -11,6 +11,7 @@ from core.lessons.judging import fill
 from core.lessons.lesson import BOTH, CHOICE, REASON, TRAP, Lesson, Step
 from core.lessons.revealing import Revealed, find_reveal, holds
 from core.lessons.shelf import ENGLISH, find_lesson, lessons
+from core.lessons.words import words_in
 
 
 def add(commands) -> None:
@@ -43,12 +44,14 @@ def solutions(lesson: Lesson) -> Iterator[str]:
     """Question, what comes out, what is right and what to say, step by step, as Markdown."""
     from core import api
 
+    words = words_in(lesson.language)
     yield f"# {lesson.number} {lesson.title}"
     yield ""
     yield f"Aim: {lesson.aim}"
     for number, step in enumerate(lesson.steps, 1):
         use = step.reveal
-        yield from _step(number, step, find_reveal(use.name).compute(use.settings, api.open_model))
+        revealed = find_reveal(use.name).compute(use.settings, api.open_model, words)
+        yield from _step(number, step, revealed)
 
 
 def _step(number: int, step: Step, revealed: Revealed) -> Iterator[str]:

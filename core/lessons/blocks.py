@@ -94,6 +94,11 @@ def cut(file: str, text: str) -> tuple[list[Field], str, list[Block]]:
     return front, before, blocks
 
 
+def has_foreign(text: str) -> bool:
+    """Whether a text holds a picture, an address or HTML, which are refused."""
+    return _FOREIGN.search(text) is not None
+
+
 def _blocks(lines: Sequence[Field]) -> tuple[str, list[Block]]:
     heads: list[tuple[re.Match[str], Place]] = []
     inside: list[list[Field]] = [[]]
@@ -102,7 +107,7 @@ def _blocks(lines: Sequence[Field]) -> tuple[str, list[Block]]:
             heads.append((_head(line), line.place))
             inside.append([])
             continue
-        if _FOREIGN.search(line.value):
+        if has_foreign(line.value):
             raise line.place.wrong(
                 "Pictures, addresses and HTML have no place in a lesson. Name a page in a block "
                 "### link instead."

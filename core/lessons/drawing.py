@@ -7,20 +7,20 @@ Colours never stand alone: my guess is a diamond, what came out a filled circle,
 import math
 from html import escape
 
+from core.lessons.catalogue import Words
 from core.lessons.judging import error_at
 from core.lessons.revealing import Revealed
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 260, 30, 34, 12, 40
 CURVE_HEIGHT = 260
 BLUE, GREY, VERMILION, INK = "#0072B2", "#767676", "#D55E00", "#0e1117"
-MINE = "my guess"
 
 
-def draw(revealed: Revealed, mine: float | None, title: str) -> str:
+def draw(revealed: Revealed, mine: float | None, title: str, words: Words) -> str:
     """The picture; of a cut that was dragged it is the curve of all cuts."""
-    body, height = _rows(revealed, mine)
+    body, height = _rows(revealed, mine, words)
     if revealed.curve and mine is not None:
-        body, height = _curve(revealed, mine)
+        body, height = _curve(revealed, mine, words)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'width="{WIDTH}" height="{height}" font-family="system-ui, sans-serif" font-size="14">'
@@ -28,8 +28,8 @@ def draw(revealed: Revealed, mine: float | None, title: str) -> str:
     )
 
 
-def _rows(revealed: Revealed, mine: float | None) -> tuple[str, int]:
-    rows = [] if mine is None else [(MINE, mine, None, None, "mine")]
+def _rows(revealed: Revealed, mine: float | None, words: Words) -> tuple[str, int]:
+    rows = [] if mine is None else [(words.picture.mine, mine, None, None, "mine")]
     rows += [
         (item.label, item.value, item.low, item.high, "main" if item.main else "beside")
         for item in revealed.items
@@ -42,7 +42,8 @@ def _rows(revealed: Revealed, mine: float | None) -> tuple[str, int]:
     def x(value: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low)
 
-    parts = [_axis(low, high, TOP + ROW * len(rows) + 6, revealed.unit, x)]
+    unit = revealed.unit and words.picture.in_unit.format(unit=revealed.unit)
+    parts = [_axis(low, high, TOP + ROW * len(rows) + 6, unit, x)]
     for number, (label, value, start, end, kind) in enumerate(rows):
         y = TOP + ROW * number + ROW / 2
         parts.append(
@@ -84,7 +85,7 @@ def _axis(low: float, high: float, y: float, unit: str, x) -> str:
     ]
     parts.append(
         f'<text x="{LEFT - 14}" y="{y + 18:.1f}" text-anchor="end" fill="{GREY}">'
-        f"{escape(unit and f'in {unit}')}</text>"
+        f"{escape(unit)}</text>"
     )
     return "".join(parts)
 
@@ -98,7 +99,7 @@ def ticks(low: float, high: float) -> list[float]:
     return [round(number * step, 10) for number in range(first, math.floor(high / step) + 1)]
 
 
-def _curve(revealed: Revealed, mine: float) -> tuple[str, int]:
+def _curve(revealed: Revealed, mine: float, words: Words) -> tuple[str, int]:
     high = revealed.curve[-1][0]
     floor = TOP + CURVE_HEIGHT
 
@@ -110,15 +111,16 @@ def _curve(revealed: Revealed, mine: float) -> tuple[str, int]:
 
     line = " ".join(f"{x(cut):.1f},{y(error):.1f}" for cut, error in revealed.curve)
     parts = [f'<polyline points="{line}" fill="none" stroke="{GREY}" stroke-width="2"/>']
-    marks = [(MINE, mine, "mine")]
+    marks = [(words.picture.mine, mine, "mine")]
     marks += [(i.label, i.value, "main" if i.main else "beside") for i in revealed.items]
     for number, (label, cut, kind) in enumerate(marks):
         error = error_at(revealed, cut)
-        parts.append(_mark(x(cut), y(error), kind, f"{label}: cut {cut:.4f}, error {error:.1f} %"))
+        said = words.picture.at_cut.format(cut=f"{cut:.4f}", error=f"{error:.1f}")
+        parts.append(_mark(x(cut), y(error), kind, f"{label}: {said}"))
         parts.append(_mark(WIDTH / 2, TOP + 14 + 24 * number, kind, label))
         parts.append(
             f'<text x="{WIDTH / 2 + 16:.1f}" y="{TOP + 19 + 24 * number}" fill="{INK}">'
-            f"{escape(label)}: {cut:.3f}, error {error:.1f} %</text>"
+            f"{escape(label)}: {escape(said)}</text>"
         )
     parts += [
         f'<text x="{x(tick):.1f}" y="{floor + 18}" text-anchor="middle" fill="{GREY}">'

@@ -56,12 +56,6 @@ def quant_of(text: str) -> tuple[str, int, str]:
     return parts[0], int(parts[1]), parts[2]
 
 
-def named(column: str) -> str:
-    """ "twn 2 row" as a label: "twn, 2 bits, row"."""
-    method, bits, granularity = quant_of(column)
-    return f"{method}, {bits} bits, {granularity}"
-
-
 def grid_of(name: str) -> api.Grid:
     """The grid of that name. Raises InputError where there is none."""
     found = {grid.name: grid for grid in api.grids()[0]}

@@ -3,14 +3,14 @@
 A reveal is a function in a file of core/lessons/reveals/:
 
     @reveal("zeros", COMPUTED, needs=("matrix",), may=("method",))
-    def zeros(settings, models):
-        return Revealed(value=..., unit="%", items=(...), how="...")
+    def zeros(settings, models, words):
+        return Revealed(value=..., unit="%", items=(...), how=words.matrices.zeros_how)
 
-It gets the settings of the lesson's file and a way to open models, and answers with a value, its
-interval where there is one, what of the choices holds, and facts that explanations may quote as
-{name}. COMPUTED ones compute it when they are asked, within seconds; REPLAYED ones read what runs
-of several seeds have found. No lesson holds a result: what is said to be right is held against
-these by tests/core/test_lessons.py.
+It gets the settings of the lesson's file, a way to open models and the words of the lesson's
+language, and answers with a value, its interval where there is one, what of the choices holds, and
+facts that explanations may quote as {name}. COMPUTED ones compute it when they are asked, within
+seconds; REPLAYED ones read what runs of several seeds have found. No lesson holds a result: what is
+said to be right is held against these by tests/core/test_lessons.py.
 """
 
 import importlib
@@ -21,11 +21,13 @@ from functools import cache
 
 from core.api.models import OpenModel, Source
 from core.errors import InputError, one_of
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings
+from core.lessons.words import words_in
 
 COMPUTED, REPLAYED = KINDS = ("computed", "replayed")
 RANGE = ".."
-PER_CENT, POINTS, TIMES = "%", "points", "x"
+PER_CENT, TIMES = "%", "x"
 
 Models = Callable[[Source], OpenModel]
 
@@ -52,9 +54,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revealed:
-    """What came out. `value` in `unit`, from `low` to `high` with 95 % where it has an interval;
-    `holds`: which choice is right, where the value alone does not tell; `curve`: (x, error in %)
-    of a cut that can be dragged; `runs` that it was replayed from; `how`: a sentence."""
+    """What came out. `value` in `unit`, from `low` to `high` with 95 % where it has an interval,
+    `signed` where it is a difference; `holds`: which choice is right, where the value alone does
+    not tell; `curve`: (x, error in %) of a cut that can be dragged; `runs` that it was replayed
+    from; `how`: a sentence."""
 
     value: float
     unit: str
@@ -64,13 +67,14 @@ class Revealed:
     high: float | None = None
     holds: str = ""
     digits: int = 1
+    signed: bool = False
     facts: tuple[Fact, ...] = ()
     curve: tuple[tuple[float, float], ...] = ()
     runs: tuple[str, ...] = ()
 
     def bare(self, value: float) -> str:
         """A value without its unit; a difference with its sign."""
-        sign = "+" if self.unit == POINTS else ""
+        sign = "+" if self.signed else ""
         return f"{value:{sign}.{self.digits}f}"
 
     def said(self, value: float) -> str:
@@ -78,7 +82,7 @@ class Revealed:
         return f"{self.bare(value)} {self.unit}".strip()
 
 
-Compute = Callable[[Settings, Models], Revealed]
+Compute = Callable[[Settings, Models, Words], Revealed]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,12 @@ class Reveal:
     needs: tuple[str, ...]
     may: tuple[str, ...]
     answers: tuple[str, ...]
-    compute: Compute
+    function: Compute
+
+    def compute(self, settings: Settings, models: Models, words: Words | None = None) -> Revealed:
+        """What comes out, its labels and sentences in these words, else in English. Raises
+        InputError."""
+        return self.function(settings, models, words or words_in())
 
 
 _registry: dict[str, Reveal] = {}
@@ -107,12 +116,12 @@ def reveal(
 ) -> Callable[[Compute], Compute]:
     """Register the decorated function under `name`."""
 
-    def register(compute: Compute) -> Compute:
+    def register(function: Compute) -> Compute:
         one_of("Kind of reveal", kind, KINDS)
         _registry[name] = Reveal(
-            name=name, kind=kind, needs=needs, may=may, answers=answers, compute=compute
+            name=name, kind=kind, needs=needs, may=may, answers=answers, function=function
         )
-        return compute
+        return function
 
     return register
 

@@ -12,10 +12,12 @@ from html import escape
 from urllib.parse import urlencode
 
 from core.lessons.answers import Answer, number_of
+from core.lessons.catalogue import Words
 from core.lessons.drawing import draw
-from core.lessons.judging import judge
+from core.lessons.judging import Judged, judge
 from core.lessons.lesson import BOTH, CHOICE, REASON, Lesson, Link, Step
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
+from core.lessons.words import words_in
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
@@ -27,7 +29,6 @@ dt { font-weight: 600 } dd { margin: 0 0 .6rem 0 } svg { max-width: 100%; height
 .note { color: #444; font-size: .9rem } code { word-break: break-all }
 @media print { body { margin: 0 } h2 { break-after: avoid } svg { break-inside: avoid } }
 """
-VERDICTS = {BOTH: "Guess and reason are right.", REASON: "The reason is right, the guess is not."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,45 +41,57 @@ class Taken:
 
 
 def sheet(lesson: Lesson, taken: Sequence[Taken], address: str = "", program: str = "") -> str:
-    """The file. `address` is where the app was, for its links; `program` its version."""
-    parts = [_step(number, one, address) for number, one in enumerate(taken, 1)]
-    about = f"Lesson {lesson.number}, version {lesson.version}"
+    """The file, in the lesson's language. `address` is where the app was, for its links; `program`
+    its version."""
+    words = words_in(lesson.language)
+    parts = [_step(number, one, address, words) for number, one in enumerate(taken, 1)]
+    about = words.sheet.about.format(number=lesson.number, version=lesson.version)
     about += f", {program}" if program else ""
+    answered = words.sheet.answered.format(done=len(taken), steps=len(lesson.steps))
     return (
         f'<!doctype html>\n<html lang="{escape(lesson.language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(lesson.title)}</title><style>{STYLE}</style></head><body>\n"
         f"<h1>{_inline(lesson.title)}</h1>\n<p>{_inline(lesson.aim)}</p>\n"
-        f'<p class="note">{escape(about)}. {len(taken)} of {len(lesson.steps)} steps answered.'
-        "</p>\n"
+        f'<p class="note">{escape(about)}. {escape(answered)}</p>\n'
         f"{''.join(parts)}</body></html>\n"
     )
 
 
-def _step(number: int, taken: Taken, address: str) -> str:
+def judgement(judged: Judged, words: Words) -> str:
+    """What is said about guess and reason."""
+    said = words.shown
+    if judged.outcome == BOTH:
+        return said.both_right
+    if judged.outcome == REASON:
+        return said.reason_right
+    return said.guess_right if judged.guess_right else said.none_right
+
+
+def _step(number: int, taken: Taken, address: str, words: Words) -> str:
     step, answer, revealed = taken.step, taken.answer, taken.revealed
     judged = judge(step, answer, revealed)
-    guess = "right" if judged.guess_right else "not right"
-    verdict = VERDICTS.get(judged.outcome, f"That is not the reason. The guess is {guess}.")
     mine = None if step.question.kind == CHOICE else number_of(answer.guess)
     came = revealed.said(revealed.value)
     if revealed.low is not None and revealed.high is not None:
-        came += f" (95 %: {revealed.bare(revealed.low)} to {revealed.bare(revealed.high)})"
+        low, high = revealed.bare(revealed.low), revealed.bare(revealed.high)
+        came = words.sheet.interval.format(value=came, low=low, high=high)
     return (
         f"<h2>{number}. {_inline(step.title)}</h2>\n{_paragraphs(step.question.text)}<dl>"
-        f"<dt>My guess</dt><dd>{_inline(judged.guess)}</dd>"
-        f"<dt>My reason</dt><dd>{_inline(judged.reason)}</dd>"
-        f"<dt>What came out</dt><dd>{escape(came)}</dd></dl>\n"
-        f"{draw(revealed, mine, step.title)}\n"
-        f'<p class="verdict">{escape(verdict)}</p>\n{_paragraphs(judged.text)}'
-        f'<p class="note">{escape(_source(step, revealed))}</p>\n{_link(step.link, address)}\n'
+        f"<dt>{escape(words.sheet.guess)}</dt><dd>{_inline(judged.guess)}</dd>"
+        f"<dt>{escape(words.sheet.reason)}</dt><dd>{_inline(judged.reason)}</dd>"
+        f"<dt>{escape(words.sheet.came_out)}</dt><dd>{escape(came)}</dd></dl>\n"
+        f"{draw(revealed, mine, step.title, words)}\n"
+        f'<p class="verdict">{escape(judgement(judged, words))}</p>\n{_paragraphs(judged.text)}'
+        f'<p class="note">{escape(_source(step, revealed, words))}</p>\n'
+        f"{_link(step.link, address)}\n"
     )
 
 
-def _source(step: Step, revealed: Revealed) -> str:
+def _source(step: Step, revealed: Revealed, words: Words) -> str:
     if find_reveal(step.reveal.name).kind == REPLAYED:
-        return f"Replayed from runs {', '.join(revealed.runs)}. {revealed.how}"
-    return f"Computed by this program. {revealed.how}"
+        return words.sheet.replayed.format(runs=", ".join(revealed.runs), how=revealed.how)
+    return words.sheet.computed.format(how=revealed.how)
 
 
 def _link(link: Link, address: str) -> str:

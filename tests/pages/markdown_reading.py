@@ -1,7 +1,8 @@
 """Reads the source of the pages: does foreign text reach a function that takes Markdown?
 
 An expression is our own when it is a literal, a constant of a module, a number, the result of
-`plain` (or of another function that gives numbers or our own words), or put together from such. A
+`plain` (or of another function that gives numbers or our own words), a text of the catalogue
+(`words.page.title`: core/lessons/words.py lets nothing foreign in), or put together from such. A
 variable is followed to what it was set to, a parameter to all calls, a function of the pages to
 what it returns. Whatever cannot be followed counts as foreign: wrap it in `plain`.
 """
@@ -9,10 +10,12 @@ what it returns. Whatever cannot be followed counts as foreign: wrap it in `plai
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 
 from core import results
+from core.lessons.catalogue import Words
 from core.runs.runner import PROJECT
 
 MARKDOWN = {
@@ -97,6 +100,21 @@ def numbers() -> frozenset[str]:
             elif isinstance(node, ast.FunctionDef) and node.returns:
                 kinds.setdefault(node.name, set()).add(ast.unparse(node.returns))
     return frozenset(name for name, said in kinds.items() if all(map(NUMBERS.fullmatch, said)))
+
+
+@cache
+def catalogue() -> frozenset[tuple[str, str]]:
+    """Table and name of every text of the lessons' catalogue."""
+    tables = ((one.name, one.type) for one in fields(Words) if is_dataclass(one.type))
+    return frozenset((table, one.name) for table, kind in tables for one in fields(kind))
+
+
+def is_word(node: ast.Attribute) -> bool:
+    """Whether it is a text of the catalogue: words.table.name."""
+    table = node.value
+    if not isinstance(table, ast.Attribute) or ast.unparse(table.value) != "words":
+        return False
+    return (table.attr, node.attr) in catalogue()
 
 
 def findings(sources: Sources) -> list[str]:
@@ -215,7 +233,7 @@ class _Reading:
     def _Attribute(self, node, function, file) -> bool:
         if node.attr in ("__getitem__", "format", "get"):
             return self.is_ours(node.value, function, file)
-        return node.attr.isupper() or node.attr in numbers()
+        return is_word(node) or node.attr.isupper() or node.attr in numbers()
 
     def _Subscript(self, node, function, file) -> bool:
         return self.is_ours(node.value, function, file)
@@ -230,7 +248,8 @@ class _Reading:
             if name == "join":
                 return self._all((node.func.value, *node.args), function, file)
             if name in OF_TEXT:
-                return self._all((node.func.value, *node.args), function, file)
+                given = (*node.args, *(keyword.value for keyword in node.keywords))
+                return self._all((node.func.value, *given), function, file)
         if name in PASS_ON:
             return self._all(node.args, function, file)
         known = self.functions.get(name, [])

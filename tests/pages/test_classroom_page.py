@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.classroom import answers, challenge, classes, students
+from core.lessons.words import words_in
 from pages.ui.classroom import distribution
 from tests.pages.conftest import as_read, button, errors_of, open_page, press, texts_of
 from tests.pages.test_lessons_page import FIRST
@@ -126,11 +127,11 @@ def test_the_answers_of_a_step_are_counted_and_the_truth_comes_when_asked():
     assert "**3 of 3** people have answered." in texts_of(app)
     (table, reasons) = (each.value for each in app.dataframe)
     assert sorted(table["value"]) == [40, 41, 42]
-    assert set(reasons["is"]) == {distribution.UNKNOWN}
+    assert set(reasons["is"]) == {words_in().joining.open}
     app.toggle(key="class-truth").set_value(True).run()
     (table, reasons) = (each.value for each in app.dataframe)
-    assert list(table["mark"])[-1] == distribution.TRUTH
-    assert reasons.loc[reasons["people"] == 3, "is"].tolist() == [distribution.RIGHT]
+    assert list(table["mark"])[-1] == words_in().picture.came_out
+    assert reasons.loc[reasons["people"] == 3, "is"].tolist() == [words_in().joining.right]
 
 
 def test_an_answer_to_another_version_of_a_lesson_is_not_counted():

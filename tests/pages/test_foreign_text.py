@@ -82,6 +82,8 @@ def test_what_reaches_markdown_is_our_own_or_plain():
         "st.progress(0.5, text=event.text)",
         "st.button('Go', help=note)",
         "st.segmented_control('Of', names, format_func=titles.get)",
+        "st.markdown(words.page.nothing_of_it)",
+        "st.markdown(words.asking.grey.format(matrix=name))",
     ],
 )
 def test_the_reading_finds_foreign_text(line):
@@ -95,6 +97,7 @@ def test_the_reading_finds_foreign_text(line):
         "st.caption(f'{len(task)} of {count:,} {TERMS[name]}')",
         "word = 'one' if task else 'two'\n    st.markdown(f'**{word}**')",
         "st.selectbox('Of', names, format_func=titles.get)",
+        "st.markdown(words.asking.grey.format(matrix=plain(name)))",
     ],
 )
 def test_the_reading_lets_our_own_words_pass(line):

@@ -2,6 +2,7 @@
 
 from core.errors import one_of
 from core.experiment import ACTIVATION_BITS
+from core.lessons.catalogue import Words
 from core.lessons.inputs import input_of
 from core.lessons.lesson import Settings
 from core.lessons.material import teacher
@@ -19,7 +20,7 @@ EVEN = 1.1  # both sides reach equally far where neither is more than a tenth lo
     may=MAY,
     answers=("negative", "positive", "even"),
 )
-def lean(settings: Settings, models: Models) -> Revealed:
+def lean(settings: Settings, models: Models, words: Words) -> Revealed:
     """To which side of zero the input of a matrix reaches farther; how many times as far."""
     x = input_of(teacher(settings, models), settings.text("matrix"), settings.text("sentence"))
     low, high = -float(x.min()), float(x.max())
@@ -30,9 +31,9 @@ def lean(settings: Settings, models: Models) -> Revealed:
         value=value,
         unit=TIMES,
         items=(
-            Item(label="farthest below zero", value=low, main=found == "negative"),
-            Item(label="farthest above zero", value=high, main=found == "positive"),
-            Item(label="standard deviation", value=spread),
+            Item(label=words.activations.below, value=low, main=found == "negative"),
+            Item(label=words.activations.above, value=high, main=found == "positive"),
+            Item(label=words.activations.spread, value=spread),
         ),
         holds=found,
         facts=(
@@ -41,12 +42,12 @@ def lean(settings: Settings, models: Models) -> Revealed:
             Fact(name="spread", text=f"{spread:.2f}"),
             Fact(name="numbers", text=f"{x.numel():,}"),
         ),
-        how=f"The {x.numel():,} numbers that come into this matrix for the sentence.",
+        how=words.activations.lean_how.format(count=f"{x.numel():,}"),
     )
 
 
 @reveal("outlier", COMPUTED, needs=("matrix", "sentence"), may=MAY)
-def outlier(settings: Settings, models: Models) -> Revealed:
+def outlier(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many standard deviations the farthest input of a matrix lies from zero."""
     x = input_of(teacher(settings, models), settings.text("matrix"), settings.text("sentence"))
     value = float(x.abs().max() / x.std())
@@ -54,8 +55,8 @@ def outlier(settings: Settings, models: Models) -> Revealed:
     inside = float((x.abs() < 3 * x.std()).float().mean())
     return Revealed(
         value=value,
-        unit="standard deviations",
-        items=(Item(label="the farthest number", value=value, main=True),),
+        unit=words.activations.deviations,
+        items=(Item(label=words.activations.farthest, value=value, main=True),),
         facts=(
             Fact(name="farthest", text=f"{float(x.abs().max()):.2f}"),
             Fact(name="spread", text=f"{float(x.std()):.2f}"),
@@ -64,12 +65,12 @@ def outlier(settings: Settings, models: Models) -> Revealed:
             Fact(name="far_first", text=str(int(far[0].sum()))),
             Fact(name="numbers", text=f"{x.numel():,}"),
         ),
-        how=f"Among the {x.numel():,} numbers that come into this matrix for the sentence.",
+        how=words.activations.outlier_how.format(count=f"{x.numel():,}"),
     )
 
 
 @reveal("ranges", COMPUTED, needs=("matrix", "sentence", "bits"), may=MAY)
-def ranges(settings: Settings, models: Models) -> Revealed:
+def ranges(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many times as large the squared error of the symmetric range is as that of min-max."""
     from core.quantizers.activations import fake_quantize_activation
 
@@ -86,9 +87,9 @@ def ranges(settings: Settings, models: Models) -> Revealed:
         unit=TIMES,
         digits=2,
         items=(
-            Item(label="symmetric over min-max", value=value, main=True),
-            Item(label="the same error", value=1.0),
+            Item(label=words.activations.symmetric, value=value, main=True),
+            Item(label=words.activations.same, value=1.0),
         ),
         facts=tuple(Fact(name=kind, text=f"{error:.2e}") for kind, error in errors.items()),
-        how=f"Squared errors of the same {x.numel():,} numbers in {bits} bits.",
+        how=words.activations.ranges_how.format(count=f"{x.numel():,}", bits=bits),
     )

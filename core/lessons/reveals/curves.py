@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core import api
 from core.errors import InputError, one_of
 from core.events import Evaluated, Event, Started, StepDone, WeightsSeen
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings
 from core.lessons.material import runs_of
 from core.lessons.revealing import PER_CENT, REPLAYED, Fact, Item, Models, Revealed, reveal
@@ -26,7 +27,7 @@ def _ids(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 @reveal("loss-left", REPLAYED, needs=("grid", "case", "which"), answers=LOSSES)
-def loss_left(settings: Settings, models: Models) -> Revealed:
+def loss_left(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many per cent of each loss are left at the end; of which the "least" or the "most" is
     left holds."""
     which = settings.text("which")
@@ -34,16 +35,20 @@ def loss_left(settings: Settings, models: Models) -> Revealed:
     runs, told = _told(settings)
     left = {name: _mean([_left(events, name) for events in told]) for name in LOSSES}
     best = (min if which == "least" else max)(left, key=lambda name: left[name])
+    said = words.curves
+    labels: dict[str, str] = dict(
+        zip(LOSSES, (said.hidden, said.attention, said.logits), strict=True)
+    )
     return Revealed(
         value=left[best],
         unit=PER_CENT,
         items=tuple(
-            Item(label=name, value=value, main=name == best) for name, value in left.items()
+            Item(label=labels[name], value=value, main=name == best) for name, value in left.items()
         ),
         holds=best,
         runs=_ids(runs),
         facts=tuple(Fact(name=name, text=f"{value:.0f} %") for name, value in left.items()),
-        how=f"Mean of the last {WINDOW} steps over that of the first, over {len(runs)} seeds.",
+        how=words.curves.left_how.format(window=WINDOW, seeds=len(runs)),
     )
 
 
@@ -60,7 +65,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 @reveal("way", REPLAYED, needs=("grid", "case", "step"))
-def way(settings: Settings, models: Models) -> Revealed:
+def way(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many per cent of the way from rounded to trained are gone after a step, on dev."""
     at = settings.whole("step")
     runs, told = _told(settings)
@@ -74,11 +79,11 @@ def way(settings: Settings, models: Models) -> Revealed:
         digits=0,
         items=(
             Item(
-                label=f"of the way after step {at}",
+                label=words.curves.gone.format(step=at),
                 value=100 * (middle - start) / (end - start),
                 main=True,
             ),
-            Item(label="the whole way", value=100.0),
+            Item(label=words.curves.whole, value=100.0),
         ),
         runs=_ids(runs),
         facts=(
@@ -86,7 +91,7 @@ def way(settings: Settings, models: Models) -> Revealed:
             Fact(name="middle", text=f"{100 * middle:.1f} %"),
             Fact(name="end", text=f"{100 * end:.1f} %"),
         ),
-        how=f"Dev accuracy before training, after step {at} and at the end; {len(runs)} seeds.",
+        how=words.curves.way_how.format(step=at, seeds=len(runs)),
     )
 
 
@@ -100,7 +105,7 @@ def _scores(events: Sequence[Event], step: int) -> tuple[float, float, float]:
 
 
 @reveal("settling", REPLAYED, needs=("grid", "case"), answers=("fewer", "more"))
-def settling(settings: Settings, models: Models) -> Revealed:
+def settling(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many per cent of the encoder's codes one step changes at the first look and at the last;
     whether there are "fewer" at the end. The value is that of the last look."""
     runs, told = _told(settings)
@@ -115,8 +120,8 @@ def settling(settings: Settings, models: Models) -> Revealed:
         unit=PER_CENT,
         digits=2,
         items=(
-            Item(label=f"step {steps[0]}", value=first),
-            Item(label=f"step {steps[1]}", value=last, main=True),
+            Item(label=words.curves.step.format(step=steps[0]), value=first),
+            Item(label=words.curves.step.format(step=steps[1]), value=last, main=True),
         ),
         holds="fewer" if last < first else "more",
         runs=_ids(runs),
@@ -127,7 +132,7 @@ def settling(settings: Settings, models: Models) -> Revealed:
             Fact(name="first_step", text=str(steps[0])),
             Fact(name="last_step", text=str(steps[1])),
         ),
-        how=f"Codes that one step changed, mean over the encoder's matrices and {len(runs)} seeds.",
+        how=words.curves.settling_how.format(seeds=len(runs)),
     )
 
 

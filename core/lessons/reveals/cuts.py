@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings
 from core.lessons.material import matrix_of, teacher, title_of
 from core.lessons.revealing import COMPUTED, PER_CENT, Fact, Item, Models, Revealed, reveal
@@ -21,7 +22,7 @@ ONE = ("task", "model")
 
 
 @reveal("cut", COMPUTED, needs=("matrix",), may=ONE)
-def cut(settings: Settings, models: Models) -> Revealed:
+def cut(settings: Settings, models: Models, words: Words) -> Revealed:
     """The threshold with the least squared error, beside TWN's; the curve of all others."""
     opened, name = teacher(settings, models), settings.text("matrix")
     weight = matrix_of(opened, name)
@@ -32,8 +33,8 @@ def cut(settings: Settings, models: Models) -> Revealed:
         unit="",
         digits=3,
         items=(
-            Item(label="exact optimum", value=best, main=True),
-            Item(label="TWN's rule of thumb", value=thumb),
+            Item(label=words.cuts.optimum, value=best, main=True),
+            Item(label=words.cuts.thumb, value=thumb),
         ),
         curve=curve_of(weight),
         facts=(
@@ -42,16 +43,12 @@ def cut(settings: Settings, models: Models) -> Revealed:
             Fact(name="optimum_error", text=f"{least:.1f} %"),
             Fact(name="twn_error", text=f"{twn:.1f} %"),
         ),
-        how=(
-            f"{title_of(opened, name)}: squared error over the weights' own "
-            f"square, at {POINTS_OF_CURVE} cuts, each with its best scale. The optimum is found by "
-            "sorting."
-        ),
+        how=words.cuts.cut_how.format(matrix=title_of(opened, name), cuts=POINTS_OF_CURVE),
     )
 
 
 @reveal("thumb", COMPUTED, needs=("matrix",), may=ONE)
-def thumb(settings: Settings, models: Models) -> Revealed:
+def thumb(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many per cent more squared error TWN's rule of thumb has than the exact optimum."""
     opened, name = teacher(settings, models), settings.text("matrix")
     weight = matrix_of(opened, name)
@@ -60,17 +57,17 @@ def thumb(settings: Settings, models: Models) -> Revealed:
     return Revealed(
         value=value,
         unit=PER_CENT,
-        items=(Item(label="TWN's error above the least", value=value, main=True),),
+        items=(Item(label=words.cuts.above, value=value, main=True),),
         facts=(
             Fact(name="optimum_error", text=f"{least:.2f} %"),
             Fact(name="twn_error", text=f"{twn:.2f} %"),
         ),
-        how=f"Squared errors of {title_of(opened, name)} under both.",
+        how=words.cuts.thumb_how.format(matrix=title_of(opened, name)),
     )
 
 
 @reveal("wrong-side", COMPUTED, needs=("matrix",), may=ONE, answers=("half", "double"))
-def wrong_side(settings: Settings, models: Models) -> Revealed:
+def wrong_side(settings: Settings, models: Models, words: Words) -> Revealed:
     """Which cut is worse: half of the best one, or twice it."""
     opened, name = teacher(settings, models), settings.text("matrix")
     weight = matrix_of(opened, name)
@@ -81,9 +78,9 @@ def wrong_side(settings: Settings, models: Models) -> Revealed:
         value=max(half, double),
         unit=PER_CENT,
         items=(
-            Item(label="half of the best cut", value=half, main=half > double),
-            Item(label="the best cut", value=least),
-            Item(label="twice the best cut", value=double, main=double >= half),
+            Item(label=words.cuts.half, value=half, main=half > double),
+            Item(label=words.cuts.best, value=least),
+            Item(label=words.cuts.double, value=double, main=double >= half),
         ),
         holds="half" if half > double else "double",
         facts=(
@@ -91,7 +88,7 @@ def wrong_side(settings: Settings, models: Models) -> Revealed:
             Fact(name="double", text=f"{double:.1f} %"),
             Fact(name="least", text=f"{least:.1f} %"),
         ),
-        how="Squared error over the weights' own square, each cut with its best scale.",
+        how=words.cuts.side_how,
     )
 
 

@@ -1,13 +1,13 @@
 """One weight, one step: with what the network computes, what the gradient does, whether the code
 flips; all from one real training step (core/lessons/one_step.py)."""
 
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings
 from core.lessons.material import teacher
 from core.lessons.one_step import NEAR, OneStep, OneWeight, one_step, pick
 from core.lessons.revealing import COMPUTED, PER_CENT, TIMES, Fact, Item, Models, Revealed, reveal
 
 MAY = ("task", "model", "matrix", "weight")
-HOW = "One AdamW step on eight sentences; all numbers are those that the step computed with."
 
 
 def _step(settings: Settings, models: Models) -> OneStep:
@@ -32,7 +32,7 @@ def _facts(weight: OneWeight) -> tuple[Fact, ...]:
 
 
 @reveal("computes-with", COMPUTED, may=MAY, answers=("latent", "code", "scaled"))
-def computes_with(settings: Settings, models: Models) -> Revealed:
+def computes_with(settings: Settings, models: Models, words: Words) -> Revealed:
     """What the forward pass multiplies with: the latent weight, its code, or scale times code."""
     weight = pick(_step(settings, models), settings.text("weight", "far"))
     candidates = {
@@ -41,23 +41,24 @@ def computes_with(settings: Settings, models: Models) -> Revealed:
         "scaled": weight.scale * weight.code,
     }
     found = min(candidates, key=lambda name: abs(candidates[name] - weight.value))
-    labels = {"latent": "latent weight", "code": "code", "scaled": "scale times code"}
+    said = words.steps
+    labels = {"latent": said.latent, "code": said.code, "scaled": said.scaled}
     return Revealed(
         value=weight.value,
         unit="",
         digits=4,
         items=(
-            Item(label="computed with", value=weight.value, main=True),
+            Item(label=words.steps.computed, value=weight.value, main=True),
             *(Item(label=labels[name], value=value) for name, value in candidates.items()),
         ),
         holds=found,
         facts=_facts(weight),
-        how=HOW,
+        how=words.steps.how,
     )
 
 
 @reveal("gradient", COMPUTED, may=MAY, answers=("same", "zero", "other"))
-def gradient(settings: Settings, models: Models) -> Revealed:
+def gradient(settings: Settings, models: Models, words: Words) -> Revealed:
     """The latent weight's gradient as so many times that of the value computed with; 1 is the same.
 
     Held over the whole matrix: "same" only where every weight's is."""
@@ -74,17 +75,17 @@ def gradient(settings: Settings, models: Models) -> Revealed:
         value=ratio,
         unit=TIMES,
         items=(
-            Item(label="gradient of the latent weight", value=ratio, main=True),
-            Item(label="gradient of what was computed with", value=1.0),
+            Item(label=words.steps.of_latent, value=ratio, main=True),
+            Item(label=words.steps.of_value, value=1.0),
         ),
         holds=found,
         facts=_facts(weight),
-        how=f"{HOW} Compared over all {step.before.numel():,} weights of the matrix.",
+        how=words.steps.whole_how.format(how=words.steps.how, count=f"{step.before.numel():,}"),
     )
 
 
 @reveal("flip", COMPUTED, may=MAY, answers=("flips", "stays"))
-def flip(settings: Settings, models: Models) -> Revealed:
+def flip(settings: Settings, models: Models, words: Words) -> Revealed:
     """Whether a weight's code is another one after the step; the value is how far it moved, in
     learning rates."""
     weight = pick(_step(settings, models), settings.text("weight", NEAR))
@@ -92,20 +93,20 @@ def flip(settings: Settings, models: Models) -> Revealed:
     gap = (weight.threshold - abs(weight.latent)) / weight.rate
     return Revealed(
         value=abs(moved),
-        unit="learning rates",
+        unit=words.steps.rates,
         digits=2,
         items=(
-            Item(label="the weight moved by", value=abs(moved), main=True),
-            Item(label="it was short of the threshold by", value=gap),
+            Item(label=words.steps.moved, value=abs(moved), main=True),
+            Item(label=words.steps.short, value=gap),
         ),
         holds="flips" if weight.flips else "stays",
         facts=_facts(weight),
-        how=f"{HOW} Row {weight.row}, column {weight.column}.",
+        how=words.steps.place_how.format(how=words.steps.how, row=weight.row, column=weight.column),
     )
 
 
 @reveal("flipped", COMPUTED, may=MAY)
-def flipped(settings: Settings, models: Models) -> Revealed:
+def flipped(settings: Settings, models: Models, words: Words) -> Revealed:
     """How many per cent of a matrix's codes one step changes."""
     step = _step(settings, models)
     value, zeros = 100 * step.flipped, 100 * float((step.quantized.codes == 0).float().mean())
@@ -113,18 +114,18 @@ def flipped(settings: Settings, models: Models) -> Revealed:
         value=value,
         unit=PER_CENT,
         digits=2,
-        items=(Item(label="codes changed by one step", value=value, main=True),),
+        items=(Item(label=words.steps.changed, value=value, main=True),),
         facts=(
             Fact(name="count", text=f"{round(step.flipped * step.before.numel()):,}"),
             Fact(name="weights", text=f"{step.before.numel():,}"),
             Fact(name="zeros", text=f"{zeros:.0f} %"),
         ),
-        how=f"{HOW} Codes of the matrix before and after.",
+        how=words.steps.changed_how.format(how=words.steps.how),
     )
 
 
 @reveal("importance", COMPUTED, may=MAY, answers=("gradient", "size", "place"))
-def importance_of(settings: Settings, models: Models) -> Revealed:
+def importance_of(settings: Settings, models: Models, words: Words) -> Revealed:
     """What LAT's importance of a weight goes with: its gradient, its size, or where it stands. The
     value is the largest of the three correlations."""
     import torch
@@ -145,7 +146,8 @@ def importance_of(settings: Settings, models: Models) -> Revealed:
         for name, other in others.items()
     }
     best = max(values, key=lambda name: abs(values[name]))
-    labels = {"gradient": "size of its gradient", "size": "size of the weight", "place": "place"}
+    said = words.steps
+    labels = {"gradient": said.gradient, "size": said.size, "place": said.place}
     return Revealed(
         value=values[best],
         unit="",
@@ -156,12 +158,12 @@ def importance_of(settings: Settings, models: Models) -> Revealed:
         ),
         holds=best,
         facts=tuple(Fact(name=name, text=f"{value:.2f}") for name, value in values.items()),
-        how=f"Correlation with the importance sqrt(v) + 1e-8 over the matrix. {HOW}",
+        how=words.steps.importance_how.format(how=words.steps.how),
     )
 
 
 @reveal("loss-aware", COMPUTED, needs=("measure",), may=MAY, answers=("lat", "twn"))
-def loss_aware(settings: Settings, models: Models) -> Revealed:
+def loss_aware(settings: Settings, models: Models, words: Words) -> Revealed:
     """By how many per cent one rule's error is below the other's, on one matrix: measure
     "weighted" by the importance, or "plain". The rule with the smaller error holds."""
     from core.errors import one_of
@@ -186,10 +188,10 @@ def loss_aware(settings: Settings, models: Models) -> Revealed:
         value=100 * (1 - errors[best] / errors[other]),
         unit=PER_CENT,
         items=tuple(
-            Item(label=f"{name}: error left", value=value, main=name == best)
+            Item(label=words.steps.left.format(rule=name), value=value, main=name == best)
             for name, value in errors.items()
         ),
         holds=best,
         facts=tuple(Fact(name=name, text=f"{value:.2f} %") for name, value in errors.items()),
-        how=f"Both rules on the same matrix, importance from one step. {HOW}",
+        how=words.steps.rules_how.format(how=words.steps.how),
     )

@@ -8,6 +8,7 @@ from core.classroom import challenge
 from core.classroom.classes import Classroom
 from core.classroom.students import Student
 from core.lessons import challenge as rules
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Lesson
 from core.runs.store import Run
 from pages.ui import state
@@ -67,19 +68,23 @@ def board(
     return pd.DataFrame(rows)
 
 
-def enter(me: Student, runs: dict[str, str]) -> None:
+def enter(me: Student, runs: dict[str, str], words: Words) -> None:
     """Where somebody of a class enters a run; `runs` are titles by run id."""
     chosen = st.selectbox(
-        "My entry", list(runs), index=None, format_func=lambda one: runs[one], key="class-entry"
+        words.challenge.mine,
+        list(runs),
+        index=None,
+        format_func=lambda one: runs[one],
+        key="class-entry",
     )
     st.button(
-        "Enter it",
+        words.challenge.enter,
         icon=":material/flag:",
         disabled=chosen is None,
         on_click=_enter,
         args=(me, chosen or ""),
     )
-    st.caption("It appears on the class's board by its dev score. Test is shown at the end.")
+    st.caption(words.challenge.on_board)
 
 
 def _enter(me: Student, run: str) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from core.classroom import answers
 from core.classroom.classes import Classroom
 from core.lessons.lesson import Lesson, Step
+from core.lessons.words import words_in
 from pages.ui import address, state
 from pages.ui.classroom import distribution
 from pages.ui.lessons import computed
@@ -39,4 +40,4 @@ def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None
     found = distribution.of_step(given, lesson.name, lesson.version, step)
     st.markdown(f"**{len(found):d} of {len(people):d}** people have answered.")
     revealed = state.attempt(computed.revealed, step.reveal) if shown else None
-    distribution.draw(step, found, revealed, f"{plain(classroom.code)}-{step.name}")
+    distribution.draw(step, found, revealed, f"{plain(classroom.code)}-{step.name}", words_in())

@@ -11,6 +11,7 @@ import streamlit as st
 from core.classroom import answers, classes, students
 from core.classroom.classes import Classroom
 from core.classroom.students import MOST_NICKNAME, Student
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Lesson, Step
 from pages.ui import address, state
 from pages.ui.classroom import distribution
@@ -20,51 +21,43 @@ from pages.ui.words import plain
 CLASS, MEMBER, NICKNAME = "class", "member", "nickname"
 
 
-def me(lessons: Sequence[Lesson]) -> Student | None:
+def me(lessons: Sequence[Lesson], words: Words) -> Student | None:
     """Who this visitor is in a class; None for somebody who is in none. An invitation is shown."""
     secret, code = address.note(MEMBER), address.note(CLASS)
     student = state.attempt(students.student_of, secret) if secret else None
     if student is not None:
         st.caption(
-            f":material/groups: In a class as **{plain(student.nickname)}**. The address of this "
-            "page is your way back; whoever has it answers as you."
+            f":material/groups: {words.joining.member.format(nickname=plain(student.nickname))}"
         )
         return student
     if secret:
-        st.warning(
-            "The class of this address was deleted. The lessons still work, for you alone.",
-            icon=":material/group_off:",
-        )
+        st.warning(words.joining.deleted, icon=":material/group_off:")
     if code:
-        _invited(code, lessons)
+        _invited(code, lessons, words)
     return None
 
 
-def class_guesses(student: Student | None, lesson: Lesson, step: Step) -> None:
+def class_guesses(student: Student | None, lesson: Lesson, step: Step, words: Words) -> None:
     """What the class guessed, for one of it who has answered."""
     if student is None:
         return
     given = state.attempt(answers.answers_of, student.code) or []
     found = distribution.of_step(given, lesson.name, lesson.version, step)
-    revealed = state.attempt(computed.revealed, step.reveal)
-    with st.expander(f"What the class guessed ({len(found):d} people)"):
-        distribution.draw(step, found, revealed, f"class-{step.name}")
+    revealed = state.attempt(computed.revealed, step.reveal, words)
+    with st.expander(words.joining.guesses.format(people=len(found))):
+        distribution.draw(step, found, revealed, f"class-{step.name}", words)
 
 
-def _invited(code: str, lessons: Sequence[Lesson]) -> None:
+def _invited(code: str, lessons: Sequence[Lesson], words: Words) -> None:
     classroom = state.attempt(classes.find_class, code)
     if classroom is None:
         return
     with st.form("join", border=True):
-        st.markdown(f"**You are invited to the class {plain(classroom.title)}.**")
-        st.text_input("Nickname", max_chars=MOST_NICKNAME, key=NICKNAME)
-        st.caption(
-            "No account, and no name that is yours in earnest: the lecturer and, on the board, the "
-            "class see what you type here. Your guesses are kept on this server until the "
-            "lecturer deletes the class."
-        )
+        st.markdown(f"**{words.joining.invited.format(title=plain(classroom.title))}**")
+        st.text_input(words.joining.nickname, max_chars=MOST_NICKNAME, key=NICKNAME)
+        st.caption(words.joining.kept)
         st.form_submit_button(
-            "Join",
+            words.joining.join,
             type=state.main_button(),
             icon=":material/login:",
             on_click=_join,

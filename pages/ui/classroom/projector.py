@@ -8,6 +8,7 @@ import streamlit as st
 from core.classroom import answers, invitation
 from core.classroom.classes import Classroom
 from core.lessons.lesson import CHOICE, Lesson, Step
+from core.lessons.words import words_in
 from pages.ui import address, state
 from pages.ui.classroom import distribution
 from pages.ui.lessons import computed
@@ -62,7 +63,7 @@ def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None
     st.header(prose(step.question.text))
     if revealed is not None:
         st.markdown(f"### It came out: {plain(revealed.said(revealed.value))}")
-    distribution.draw(step, found, revealed, f"wall-{step.name}-{shown}")
+    distribution.draw(step, found, revealed, f"wall-{step.name}-{shown}", words_in())
 
 
 def _keys(number: int, steps: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.lessons.answers import Answer
+from core.lessons.catalogue import Words
 from core.lessons.lesson import CHOICE, DRAG, Lesson, Question, Step
 from core.lessons.material import MATRIX_SETTING
 from pages.ui import loaded, state
@@ -15,14 +16,12 @@ from pages.ui.lessons import instruments, picture
 from pages.ui.quick import unchecked
 from pages.ui.words import plain, prose
 
-LOCK = "Lock my answer"
 
-
-def panel(lesson: Lesson, step: Step, locked: Callable[[Answer], None]) -> None:
+def panel(lesson: Lesson, step: Step, words: Words, locked: Callable[[Answer], None]) -> None:
     """Ask; `locked` gets the answer once the button is pressed."""
     key = f"{lesson.name}-{lesson.version}-{step.name}"
     state.since(key)
-    guess = state.attempt(_guess, step, key)
+    guess = state.attempt(_guess, step, key, words)
     reasons = {option.key: option.text for option in step.reason.options}
     reason = st.radio(
         prose(step.reason.text),
@@ -33,7 +32,7 @@ def panel(lesson: Lesson, step: Step, locked: Callable[[Answer], None]) -> None:
     )
     ready = guess is not None and reason is not None
     st.button(
-        LOCK,
+        words.asking.lock,
         type=state.main_button(),
         icon=":material/lock:",
         disabled=not ready,
@@ -42,7 +41,7 @@ def panel(lesson: Lesson, step: Step, locked: Callable[[Answer], None]) -> None:
         args=(lesson, step, guess, reason, locked),
     )
     if not ready:
-        st.caption("Answer both, then lock. Only then you see what comes out.")
+        st.caption(words.asking.both)
 
 
 def _lock(
@@ -61,7 +60,7 @@ def _lock(
     )
 
 
-def _guess(step: Step, key: str) -> str | None:
+def _guess(step: Step, key: str, words: Words) -> str | None:
     question = step.question
     if question.kind == CHOICE:
         options = {option.key: option.text for option in question.options}
@@ -73,7 +72,7 @@ def _guess(step: Step, key: str) -> str | None:
             key=f"guess-{key}",
         )
     if question.kind == DRAG:
-        return _dragged(step, key)
+        return _dragged(step, key, words)
     number = st.number_input(
         f"{prose(question.text)} ({prose(question.unit)})"
         if question.unit
@@ -82,13 +81,13 @@ def _guess(step: Step, key: str) -> str | None:
         question.high,
         value=None,
         step=question.by,
-        placeholder=f"{question.low:g} to {question.high:g}",
+        placeholder=words.asking.between.format(low=f"{question.low:g}", high=f"{question.high:g}"),
         key=f"guess-{key}",
     )
     return None if number is None else f"{number:.6g}"
 
 
-def _dragged(step: Step, key: str) -> str:
+def _dragged(step: Step, key: str, words: Words) -> str:
     """A slider over the hill of latent weights; the colours say what becomes of them."""
     question = step.question
     cut = st.slider(
@@ -105,11 +104,11 @@ def _dragged(step: Step, key: str) -> str:
     title = instruments.title_of(source, name)
     edges, counts = loaded.latent_histogram(source, name)
     st.altair_chart(
-        unchecked(picture.hill(edges.tolist(), counts.tolist(), cut)),
-        alt=f"Latent weights of {title}, coloured by what the cut makes of them.",
+        unchecked(picture.hill(edges.tolist(), counts.tolist(), cut, words)),
+        alt=words.asking.hill.format(matrix=title),
         key=f"hill-{step.name}",
     )
-    st.caption(f"{plain(title)}: what is grey becomes 0.")
+    st.caption(words.asking.grey.format(matrix=plain(title)))
     return f"{cut:.6g}"
 
 

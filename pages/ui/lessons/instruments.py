@@ -12,8 +12,11 @@ from core import api
 from core.errors import InputError
 from core.events import Started, StepDone, WeightsSeen
 from core.lessons import material
+from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings, Use
+from core.lessons.one_step import OneWeight
 from core.lessons.one_step import pick as pick_weight
+from core.lessons.reveals.sizes import part_name
 from core.lessons.sizes import sizes_of
 from core.runs.store import Run
 from pages.ui import (
@@ -31,9 +34,9 @@ from pages.ui.quick import unchecked
 from pages.ui.words import plain
 
 
-def draw(use: Use) -> None:
+def draw(use: Use, words: Words) -> None:
     """Draw an instrument. Raises InputError where its settings cannot be had here."""
-    DRAWN[use.name](use.settings)
+    DRAWN[use.name](use.settings, words)
 
 
 def source_of(settings: Settings) -> api.Source:
@@ -47,7 +50,7 @@ def title_of(source: api.Source, name: str) -> str:
     return material.title_of(loaded.model(source), name)
 
 
-def _weights(settings: Settings) -> None:
+def _weights(settings: Settings, words: Words) -> None:
     source, name = source_of(settings), settings.text("matrix")
     quants = [material.quant_of(text) for text in settings.several("columns")]
     shown = [
@@ -58,34 +61,34 @@ def _weights(settings: Settings) -> None:
         place.markdown(f"**{plain(column.name)}**")
         place.altair_chart(
             unchecked(weight_charts.weight_histogram(column.view.histogram, state.is_dark())),
-            alt=f"Latent and quantized weights of {title_of(source, name)}: {column.name}.",
+            alt=words.instruments.latent.format(matrix=title_of(source, name), column=column.name),
             key=f"lesson-weights-{column.name}",
         )
     weight_panels.numbers(shown)
 
 
-def _scales(settings: Settings) -> None:
+def _scales(settings: Settings, words: Words) -> None:
     source, name = source_of(settings), settings.text("matrix")
     quant = settings.text("method", "twn"), settings.whole("bits", 2), "row"
     view = loaded.weight_view(source, name, quant, False)
-    st.markdown("Every row has its own scale. The wider the hill, the less one scale suits all.")
+    st.markdown(words.instruments.own_scale)
     st.altair_chart(
         unchecked(weight_charts.scales(view, state.is_dark())),
-        alt=f"Histogram of the scales of all rows of {title_of(source, name)}.",
+        alt=words.instruments.scales.format(matrix=title_of(source, name)),
         key="lesson-scales",
     )
 
 
-def _cuts(settings: Settings) -> None:
-    found = computed.revealed(Use(name="cut", settings=settings))
+def _cuts(settings: Settings, words: Words) -> None:
+    found = computed.revealed(Use(name="cut", settings=settings), words)
     st.altair_chart(
-        unchecked(small_charts.cuts(found.curve, found.items, state.is_dark())),
-        alt="Squared error of every cut, with the exact optimum and TWN's rule of thumb.",
+        unchecked(small_charts.cuts(found.curve, found.items, state.is_dark(), words)),
+        alt=words.instruments.cuts,
         key="lesson-cuts",
     )
 
 
-def _grid(settings: Settings) -> None:
+def _grid(settings: Settings, words: Words) -> None:
     grid = material.grid_of(settings.text("grid"))
     rows = loaded.grid_rows(grid, material.finished())
     results = [run.result for row in rows for run in row.result.runs if run.result]
@@ -102,27 +105,27 @@ def run_of(settings: Settings) -> Run:
     return next((run for run in runs if run.experiment and run.experiment.seed == seed), runs[0])
 
 
-def _training(settings: Settings) -> None:
+def _training(settings: Settings, words: Words) -> None:
     run = run_of(settings)
     events = api.events(run)
     steps = next((e.total_steps for e in events if isinstance(e, Started | StepDone)), 0)
     left, right = st.columns(2)
-    left.markdown("Score on dev while training.")
+    left.markdown(words.instruments.while_training)
     left.altair_chart(
         unchecked(training_charts.dev_scores(events, steps, state.is_dark())),
-        alt="Dev score over the steps, with the teacher's and the untrained line.",
+        alt=words.instruments.dev,
         key="lesson-dev",
     )
-    right.markdown("Each loss by itself.")
+    right.markdown(words.instruments.each_loss)
     right.altair_chart(
         unchecked(training_charts.losses(events, steps)),
-        alt="The losses over the steps, logarithmic.",
+        alt=words.instruments.losses,
         key="lesson-losses",
     )
-    st.caption(f"A replay of run {plain(run.run_id)}, {plain(run.title)}.")
+    st.caption(words.instruments.replay.format(run=plain(run.run_id), title=plain(run.title)))
 
 
-def _settling(settings: Settings) -> None:
+def _settling(settings: Settings, words: Words) -> None:
     run = run_of(settings)
     events = api.events(run)
     seen = [event for event in events if isinstance(event, WeightsSeen) and event.matrices]
@@ -131,78 +134,96 @@ def _settling(settings: Settings) -> None:
         raise InputError(f"Run {run.run_id} was not watched inside, so there is nothing to replay.")
     st.altair_chart(
         unchecked(history.change_lines(history.changes(seen, ""), steps, state.is_dark())),
-        alt="Share of the codes that one step changes, over the steps, by part.",
+        alt=words.instruments.settling,
         key="lesson-settling",
     )
-    st.caption(f"A replay of run {plain(run.run_id)}, {plain(run.title)}.")
+    st.caption(words.instruments.replay.format(run=plain(run.run_id), title=plain(run.title)))
 
 
-def _stepper(settings: Settings) -> None:
+def _stepper(settings: Settings, words: Words) -> None:
     source = source_of(settings)
-    step = computed.step(source)
+    step = computed.step(source, words)
     weight = pick_weight(step, settings.text("weight", "near"))
-    rows = [
-        ("1. latent weight", weight.latent, "what training keeps"),
-        ("2. threshold", weight.threshold, "0.7 times the mean size, of the whole matrix"),
-        ("3. code", float(weight.code), "0 inside the threshold, else the sign"),
-        ("4. scale", weight.scale, "the mean size of the weights that are not 0"),
-        ("5. forward: scale times code", weight.value, "what the network computes with"),
-        ("6. gradient of that value", weight.gradient_of_value, "from the distillation loss"),
-        ("7. gradient of the latent weight", weight.gradient, "handed straight through"),
-        ("8. learning rate", weight.rate, "AdamW's first step is about this long"),
-        ("9. latent weight after the step", weight.latent_after, "moved against the gradient"),
-        ("10. threshold after the step", weight.threshold_after, "all weights moved a little"),
-        ("11. code after the step", float(weight.code_after), "flipped or not"),
-    ]
+    rows = _numbers_of(weight, words)
     if browser.is_narrow():  # a table would be cut
         lines = (f"{plain(name)}: **{number:+.6f}**, {plain(told)}" for name, number, told in rows)
         st.markdown("  \n".join(lines))
     else:
-        number = st.column_config.NumberColumn(format="%.6f")
         st.dataframe(
-            pd.DataFrame(rows, columns=["in this order", "number", "which is"]),
+            pd.DataFrame(rows, columns=["order", "number", "which"]),
             hide_index=True,
             height="content",
-            column_config={"number": number},
+            column_config={
+                "order": words.stepper.order,
+                "number": st.column_config.NumberColumn(words.stepper.number, format="%.6f"),
+                "which": words.stepper.which,
+            },
         )
     st.caption(
-        f"Row {weight.row:d}, column {weight.column:d} of {plain(title_of(source, step.name))}."
+        words.stepper.place.format(
+            row=f"{weight.row:d}",
+            column=f"{weight.column:d}",
+            matrix=plain(title_of(source, step.name)),
+        )
     )
 
 
-def _activations(settings: Settings) -> None:
+def _numbers_of(weight: OneWeight, words: Words) -> list[tuple[str, float, str]]:
+    """The numbers of a weight, in the order in which they come about."""
+    said = words.stepper
+    return [
+        (said.latent, weight.latent, said.latent_is),
+        (said.threshold, weight.threshold, said.threshold_is),
+        (said.code, float(weight.code), said.code_is),
+        (said.scale, weight.scale, said.scale_is),
+        (said.forward, weight.value, said.forward_is),
+        (said.felt, weight.gradient_of_value, said.felt_is),
+        (said.gradient, weight.gradient, said.gradient_is),
+        (said.rate, weight.rate, said.rate_is),
+        (said.latent_after, weight.latent_after, said.latent_after_is),
+        (said.threshold_after, weight.threshold_after, said.threshold_after_is),
+        (said.code_after, float(weight.code_after), said.code_after_is),
+    ]
+
+
+def _activations(settings: Settings, words: Words) -> None:
     values = computed.inputs(
-        source_of(settings), settings.text("matrix"), settings.text("sentence")
+        source_of(settings), settings.text("matrix"), settings.text("sentence"), words
     )
     st.altair_chart(
-        unchecked(small_charts.inputs(values, state.is_dark())),
-        alt="Histogram of the numbers that come into the matrix, with the ends of both ranges.",
+        unchecked(small_charts.inputs(values, state.is_dark(), words)),
+        alt=words.instruments.inputs,
         key="lesson-inputs",
     )
-    st.caption(f"For the sentence: {plain(settings.text('sentence'))}")
+    st.caption(words.instruments.sentence.format(sentence=plain(settings.text("sentence"))))
 
 
-def _bytes(settings: Settings) -> None:
+def _bytes(settings: Settings, words: Words) -> None:
     sizes = sizes_of(settings.text("architecture"), settings.text("layout", "2-bit"))
     rows = [
         {
-            "part": part.group,
+            "part": part_name(part.group, words),
             "numbers": part.numbers,
-            "float32 (MiB)": part.size_bytes_float32 / 2**20,
-            "packed (MiB)": part.size_bytes / 2**20,
+            "before": part.size_bytes_float32 / 2**20,
+            "after": part.size_bytes / 2**20,
         }
         for part in sizes.parts
     ]
-    number = st.column_config.NumberColumn(format="%.3f")
+    number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         height="content",
-        column_config={"float32 (MiB)": number, "packed (MiB)": number},
+        column_config={
+            "part": words.instruments.part,
+            "numbers": words.instruments.numbers,
+            "before": number(words.instruments.before, format="%.3f"),
+            "after": number(words.instruments.after, format="%.3f"),
+        },
     )
 
 
-DRAWN: dict[str, Callable[[Settings], None]] = {
+DRAWN: dict[str, Callable[[Settings, Words], None]] = {
     "weights": _weights,
     "scales": _scales,
     "cuts": _cuts,

@@ -7,49 +7,73 @@ from itertools import pairwise
 import altair as alt
 import pandas as pd
 
+from core.lessons.catalogue import Words
 from core.lessons.judging import error_at
 from core.lessons.revealing import Revealed
 from pages.ui.palette import GREY, VERMILION, Layered, ink, student_blue, top_legend
 from pages.ui.quick import tips
 
-MINE, OUT, BESIDE, CLASS = KINDS = ("my guess", "came out", "beside it", "the class")
 SHAPES = ("diamond", "circle", "circle", "stroke")
 
 
-def table(revealed: Revealed, mine: float | None, others: Sequence[float] = ()) -> pd.DataFrame:
+def kinds_of(words: Words) -> tuple[str, str, str, str]:
+    """The kinds of marks: my guess, what came out, what stands beside it, the class."""
+    said = words.picture
+    return said.mine, said.came_out, said.beside, said.group
+
+
+def columns(words: Words) -> dict[str, str | None]:
+    """What the columns of the table are called."""
+    said = words.picture
+    return {
+        "label": said.label,
+        "value": said.value,
+        "low": said.low,
+        "high": said.high,
+        "mark": said.mark,
+    }
+
+
+def table(
+    revealed: Revealed, mine: float | None, words: Words, others: Sequence[float] = ()
+) -> pd.DataFrame:
     """A row for each mark: who, its label, its value and its interval."""
+    my_guess, out, beside, group = kinds_of(words)
     rows = [
         {
             "label": item.label,
             "value": item.value,
             "low": item.low,
             "high": item.high,
-            "mark": OUT if item.main else BESIDE,
+            "mark": out if item.main else beside,
         }
         for item in revealed.items
     ]
     if mine is not None:
-        rows.insert(0, {"label": MINE, "value": mine, "low": None, "high": None, "mark": MINE})
+        first = {"label": my_guess, "value": mine, "low": None, "high": None, "mark": my_guess}
+        rows.insert(0, first)
     rows += [
-        {"label": CLASS, "value": value, "low": None, "high": None, "mark": CLASS}
+        {"label": group, "value": value, "low": None, "high": None, "mark": group}
         for value in others
     ]
     found = pd.DataFrame(rows, columns=["label", "value", "low", "high", "mark"])
     return found.astype({"value": float, "low": float, "high": float})
 
 
-def marks(found: pd.DataFrame, unit: str, dark: bool, narrow: bool = False) -> Layered:
+def marks(
+    found: pd.DataFrame, unit: str, dark: bool, words: Words, narrow: bool = False
+) -> Layered:
     """Every value as a mark, its 95 % interval as a bar."""
-    kinds = [kind for kind in KINDS if kind in set(found["mark"])]
-    blue, black = student_blue(dark), ink(dark)
-    colours: dict[str, str] = dict(zip(KINDS, (VERMILION, blue, GREY, black), strict=True))
-    shapes: dict[str, str] = dict(zip(KINDS, SHAPES, strict=True))
-    fills: dict[str, str] = colours | {BESIDE: "transparent"}
+    all_kinds, present = kinds_of(words), set(found["mark"])
+    kinds = [kind for kind in all_kinds if kind in present]
+    colours = (VERMILION, student_blue(dark), GREY, ink(dark))
+    fills = (VERMILION, student_blue(dark), "transparent", ink(dark))
 
-    def scale(of: dict[str, str]) -> alt.Scale:
-        return alt.Scale(domain=kinds, range=[of[kind] for kind in kinds])
+    def scale(of: Sequence[str]) -> alt.Scale:
+        ours = dict(zip(all_kinds, of, strict=True))
+        return alt.Scale(domain=kinds, range=[ours[kind] for kind in kinds])
 
-    title = f"in {unit}" if unit else "value"
+    title = words.picture.in_unit.format(unit=unit) if unit else words.picture.value
     labels = alt.Axis(labelLimit=130 if narrow else 260, labelFontSize=11 if narrow else 14)
     y = alt.Y("label:N", sort=None, title=None, axis=labels)
     ticks = alt.Axis(tickCount=4 if narrow else 8)
@@ -66,34 +90,41 @@ def marks(found: pd.DataFrame, unit: str, dark: bool, narrow: bool = False) -> L
     points = base.mark_point(size=140, strokeWidth=2, opacity=1).encode(
         x=x,
         color=colour,
-        shape=alt.Shape("mark:N", scale=scale(shapes), legend=None),
+        shape=alt.Shape("mark:N", scale=scale(SHAPES), legend=None),
         fill=alt.Fill("mark:N", scale=scale(fills), legend=None),
-        tooltip=tips(
-            "mark:N",
-            "label:N",
-            alt.Tooltip("value:Q", format=".4~g"),
-            alt.Tooltip("low:Q", format=".4~g"),
-            alt.Tooltip("high:Q", format=".4~g"),
-        ),
+        tooltip=_tips(words),
     )
     # An empty layer is a picture without a name to whoever hears the page.
-    layers = [bars, points] if found["low"].notna().any() else [points]
+    layers = [bars, points] if bool(found["low"].notna().any()) else [points]
     return alt.layer(*layers).properties(height=alt.Step(38))
 
 
-def curve(revealed: Revealed, mine: float, dark: bool, others: Sequence[float] = ()) -> Layered:
+def _tips(words: Words) -> list[alt.Tooltip]:
+    """What is shown under the pointer: the columns of the table."""
+    numbers = ("value", "low", "high")
+    return [
+        alt.Tooltip(f"{name}:Q", title=title, format=".4~g")
+        if name in numbers
+        else alt.Tooltip(f"{name}:N", title=title)
+        for name, title in columns(words).items()
+    ]
+
+
+def curve(
+    revealed: Revealed, mine: float, dark: bool, words: Words, others: Sequence[float] = ()
+) -> Layered:
     """The error of every cut, with my cut and those of the rules on it."""
     line = pd.DataFrame(revealed.curve, columns=["cut", "error"])
-    found = table(revealed, mine, others).rename(columns={"value": "cut"})
+    found = table(revealed, mine, words, others).rename(columns={"value": "cut"})
     found["error"] = [error_at(revealed, at) for at in found["cut"]]
     found["what"] = found["label"]
     names = list(dict.fromkeys(found["what"]))
-    palette = {MINE: VERMILION, CLASS: ink(dark)}
+    palette = {words.picture.mine: VERMILION, words.picture.group: ink(dark)}
     rest = iter((student_blue(dark), GREY, GREY))
     colours = [palette.get(name) or next(rest) for name in names]
     shapes = ["diamond", "circle", "square", "triangle-up"][: len(names)]
-    x = alt.X("cut:Q", title="cut: below it a weight becomes 0")
-    y = alt.Y("error:Q", title="squared error (%)", scale=alt.Scale(domain=[0, 100]))
+    x = alt.X("cut:Q", title=words.picture.cut_axis)
+    y = alt.Y("error:Q", title=words.picture.error_axis, scale=alt.Scale(domain=[0, 100]))
     points = (
         alt.Chart(found)
         .mark_point(size=180, strokeWidth=2, filled=True, opacity=1)
@@ -107,7 +138,9 @@ def curve(revealed: Revealed, mine: float, dark: bool, others: Sequence[float] =
                 "what:N", scale=alt.Scale(domain=names, range=shapes), legend=top_legend(1)
             ),
             tooltip=tips(
-                "what:N", alt.Tooltip("cut:Q", format=".4f"), alt.Tooltip("error:Q", format=".1f")
+                alt.Tooltip("what:N", title=words.picture.label),
+                alt.Tooltip("cut:Q", title=words.picture.cut, format=".4f"),
+                alt.Tooltip("error:Q", title=words.picture.error, format=".1f"),
             ),
         )
     )
@@ -115,7 +148,7 @@ def curve(revealed: Revealed, mine: float, dark: bool, others: Sequence[float] =
     return alt.layer(whole, points).properties(height=320)
 
 
-def hill(edges: Sequence[float], counts: Sequence[float], cut: float) -> Layered:
+def hill(edges: Sequence[float], counts: Sequence[float], cut: float, words: Words) -> Layered:
     """The latent weights as a hill, and the cut on both sides of zero."""
     total = float(sum(counts))
     bars = pd.DataFrame(
@@ -134,12 +167,15 @@ def hill(edges: Sequence[float], counts: Sequence[float], cut: float) -> Layered
         alt.Chart(bars)
         .mark_bar()
         .encode(
-            x=alt.X("from:Q", title="weight", scale=alt.Scale(nice=False)),
+            x=alt.X("from:Q", title=words.picture.weight, scale=alt.Scale(nice=False)),
             x2=alt.X2("to:Q"),
-            y=alt.Y("share:Q", title="share of weights (%)"),
+            y=alt.Y("share:Q", title=words.picture.share),
             y2=alt.Y2Datum(0),
             color=alt.Color("becomes:N", scale=scale, legend=top_legend()),
-            tooltip=tips("becomes:N", alt.Tooltip("share:Q", format=".2f")),
+            tooltip=tips(
+                alt.Tooltip("becomes:N", title=words.picture.becomes),
+                alt.Tooltip("share:Q", title=words.picture.share, format=".2f"),
+            ),
         )
     )
     lines = alt.Chart(pd.DataFrame({"cut": [-cut, cut]})).mark_rule(

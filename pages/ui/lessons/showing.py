@@ -9,9 +9,11 @@ from pathlib import Path
 import streamlit as st
 
 from core.lessons.answers import Answer, number_of
+from core.lessons.catalogue import Words
 from core.lessons.judging import Judged, judge
 from core.lessons.lesson import BOTH, CHOICE, REASON, Link, Step
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
+from core.lessons.sheet import judgement
 from pages.ui import browser, state
 from pages.ui.lessons import computed, instruments, picture
 from pages.ui.quick import unchecked
@@ -20,64 +22,66 @@ from pages.ui.words import plain, prose
 PAGES = Path("pages")
 
 
-def panel(step: Step, answer: Answer, others: Sequence[float] = ()) -> None:
+def panel(step: Step, answer: Answer, words: Words, others: Sequence[float] = ()) -> None:
     """Everything that comes after the lock. What cannot be computed is said."""
-    revealed = state.attempt(computed.revealed, step.reveal)
+    revealed = state.attempt(computed.revealed, step.reveal, words)
     if revealed is None:
         return
     judged = judge(step, answer, revealed)
     st.markdown(
-        f"*{prose(step.question.text)}*\n\n:material/lock: **My guess:** {prose(judged.guess)}  \n"
-        f"**Because:** {prose(judged.reason)}"
+        f"*{prose(step.question.text)}*\n\n"
+        f":material/lock: **{words.shown.guess}:** {prose(judged.guess)}  \n"
+        f"**{words.shown.because}:** {prose(judged.reason)}"
     )
-    st.subheader("See for yourself")
+    st.subheader(words.shown.see)
     with state.explained():
-        instruments.draw(step.instrument)
-    st.subheader("What came out")
-    _picture(step, answer, revealed, others)
-    _verdict(judged)
+        instruments.draw(step.instrument, words)
+    st.subheader(words.shown.came_out)
+    _picture(step, answer, (revealed, others), words)
+    _verdict(judged, words)
     st.markdown(prose(judged.text))
-    _source(step, revealed)
+    _source(step, revealed, words)
     _link(step.link)
 
 
-def _picture(step: Step, answer: Answer, revealed: Revealed, others: Sequence[float]) -> None:
+def _picture(
+    step: Step, answer: Answer, found_out: tuple[Revealed, Sequence[float]], words: Words
+) -> None:
+    revealed, others = found_out
     mine = None if step.question.kind == CHOICE else number_of(answer.guess)
     dark = state.is_dark()
-    found = picture.table(revealed, mine, others)
+    found = picture.table(revealed, mine, words, others)
     if revealed.curve and mine is not None:
-        chart = picture.curve(revealed, mine, dark, others)
+        chart = picture.curve(revealed, mine, dark, words, others)
     else:
-        chart = picture.marks(found, revealed.unit, dark, browser.is_narrow())
+        chart = picture.marks(found, revealed.unit, dark, words, browser.is_narrow())
     st.altair_chart(
         unchecked(chart),
-        alt="My guess beside what came out, with its interval; as in the table below.",
+        alt=words.shown.picture,
         key=f"reveal-{step.name}",
     )
-    with st.expander("As a table"):
-        st.dataframe(found, hide_index=True)
+    with st.expander(words.shown.table):
+        st.dataframe(found, hide_index=True, column_config=picture.columns(words))
 
 
-def _verdict(judged: Judged) -> None:
-    guess = "right" if judged.guess_right else "not right"
+def _verdict(judged: Judged, words: Words) -> None:
+    said = judgement(judged, words)
     if judged.outcome == BOTH:
-        st.success("Guess and reason are right.", icon=":material/check:")
+        st.success(plain(said), icon=":material/check:")
     elif judged.outcome == REASON:
-        st.info("The reason is right, the guess is not.", icon=":material/straighten:")
+        st.info(plain(said), icon=":material/straighten:")
     else:
-        st.warning(
-            f"That is not the reason. The guess is {guess}.", icon=":material/psychology_alt:"
-        )
+        st.warning(plain(said), icon=":material/psychology_alt:")
 
 
-def _source(step: Step, revealed: Revealed) -> None:
+def _source(step: Step, revealed: Revealed, words: Words) -> None:
     """How it came about, and from which runs."""
     kind = find_reveal(step.reveal.name).kind
     if kind == REPLAYED:
         runs = ", ".join(plain(run) for run in revealed.runs)
-        st.caption(f"Replayed from runs {runs}. {plain(revealed.how)}")
+        st.caption(words.shown.replayed.format(runs=runs, how=plain(revealed.how)))
     else:
-        st.caption(f"Computed now by this program. {plain(revealed.how)}")
+        st.caption(words.shown.computed.format(how=plain(revealed.how)))
 
 
 def _link(link: Link) -> None:

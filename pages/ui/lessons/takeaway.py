@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.lessons import judging
 from core.lessons.answers import Answer
+from core.lessons.catalogue import Words
 from core.lessons.lesson import BOTH, REASON, Lesson
 from core.lessons.sheet import Taken, sheet
 from pages.ui import address, state
@@ -13,48 +14,47 @@ from pages.ui.lessons import computed, given
 from pages.ui.words import plain
 
 
-def panel(lessons: Sequence[Lesson], answers: Sequence[Answer], lesson: Lesson) -> None:
+def panel(
+    lessons: Sequence[Lesson], answers: Sequence[Answer], lesson: Lesson, words: Words
+) -> None:
     """The sheet of a lesson whose steps are all answered."""
     mine = given.of_lesson(answers, lesson)
-    taken = state.attempt(_taken, lesson, mine)
+    taken = state.attempt(_taken, lesson, mine, words)
     if taken is None:
         return
     outcomes = [judging.judge(one.step, one.answer, one.revealed).outcome for one in taken]
     both, half = outcomes.count(BOTH), outcomes.count(REASON)
-    st.markdown(
-        f"Of {len(taken):d} steps both were right in **{both:d}**, the reason alone in "
-        f"**{half:d}**. A wrong guess that is understood now is worth more than a lucky one."
-    )
+    st.markdown(words.ending.score.format(steps=len(taken), both=f"{both:d}", half=f"{half:d}"))
     address_here = state.server_address()  # not known any more where the file is made
     st.download_button(
-        "Download my sheet",
+        words.ending.download,
         lambda: sheet(lesson, taken, address_here).encode(),
         file_name=f"ternary-lab-{lesson.name}.html",
         mime="text/html",
         icon=":material/download:",
     )
-    st.caption("One file with pictures inside; it needs no network.")
+    st.caption(words.ending.one_file)
     names = [one.name for one in lessons]
     after = names[names.index(lesson.name) + 1 :][:1]
     if after:
         st.button(
-            f"Next lesson: {plain(lessons[names.index(after[0])].title)}",
+            words.ending.next_lesson.format(title=plain(lessons[names.index(after[0])].title)),
             on_click=_go_to,
             args=(after[0],),
             icon=":material/arrow_forward:",
         )
     st.button(
-        "Begin this lesson again",
+        words.ending.again,
         on_click=given.begin_again,
         args=(lessons, answers, lesson),
         icon=":material/replay:",
     )
 
 
-def _taken(lesson: Lesson, mine: dict[str, Answer]) -> list[Taken]:
+def _taken(lesson: Lesson, mine: dict[str, Answer], words: Words) -> list[Taken]:
     """The steps with what came out. Raises InputError where one cannot be computed."""
     return [
-        Taken(step=step, answer=mine[step.name], revealed=computed.revealed(step.reveal))
+        Taken(step=step, answer=mine[step.name], revealed=computed.revealed(step.reveal, words))
         for step in lesson.steps
     ]
 

@@ -57,7 +57,7 @@ def beside(published: pd.DataFrame) -> pd.DataFrame:
     rows = published.drop(columns=["share", "source"]).rename(columns={"who": "figure"})
     for column in ("ours", "ours: % of its teacher", "ours: times smaller"):
         rows[column] = [ours.get(model, {}).get(column) for model in rows["model"]]
-    return rows.reindex(columns=[name for name in rows if name not in LAST] + LAST)
+    return rows.reindex(columns=[*(name for name in rows.columns if name not in LAST), *LAST])
 
 
 def _ours() -> dict[str, dict[str, str | float]]:
