@@ -50,6 +50,7 @@ embedding | word embedding | Devlin et al. 2019 | The table with a row of number
 hidden_state | hidden state | Devlin et al. 2019 | The numbers that a layer hands on for each word piece.
 attention_score | attention score | Vaswani et al. 2017 | How much one word piece looks at another, before the softmax: the product of a query and a key over the root of their length.
 logit | logits | this program | A model's answers before the softmax: the largest one wins.
+window | window | Devlin et al. 2019 | A passage that is longer than what is read at once is read in pieces that overlap.
 pooler | pooler | Devlin et al. 2019 | The matrix between the last hidden state and the task's head.
 
 # Training

@@ -20,6 +20,8 @@ NOTES = {
     "TWN, two bits for weights and words, eight for activations, weights per layer, words per row, "
     "min-max, everything.",
     "Nobody chooses by test before that.",
+    "Inside: attention, hidden states and activations of teacher and student on this text.",
+    "One file with curves, scores and settings; it needs no network.",
     "Without it a tenth of the rows is set aside.",
 }
 # Not a text of ours but numbers, or what a function hands on.

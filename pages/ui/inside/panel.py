@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import address, loaded, state
+from pages.ui.glossary import TERMS
 from pages.ui.inside.roles import roles
 
 ANSWERS, INSIDE = "answers", "see inside"
@@ -68,7 +69,7 @@ def _choose_row(first: api.Inside) -> int:
         "Piece of the text",
         range(rows),
         format_func=lambda row: f"piece {row + 1} of {rows}",
-        help="A passage that is longer than what is read at once is read in pieces that overlap.",
+        help=TERMS["window"],
         **address.by_id("piece", range(rows)),
     )
 

@@ -13,17 +13,20 @@ LONG = 44  # characters of LaTeX without its commands: about what fits beside ea
 # KaTeX lets a fraction or an index at the end hang over by two pixels, which would make the line a
 # region that scrolls; a thin space covers them.
 TAIL = r"\,"
+# Streamlit cuts off what is taller than KaTeX says, so tall lines get an invisible pillar.
+PILLAR = r"\rule[-1.2em]{0em}{2.7em}"
+_TALL = re.compile(r"\\(frac|sum)\b")
 
 
 def draw(latex: str) -> None:
     """Draw a line of LaTeX."""
     for line in narrowed(latex) if browser.is_narrow() else [latex]:
-        st.latex(line)
+        st.latex(line + (PILLAR if _TALL.search(line) else "") + TAIL)
 
 
 def narrowed(latex: str) -> list[str]:
     """The formulas of a line, each broken further where it is long."""
-    return [_broken(part) + TAIL for part in _BETWEEN.split(latex) if part.strip()]
+    return [_broken(part) for part in _BETWEEN.split(latex) if part.strip()]
 
 
 def _broken(formula: str) -> str:
