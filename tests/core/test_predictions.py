@@ -230,7 +230,7 @@ def test_disagreements_of_classes_are_those_of_the_saved_logits(school):
         if answer["teacher"] != answer["student"]:
             better = "teacher" if answer["teacher"] == truth else "student"
             text = f"{dev[row]['sentence1']} / {dev[row]['sentence2']}"
-            expected.append(api.Disagreement(text=text, truth=truth, better=better, **answer))
+            expected.append(api.Disagreement(texts=(text,), truth=truth, better=better, **answer))
     assert api.disagreements(pupil.run) == expected != []
 
 
