@@ -229,8 +229,8 @@ def test_disagreements_of_classes_are_those_of_the_saved_logits(school):
         truth = names[dev[row]["label"]]
         if answer["teacher"] != answer["student"]:
             better = "teacher" if answer["teacher"] == truth else "student"
-            text = f"{dev[row]['sentence1']} / {dev[row]['sentence2']}"
-            expected.append(api.Disagreement(texts=(text,), truth=truth, better=better, **answer))
+            texts = (dev[row]["sentence1"], dev[row]["sentence2"])
+            expected.append(api.Disagreement(texts=texts, truth=truth, better=better, **answer))
     assert api.disagreements(pupil.run) == expected != []
 
 
