@@ -136,5 +136,5 @@ def project(lecturer: Visitor) -> None:
     lecturer.says("It came out")
     lecturer.picture("class-projector-truth")
     assert grave(lecturer.page) == []
-    lecturer.page.keyboard.press("ArrowRight")
+    lecturer.page.keyboard.press("PageDown")
     lecturer.title(reading(LESSON.steps[1].title))

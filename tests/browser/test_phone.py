@@ -9,13 +9,14 @@ from tests.browser.conftest import PAGES
 
 pytestmark = pytest.mark.browser
 ARROW = "stExpandSidebarButton"
-WITH_SETTINGS = {"weights", "train", "compare", "predict", "export"}
+WITH_SETTINGS = {"weights", "train", "compare", "predict", "export", "theory"}
+TITLES = {"": "Start", "classroom": "Class"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page or "start")
 def test_menu_and_settings_are_labelled(tab, page):
     visitor = tab(width=390).open(page)
-    title = (page or "start").capitalize()
+    title = TITLES.get(page, page.capitalize())
     expect(visitor.page.get_by_role("button", name=f"Menu: {title}")).to_be_visible()
     expect(visitor.page.get_by_test_id(ARROW)).to_have_count(0)
     settings = visitor.page.get_by_text(re.compile("^Settings( and Start)?$"))

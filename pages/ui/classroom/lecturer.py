@@ -47,12 +47,13 @@ def choose() -> Classroom | None:
     if not known:
         return None
     codes = ["", *known]
-    code = st.sidebar.selectbox(
-        "Class",
-        codes,
-        format_func=lambda one: f"{known[one].title} ({one})" if one else "A new class",
-        **address.by_id(CLASS, codes),
-    )
+    with st.popover("Classes", icon=":material/groups:"):
+        code = st.selectbox(
+            "Class",
+            codes,
+            format_func=lambda one: f"{known[one].title} ({one})" if one else "A new class",
+            **address.by_id(CLASS, codes),
+        )
     return known.get(code)
 
 

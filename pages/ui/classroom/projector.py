@@ -1,6 +1,7 @@
 """One step for the wall: large, with keys to go on, and the class's guesses when it is time.
 
-Keys: Right and Left change the step, "G" shows the guesses, "T" what came out.
+Keys: Page Down and Page Up change the step, as presenters' remotes send them (arrows would move the
+choice above, where the focus often is); "Q" shows the question, "G" the guesses, "T" what came out.
 """
 
 import streamlit as st
@@ -68,11 +69,11 @@ def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None
 
 def _keys(number: int, steps: int) -> None:
     with st.container(horizontal=True):
-        _key("Back", "Left", STEP, str(number - 1), number == 1)
+        _key("Back", "PageUp", STEP, str(number - 1), number == 1)
         _key("Question", "Q", STAGE, QUESTION)
         _key("Guesses", "G", STAGE, GUESSES)
         _key("What came out", "T", STAGE, TRUTH)
-        _key("Next step", "Right", STEP, str(number + 1), number == steps)
+        _key("Next step", "PageDown", STEP, str(number + 1), number == steps)
 
 
 def _key(label: str, key: str, name: str, value: str, disabled: bool = False) -> None:
