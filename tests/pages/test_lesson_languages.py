@@ -174,7 +174,13 @@ def test_a_lesson_is_walked_through_in_german_and_its_answers_hold_in_english():
     assert [each.value for each in app.header][-1] == words_in().page.sheet
 
 
-@pytest.mark.parametrize("lesson", GERMAN, ids=lambda lesson: lesson.number)
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(lesson, id=lesson.number, marks=() if place == 0 else pytest.mark.slow)
+        for place, lesson in enumerate(GERMAN)
+    ],
+)
 def test_every_lesson_is_shown_in_german(lesson):
     english = {
         getattr(getattr(words_in(), table), name)

@@ -171,11 +171,20 @@ def test_an_entry_that_is_not_here_is_said():
     assert "is not here" in texts_of(app)
 
 
+# One of each page by default, all of them among the slow tests.
 LINKS = {(step.link.page, step.link.settings) for lesson in LESSONS for step in lesson.steps}
 
 
+FIRST_LINKS = {page: (page, settings) for page, settings in sorted(LINKS, key=str, reverse=True)}
+
+
 @pytest.mark.parametrize(
-    ("page", "settings"), sorted(LINKS, key=str), ids=lambda one: str(one)[:40]
+    ("page", "settings"),
+    [
+        pytest.param(*link, marks=() if link in FIRST_LINKS.values() else pytest.mark.slow)
+        for link in sorted(LINKS, key=str)
+    ],
+    ids=lambda one: str(one)[:40],
 )
 def test_every_link_leads_to_settings_that_the_page_has(page, settings):
     app = open_page(page, **dict(settings.pairs))
