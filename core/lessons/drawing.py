@@ -4,12 +4,12 @@ The app draws the same picture with its own charts; a sheet must not need a prog
 Colours never stand alone: my guess is a diamond, what came out a filled circle, the rest hollow.
 """
 
-import math
 from html import escape
 
 from core.lessons.catalogue import Words
 from core.lessons.judging import error_at
 from core.lessons.revealing import Revealed
+from core.sheets.curves import ticks
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 720, 260, 30, 34, 12, 40
 CURVE_HEIGHT = 260
@@ -88,15 +88,6 @@ def _axis(low: float, high: float, y: float, unit: str, x) -> str:
         f"{escape(unit)}</text>"
     )
     return "".join(parts)
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """About five round numbers from low to high."""
-    rough = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * each for each in (1, 2, 5, 10) if power * each >= rough)
-    first = math.ceil(low / step)
-    return [round(number * step, 10) for number in range(first, math.floor(high / step) + 1)]
 
 
 def _curve(revealed: Revealed, mine: float, words: Words) -> tuple[str, int]:

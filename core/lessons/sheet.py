@@ -18,17 +18,7 @@ from core.lessons.judging import Judged, judge
 from core.lessons.lesson import BOTH, CHOICE, REASON, Lesson, Link, Step
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
 from core.lessons.words import words_in
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
-       color: #0e1117; background: #fff }
-h1 { font-size: 1.9rem } h2 { font-size: 1.3rem; margin-top: 2.2rem; border-top: 1px solid #ccc;
-     padding-top: 1rem }
-dt { font-weight: 600 } dd { margin: 0 0 .6rem 0 } svg { max-width: 100%; height: auto }
-.verdict { padding: .5rem .8rem; border-left: 4px solid #0072b2; background: #f2f6fa }
-.note { color: #444; font-size: .9rem } code { word-break: break-all }
-@media print { body { margin: 0 } h2 { break-after: avoid } svg { break-inside: avoid } }
-"""
+from core.sheets.frame import note, page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +38,11 @@ def sheet(lesson: Lesson, taken: Sequence[Taken], address: str = "", program: st
     about = words.sheet.about.format(number=lesson.number, version=lesson.version)
     about += f", {program}" if program else ""
     answered = words.sheet.answered.format(done=len(taken), steps=len(lesson.steps))
-    return (
-        f'<!doctype html>\n<html lang="{escape(lesson.language)}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(lesson.title)}</title><style>{STYLE}</style></head><body>\n"
+    body = (
         f"<h1>{_inline(lesson.title)}</h1>\n<p>{_inline(lesson.aim)}</p>\n"
-        f'<p class="note">{escape(about)}. {escape(answered)}</p>\n'
-        f"{''.join(parts)}</body></html>\n"
+        f"{note(f'{about}. {answered}')}{''.join(parts)}"
     )
+    return page(lesson.title, body, lesson.language)
 
 
 def judgement(judged: Judged, words: Words) -> str:
