@@ -5,3 +5,4 @@ what was computed, so no run's id depends on it.
 """
 
 VERSION = "0.2.0"
+PROGRAM = f"Ternary Lab {VERSION}"

@@ -19,6 +19,7 @@ from core.lessons.lesson import BOTH, CHOICE, REASON, Lesson, Link, Step
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
 from core.lessons.words import words_in
 from core.sheets.frame import note, page
+from core.version import PROGRAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,12 @@ class Taken:
     revealed: Revealed
 
 
-def sheet(lesson: Lesson, taken: Sequence[Taken], address: str = "", program: str = "") -> str:
-    """The file, in the lesson's language. `address` is where the app was, for its links; `program`
-    its version."""
+def sheet(lesson: Lesson, taken: Sequence[Taken], address: str = "") -> str:
+    """The file, in the lesson's language. `address` is where the app was, for its links."""
     words = words_in(lesson.language)
     parts = [_step(number, one, address, words) for number, one in enumerate(taken, 1)]
     about = words.sheet.about.format(number=lesson.number, version=lesson.version)
-    about += f", {program}" if program else ""
+    about += f", {PROGRAM}"
     answered = words.sheet.answered.format(done=len(taken), steps=len(lesson.steps))
     body = (
         f"<h1>{_inline(lesson.title)}</h1>\n<p>{_inline(lesson.aim)}</p>\n"

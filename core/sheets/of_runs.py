@@ -15,7 +15,7 @@ from core.results import WHO, Measured, Result
 from core.runs.store import Run
 from core.sheets.curves import BLUE, INK, ORANGE, Line, draw, dressed
 from core.sheets.frame import link, note, page, table, verdict
-from core.version import VERSION
+from core.version import PROGRAM
 
 MIB = 2**20
 
@@ -26,7 +26,7 @@ def of_run(run: Run, events: Sequence[Event], said: str, address: str) -> str:
     assert run.result is not None
     body = (
         f"<h1>{escape(run.title)}</h1>\n"
-        + note(f"Run {run.run_id}, Ternary Lab {VERSION}.")
+        + note(f"Run {run.run_id}, {PROGRAM}.")
         + verdict(said)
         + "<h2>What came out</h2>\n"
         + _scores(run.result)
@@ -56,7 +56,7 @@ def of_pair(first: Run, second: Run, heading: str, how: Sequence[str], address: 
     body += "<h2>Settings that differ</h2>\n" + _differences(first, second)
     asked = {"view": "Two models", "first": first.run_id, "second": second.run_id}
     body += link("This comparison in the app", address, f"compare?{urlencode(asked)}")
-    return page(title, body + note(f"Ternary Lab {VERSION}."))
+    return page(title, body + note(f"{PROGRAM}."))
 
 
 def _scores(result: Result) -> str:

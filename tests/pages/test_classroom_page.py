@@ -203,7 +203,7 @@ def test_somebody_of_a_class_enters_a_run_and_sees_no_test_score():
     opened = a_class()
     ada = students.join(opened.code, "Ada")
     app = open_page("lessons", member=ada.secret)
-    entry = app.selectbox(key="class-entry")
+    entry = app.selectbox(key="my-entry")
     assert entry.value is None
     entry.set_value(DEFAULT_RUN).run()
     press(app, "Enter it")

@@ -1,5 +1,8 @@
 """The challenge of a class: its entries by dev score; test only at the end."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -70,21 +73,22 @@ def board(
 
 def enter(me: Student, runs: dict[str, str], words: Words) -> None:
     """Where somebody of a class enters a run; `runs` are titles by run id."""
+    pick(runs, words, words.challenge.enter, ":material/flag:", partial(_enter, me))
+    st.caption(words.challenge.on_board)
+
+
+def pick(
+    runs: dict[str, str], words: Words, label: str, icon: str, act: Callable[[str], None]
+) -> None:
+    """Choose one of the runs, and a button that does something with its id."""
     chosen = st.selectbox(
         words.challenge.mine,
         list(runs),
         index=None,
         format_func=lambda one: runs[one],
-        key="class-entry",
+        key="my-entry",
     )
-    st.button(
-        words.challenge.enter,
-        icon=":material/flag:",
-        disabled=chosen is None,
-        on_click=_enter,
-        args=(me, chosen or ""),
-    )
-    st.caption(words.challenge.on_board)
+    st.button(label, icon=icon, disabled=chosen is None, on_click=act, args=(chosen or "",))
 
 
 def _enter(me: Student, run: str) -> None:

@@ -1,5 +1,7 @@
 """The challenge for one person: a budget, the entries by dev score, one chosen and then tested."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -55,21 +57,9 @@ def _choose(found: list[rules.Entry], me: Student | None, words: Words) -> None:
     }
     if me is not None:
         board.enter(me, titles, words)
-        return
-    chosen = st.selectbox(
-        words.challenge.mine,
-        list(titles),
-        index=None,
-        format_func=lambda one: titles[one],
-        key="my-entry",
-    )
-    st.button(
-        words.challenge.lock,
-        icon=":material/lock:",
-        disabled=chosen is None,
-        on_click=address.write_note,
-        args=(ENTRY, chosen or ""),
-    )
+    else:
+        lock = partial(address.write_note, ENTRY)
+        board.pick(titles, words, words.challenge.lock, ":material/lock:", lock)
 
 
 def _table(found: list[rules.Entry], words: Words) -> None:
