@@ -20,9 +20,10 @@ from core.version import PROGRAM
 MIB = 2**20
 
 
-def of_run(run: Run, events: Sequence[Event], said: str, address: str) -> str:
+def of_run(run: Run, events: Sequence[Event], said: str, address: str, missing: str = "") -> str:
     """The sheet of a finished run. `said` is the sentence about the student and its teacher, plain
-    text; `address` is where the app was, "" where it is not known."""
+    text; `address` is where the app was, "" where it is not known; `missing` what is not among the
+    events, "" where nothing is."""
     assert run.result is not None
     body = (
         f"<h1>{escape(run.title)}</h1>\n"
@@ -33,6 +34,7 @@ def of_run(run: Run, events: Sequence[Event], said: str, address: str) -> str:
         + _size(run.result)
         + "<h2>How it went</h2>\n"
         + _curves(run.title, events)
+        + (note(missing) if missing else "")
         + _where(run.result)
         + "<h2>Settings</h2>\n"
         + _settings(run)

@@ -1,6 +1,6 @@
 """What came out: of a run, of making a teacher, and every metric on every split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -42,8 +42,7 @@ def outcome(run: Run, result: Result) -> None:
         delta_arrow="off",
         help=TERMS["packed"],
     )
-    said = against_teacher(run)
-    st.markdown(said)
+    st.markdown(against_teacher(run))
     st.caption(
         f"{metric_name(result.metric).capitalize()} on {result.test_examples:,} "
         f"test examples that nothing was selected on. {duration(result.train_seconds)} of "
@@ -51,10 +50,13 @@ def outcome(run: Run, result: Result) -> None:
         f"{_program(result.machine)}). Float32 size means 4 bytes a weight."
     )
     scores_table(result.scores)
+    as_text = against_teacher(run, bold="", shown=str)
     address = state.server_address()  # not known any more where the file is made
     st.download_button(
         "Download this run as a sheet",
-        lambda: of_runs.of_run(run, api.events(run), said.replace("**", ""), address).encode(),
+        lambda: of_runs.of_run(
+            run, api.events(run), as_text, address, api.note_on_events(run)
+        ).encode(),
         file_name=f"ternary-lab-{run.run_id}.html",
         mime="text/html",
         icon=":material/download:",
@@ -74,20 +76,21 @@ def _program(machine: Machine) -> str:
     return f", Ternary Lab {plain(machine.ternary_lab)}" if machine.ternary_lab else ""
 
 
-def against_teacher(run: Run) -> str:
-    """The student against its teacher on the same test examples, with the interval, in words."""
+def against_teacher(run: Run, bold: str = "**", shown: Callable[[str], str] = plain) -> str:
+    """The student against its teacher on the same test examples, with the interval, in words: as
+    Markdown, or with `bold` and `shown` as text."""
     try:
         found = loaded.comparison(run, "teacher", run)
     except InputError as error:
-        return f"Whether the student differs from its teacher cannot be told: {plain(str(error))}"
+        return f"Whether the student differs from its teacher cannot be told: {shown(str(error))}"
     low, high = 100 * found.low, 100 * found.high
     verdict = {
-        "second": "**the student is better than its teacher**",
-        "first": "**the student is worse than its teacher**",
-    }.get(found.better, "**no difference shown**")
+        "second": "the student is better than its teacher",
+        "first": "the student is worse than its teacher",
+    }.get(found.better, "no difference shown")
     return (
         f"Student minus teacher on the same examples: {100 * found.difference:+.1f} points "
-        f"(95 %: {low:+.1f} to {high:+.1f}; {p_of(found)}): {verdict}. This is one "
+        f"(95 %: {low:+.1f} to {high:+.1f}; {p_of(found)}): {bold}{verdict}{bold}. This is one "
         "seed; another one gives another student."
     )
 

@@ -127,7 +127,9 @@ def test_a_run_without_a_loss_above_zero_has_no_curve_of_losses(shipped):
     run = api.find_run(DEFAULT_RUN)
     step = next(event for event in api.events(run) if isinstance(event, StepDone))
     still = replace(step, hidden=0.0, attention=0.0, logits=0.0, labels=0.0)
-    assert of_runs.of_run(run, [still], "", "").count("<svg") == 0
+    html = of_runs.of_run(run, [still], "", "", "The rest of <the events> cannot be read.")
+    assert html.count("<svg") == 0
+    assert "The rest of <the events> cannot be read." in read(html)
 
 
 def test_a_table_and_a_note_hold_text():
