@@ -90,9 +90,19 @@ def against_teacher(run: Run, bold: str = "**", shown: Callable[[str], str] = pl
     }.get(found.better, "no difference shown")
     return (
         f"Student minus teacher on the same examples: {100 * found.difference:+.1f} points "
-        f"(95 %: {low:+.1f} to {high:+.1f}; {p_of(found)}): {bold}{verdict}{bold}. This is one "
-        "seed; another one gives another student."
+        f"(95 %: {low:+.1f} to {high:+.1f}; {p_of(found)}): {bold}{verdict}{bold}"
+        f"{_by_p_alone(found)}. This is one seed; another one gives another student."
     )
+
+
+def _by_p_alone(found: api.Comparison) -> str:
+    """What is said where the interval and p fall on two sides of the line: p decides."""
+    leaves_out_zero = found.low > 0 or found.high < 0
+    if leaves_out_zero == bool(found.better):
+        return ""
+    if found.better:
+        return " (p decides; the interval just holds zero)"
+    return " (p decides, and is not below 0.05; the interval just leaves out zero)"
 
 
 def p_of(found: api.Comparison) -> str:

@@ -1,12 +1,14 @@
 """What the pages say is held against what they show, at every bit-width and granularity."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import api
 from core.experiment import GRANULARITIES
+from core.runs.store import Run
 from pages.ui import outcomes, weight_words
 from tests.pages.conftest import open_page, texts_of, whole
 
@@ -87,6 +89,29 @@ def test_the_outcome_of_one_seed_has_an_interval_and_a_verdict(finished_run):
     assert verdicts[found.better] in said
     assert "of the teacher's" not in said
     assert "This is one seed" in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "only_first", "words"),
+    [
+        (0.001, 0.037, 0.053, 40, "the interval just leaves out zero"),
+        (-0.001, 0.037, 0.041, 40, "the interval just holds zero"),
+        (0.001, 0.037, 0.041, 40, ""),
+        (-0.001, 0.037, 0.053, 40, ""),
+        (0.001, 0.037, 0.053, None, ""),
+    ],
+)
+def test_where_p_and_the_interval_part_it_is_said_which_decides(
+    monkeypatch, low, high, p, only_first, words
+):
+    found = api.Comparison(
+        metric="accuracy", examples=1000, first=0.876, second=0.895, low=low, high=high,
+        test="a test", p=p, only_first=only_first, only_second=only_first,
+    )  # fmt: skip
+    monkeypatch.setattr(outcomes.loaded, "comparison", lambda *asked: found)
+    said = outcomes.against_teacher(Run(run_id="0" * 12, folder=Path(), state="finished"))
+    assert ("p decides" in said) == bool(words)
+    assert words in said
 
 
 def test_without_answers_no_difference_is_claimed(finished_run):
