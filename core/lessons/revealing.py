@@ -13,8 +13,6 @@ seconds; REPLAYED ones read what runs of several seeds have found. No lesson hol
 said to be right is held against these by tests/core/test_lessons.py.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +22,7 @@ from core.errors import InputError, one_of
 from core.lessons.catalogue import Words
 from core.lessons.lesson import Settings
 from core.lessons.words import words_in
+from core.modules import modules_in
 
 COMPUTED, REPLAYED = KINDS = ("computed", "replayed")
 RANGE = ".."
@@ -129,9 +128,7 @@ def reveal(
 @cache
 def reveals() -> dict[str, Reveal]:
     """All reveals by name: every file of the folder is imported once."""
-    package = importlib.import_module("core.lessons.reveals")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"core.lessons.reveals.{module.name}")
+    modules_in("core.lessons.reveals")
     return dict(sorted(_registry.items()))
 
 

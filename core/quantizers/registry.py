@@ -15,7 +15,6 @@ answer is per row.
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from core.errors import one_of
 from core.experiment import GRANULARITIES
+from core.modules import modules_in
 from core.quantizers.kernels import magnitudes
 
 
@@ -173,9 +173,7 @@ def rule(
 @cache
 def rules() -> dict[str, Rule]:
     """All rules by name: every module of this folder is imported once, errors and all."""
-    package = importlib.import_module("core.quantizers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"core.quantizers.{module.name}")
+    modules_in("core.quantizers")
     return dict(sorted(_registry.items()))
 
 

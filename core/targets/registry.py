@@ -1,24 +1,18 @@
-"""All targets and metrics by name: the files of this folder, found by walking it."""
+"""All targets and metrics by name. A file of this folder that makes a target calls it `TARGET`."""
 
-import importlib
-import pkgutil
 from functools import cache
 
 from core.errors import one_of
 from core.metrics import Metric
+from core.modules import modules_in
 from core.targets.base import Target
 
 
 @cache
 def targets() -> dict[str, Target]:
     """All targets by name."""
-    package = importlib.import_module("core.targets")
-    modules = [
-        importlib.import_module(f"core.targets.{found.name}")
-        for found in pkgutil.iter_modules(package.__path__)
-        if found.name not in ("answers", "base", "ranks", "registry", "windows")
-    ]
-    made = [module.TARGET for module in modules]
+    modules = modules_in("core.targets")
+    made = [module.TARGET for module in modules if hasattr(module, "TARGET")]
     return {target.name: target for target in made}
 
 

@@ -1,20 +1,17 @@
 """All tasks by name. A file of this folder offers its tasks as `TASKS`; a person's own data joins
 them."""
 
-import importlib
-import pkgutil
 from functools import cache
 
 from core.errors import one_of
+from core.modules import modules_in
 from core.tasks.own_data import own_tasks
 from core.tasks.task import Task
 
 
 @cache
 def _built_in() -> dict[str, Task]:
-    package = importlib.import_module("core.tasks")
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    files = [importlib.import_module(f"core.tasks.{name}") for name in names]
+    files = modules_in("core.tasks")
     return {task.name: task for file in files for task in getattr(file, "TASKS", ())}
 
 

@@ -12,6 +12,7 @@ import torch
 from core.errors import InputError
 from core.families.registry import find_family
 from core.metrics import Metric, score
+from core.modules import modules_in
 from core.targets import find_target, metric_of, targets
 from core.training.batches import evaluation_batches, training_batches
 from core.training.evaluate import answers_of, scores_of, split_predictions
@@ -299,3 +300,10 @@ def test_a_model_agrees_with_itself_more_than_with_another(target, sample, encod
     one, other = (predictions_of(target, encoded, seed) for seed in (0, 5))
     assert target.agreement(one, one) == pytest.approx(1.0)
     assert target.agreement(one, other) < 0.99
+
+
+def test_a_file_without_a_target_is_one_of_the_tools():
+    """A new target that forgets its `TARGET` would be missing without a word."""
+    without = {m.__name__ for m in modules_in("core.targets") if not hasattr(m, "TARGET")}
+    tools = ("answers", "base", "ranks", "registry", "windows")
+    assert without == {f"core.targets.{name}" for name in tools}
