@@ -12,11 +12,12 @@ if not state.may("lead"):
     st.markdown("Open a class, and see its answers arrive. That is the lecturer's part.")
     desk.unlock()
 else:
-    view = lecturer.view()
     classroom = lecturer.choose()
-    if classroom is None or view != lecturer.PROJECTOR:
-        st.title(TITLE)
     if classroom is None:
+        st.title(TITLE)
         lecturer.open_one()
     else:
+        view = lecturer.view()
+        if view != lecturer.PROJECTOR:
+            st.title(TITLE)
         lecturer.draw(view, classroom)
