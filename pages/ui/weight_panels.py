@@ -12,6 +12,7 @@ from pages.ui import (
     address,
     fetching,
     forms,
+    formula,
     glossary,
     loaded,
     quick,
@@ -221,10 +222,10 @@ def explain(matrix: Matrix, shown: Shown) -> None:
     """The formula, the formula with this matrix's numbers, and the source of the rule."""
     with st.expander("How this is computed"):
         rule, view = api.rules()[shown.quant[0]], shown.view
-        st.latex(rule.latex)
+        formula.draw(rule.latex)
         first = " (its first row)" if len(view.scales) > 1 else ""
         st.markdown(f"With the numbers of **{plain(matrix.title)}**{first}:")
-        st.latex(rule.with_numbers(view.numbers))
+        formula.draw(rule.with_numbers(view.numbers))
         st.caption(rule.source)
         st.code(rule.code, language="python")
         st.text(rule.doc)

@@ -10,8 +10,9 @@ from core import api
 from core.api import theory
 from core.experiment import QuantRecipe
 from core.quantizers import registry, rules
+from pages.ui import formula
 from pages.ui.glossary import GLOSSARY
-from pages.ui.theory import formula, papers
+from pages.ui.theory import papers
 from tests.pages.conftest import errors_of, open_page, texts_of, whole
 
 

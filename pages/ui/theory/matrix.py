@@ -8,8 +8,7 @@ import streamlit as st
 
 from core import api
 from core.api import theory
-from pages.ui import address, browser, fetching, loaded, state, weight_panels
-from pages.ui.theory import formula
+from pages.ui import address, browser, fetching, formula, loaded, state, weight_panels
 from pages.ui.weight_panels import Matrix
 from pages.ui.weight_words import PER, Quant
 from pages.ui.words import plain

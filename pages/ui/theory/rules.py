@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui.theory import formula
+from pages.ui import formula
 from pages.ui.words import plain
 
 

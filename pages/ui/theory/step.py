@@ -7,8 +7,7 @@ import streamlit as st
 from core import api
 from core.api import theory
 from core.experiment import QuantRecipe
-from pages.ui import fetching, loaded, weight_panels
-from pages.ui.theory import formula
+from pages.ui import fetching, formula, loaded, weight_panels
 from pages.ui.theory.matrix import Chosen
 from pages.ui.words import plain
 
