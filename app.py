@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import address, browser, quick, state, tidy, turns
+from pages.ui import browser, fast_charts, idle_memory, redraw_limiter, state, url_state
 
 # Of our own: the browser fetches a named one from a font server on the internet.
 ICON = Path(__file__).parent / "pages" / "ui" / "icon.svg"
 
-quick.trust_charts()
-tidy.start()
-tidy.arrive()
+fast_charts.trust_charts()
+idle_memory.start()
+idle_memory.arrive()
 st.set_page_config(page_title="Ternary Lab", page_icon=ICON, layout="wide")
 
 PAGES = [
@@ -32,5 +32,5 @@ page = st.navigation(PAGES, position="hidden" if narrow else "top")
 if narrow:
     browser.menu(PAGES, page)
 if state.settings_hold():
-    with turns.turn(), address.checked(page.title):
+    with redraw_limiter.turn(), url_state.checked(page.title):
         page.run()

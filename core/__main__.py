@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING
 
 from core import api, settings
 from core.commands import (
-    classroom,
-    data,
-    lessons,
-    packed,
-    predict,
-    results,
-    sample,
-    ship,
-    sweep,
-    teach,
+    class_command,
+    import_command,
+    lessons_command,
+    packed_command,
+    predict_command,
+    results_command,
+    sample_command,
+    ship_command,
+    sweep_command,
+    teach_command,
 )
 from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.machine import waiting_environment
 from core.options import as_text, build, options
-from core.records import to_plain
+from core.serialization import to_plain
 
 if TYPE_CHECKING:
     from core.experiment import Experiment
-    from core.runs.store import Run
+    from core.runs.run_store import Run
 
 EXAMPLE = """examples:
   python -m core tasks
@@ -81,37 +81,37 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(flag, help=f"{option.help} (default: {usual or 'none'})")
     runs = _add(commands, "runs", _runs, "list the runs of this computer and those that ship")
     runs.add_argument("--json", action="store_true", help="print one run per line as JSON")
-    predict.add(
-        _add(commands, "predict", predict.run, "answer texts with a run, or with a teacher")
+    predict_command.add(
+        _add(commands, "predict", predict_command.run, "answer texts with a run, or with a teacher")
     )
     _add(commands, "tasks", _tasks, "list the tasks")
-    teach.add(commands)
-    sweep.add(commands)
-    ship.add(commands)
-    sample.add(commands)
-    lessons.add(commands)
-    classroom.add(commands)
-    results.add(commands)
-    data.add(commands)
+    teach_command.add(commands)
+    sweep_command.add(commands)
+    ship_command.add(commands)
+    sample_command.add(commands)
+    lessons_command.add(commands)
+    class_command.add(commands)
+    results_command.add(commands)
+    import_command.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")
     _add_bench(commands)
-    packed.add(commands, _add)
+    packed_command.add(commands, _add)
     _add(commands, "doctor", _doctor, "say what works on this computer and what is missing")
     return parser
 
 
 def _add_bench(commands) -> None:
     bench = _add(commands, "bench", _bench, "measure: what quantizing or a training step costs")
-    bench.add_argument("what", choices=("quantize", "train", "contention", *packed.BENCHES))
+    bench.add_argument("what", choices=("quantize", "train", "contention", *packed_command.BENCHES))
     bench.add_argument("--task", default="movie-sentiment")
     bench.add_argument("--model", default="minilm-l6")
     bench.add_argument("--precision", default=None, help="fp32 or bf16 (train; else both)")
     bench.add_argument("--steps", type=int, default=20, help="steps of each arm (train)")
     bench.add_argument("--rounds", type=int, default=3, help="turns of each way (contention)")
     bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    packed.add_bench_options(bench)
+    packed_command.add_bench_options(bench)
 
 
 def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
@@ -123,7 +123,7 @@ def _add(commands, name: str, function, text: str) -> argparse.ArgumentParser:
 def _run(parsed: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from core.runs import locks, runner, store
+    from core.runs import locks, run_store, runner
     from core.runs.preparing import LOCK_FILE
 
     show = print_json if parsed.json else print_line
@@ -135,7 +135,7 @@ def _run(parsed: argparse.Namespace) -> None:
         return
     experiment = _experiment(parsed)
     api.check(experiment)
-    run = store.find_run(experiment.run_id)
+    run = run_store.find_run(experiment.run_id)
     if run is not None and run.state == "finished" and not parsed.fresh:
         _say(
             f"Run {run.run_id} is already finished; this is its record. --fresh computes it again."
@@ -205,13 +205,13 @@ def _prefetch(parsed: argparse.Namespace) -> None:
 
 
 def _bench(parsed: argparse.Namespace) -> None:
-    if parsed.what in packed.BENCHES:
-        packed.bench(parsed)
+    if parsed.what in packed_command.BENCHES:
+        packed_command.bench(parsed)
         return
     if parsed.what in ("train", "contention"):
-        from core.commands import contention, steps
+        from core.commands import bench_train_command, contention_command
 
-        {"train": steps, "contention": contention}[parsed.what].run(parsed)
+        {"train": bench_train_command, "contention": contention_command}[parsed.what].run(parsed)
         return
     from core.bench import quantize
     from core.machine import cores, describe

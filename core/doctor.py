@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import api, places, settings
+from core import api, paths, settings
 from core.errors import InputError
 from core.machine import cores, has_bf16
 from core.runs.local import slots
@@ -62,7 +62,7 @@ def _wrong(what: str, sentence: str) -> Finding:
 
 
 def _laboratory() -> list[Finding]:
-    found = [_writable("runs and teachers", places.local()), _writable("cache", places.cache())]
+    found = [_writable("runs and teachers", paths.local()), _writable("cache", paths.cache())]
     found.append(_try("teachers", True, _teachers))
     found.append(
         Finding(

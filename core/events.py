@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from core.errors import InputError, one_of
-from core.records import from_plain, to_plain
 from core.results import (
     Amount,
     Count,
@@ -24,6 +23,7 @@ from core.results import (
     Steps,
     TeacherCard,
 )
+from core.serialization import from_plain, to_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

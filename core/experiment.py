@@ -10,11 +10,12 @@ without waiting for torch.
 import functools
 import hashlib
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from core.errors import InputError, within
 from core.option_fields import check, option
-from core.recipes.distill import SUMMED, DistillRecipe
-from core.recipes.quant import (
+from core.recipes.distill_recipe import SUMMED, DistillRecipe
+from core.recipes.quant_recipe import (
     ACTIVATION_BITS,
     ACTIVATIONS,
     GRANULARITIES,
@@ -22,8 +23,8 @@ from core.recipes.quant import (
     WEIGHT_BITS,
     QuantRecipe,
 )
-from core.recipes.train import PRECISIONS, SCHEDULES, TrainRecipe
-from core.records import LATER_FIELD, Range, identity_json, settle
+from core.recipes.train_recipe import PRECISIONS, SCHEDULES, TrainRecipe
+from core.serialization import LATER_FIELD, Range, coerce_fields, identity_json
 
 __all__ = [
     "ACTIVATIONS",
@@ -104,7 +105,7 @@ class Experiment:
     )
 
     def __post_init__(self) -> None:
-        settle(self)
+        coerce_fields(self)
         check(self)
         _check_names(task=self.task, model=self.model, family=self.family)
         if self.student_model:
@@ -153,7 +154,7 @@ class Teaching:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        settle(self)
+        coerce_fields(self)
         _SEEDS.check("Seed", self.seed)
         _check_names(task=self.task, model=self.model)
 
@@ -180,6 +181,10 @@ def _check_names(**names: str) -> None:
             raise InputError(f"The {what} needs a name of 1 to 500 characters.")
 
 
+Job: TypeAlias = Experiment | Teaching
+"""What a run computes: a student's training, or a teacher's."""
+
+
 @functools.lru_cache(maxsize=4000)  # pages ask again and again
-def _digest(order: Experiment | Teaching) -> str:
-    return hashlib.sha256(identity_json(order).encode()).hexdigest()[:12]
+def _digest(job: Job) -> str:
+    return hashlib.sha256(identity_json(job).encode()).hexdigest()[:12]

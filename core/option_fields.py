@@ -10,7 +10,7 @@ import typing
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from core.records import LATER_FIELD, Among, Range
+from core.serialization import LATER_FIELD, Among, Range
 
 ABOUT = "about"  # the key in a field's metadata
 Box = Literal[

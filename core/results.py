@@ -1,4 +1,4 @@
-"""What a run found: plain numbers, JSON both ways through `core.records`.
+"""What a run found: plain numbers, JSON both ways through `core.serialization`.
 
 Scores are fractions (0.847 is 84.7 %), sizes are bytes, times are seconds. Every score carries
 its standard error and the number of examples, because a score without them cannot be compared.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from core.experiment import USUAL_FAMILY, TrainRecipe
-from core.records import Among, Range
+from core.serialization import Among, Range
 
 Fraction = Annotated[float, Range(-1.0, 1.0)]  # correlations can be negative
 Spread = Annotated[float, Range(0.0, 10.0)]  # of a Fraction

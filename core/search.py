@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import InputError
-from core.places import cache
+from core.paths import cache
 
 if TYPE_CHECKING:
     from bm25s import BM25

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.places import find, read_text_up_to
-from core.records import from_json
+from core.paths import find, read_text_up_to
 from core.results import TeacherCard
+from core.serialization import from_json
 
 MOST_CARD_BYTES = 2**23
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import desk, state
+from pages.ui import admin_panel, state
 from pages.ui.classroom import lecturer
 
 TITLE = "What does the class think?"
@@ -10,7 +10,7 @@ TITLE = "What does the class think?"
 if not state.may("lead"):
     st.title(TITLE)
     st.markdown("Open a class, and see its answers arrive. That is the lecturer's part.")
-    desk.unlock()
+    admin_panel.unlock()
 else:
     classroom = lecturer.choose()
     if classroom is None:

@@ -3,16 +3,8 @@
 import streamlit as st
 
 from core import api
-from pages.ui import (
-    address,
-    browser,
-    compare_panels,
-    compare_table,
-    glossary,
-    grid_panel,
-    pair_panel,
-    published_panel,
-)
+from pages.ui import browser, glossary, url_state
+from pages.ui.compare import compare_panels, compare_table, grid_panel, pair_panel, published_panel
 
 st.title("What does each bit cost?")
 glossary.explain_bits()
@@ -25,14 +17,14 @@ if not names:
     st.stop()
 
 views = compare_panels.VIEWS
-view = address.segments("View", views, views[0], "view", label_visibility="collapsed")
+view = url_state.segments("View", views, views[0], "view", label_visibility="collapsed")
 if view == "Ablations":
     grid_panel.panel({run.run_id: run for run in finished})
     st.stop()
 
 settings = browser.settings()
 with settings:
-    task = st.selectbox("Task", names, **address.bound("task"))
+    task = st.selectbox("Task", names, **url_state.bound("task"))
 runs = {run.run_id: run for run in finished if run.result and run.result.task == task}
 first = next(iter(runs.values())).result
 assert first

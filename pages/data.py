@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import own_data, task_list
+from pages.ui.data import own_data_form, task_list
 
 st.title("What should it learn?")
 st.markdown(
@@ -17,8 +17,8 @@ st.markdown(
     "Parquet), or questions with passages in the JSON form of SQuAD. It stays on the computer "
     "that runs this program; everybody who uses that computer's Ternary Lab sees it."
 )
-own_data.upload()
-own_data.kept()
+own_data_form.upload()
+own_data_form.kept()
 
 with tasks:
     task_list.table()

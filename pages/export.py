@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core import api
-from pages.ui import browser, export_panels, loaded, run_choice, state
+from pages.ui import browser, cached, run_choice, state
+from pages.ui.export import export_panels
 
 st.title("How many bytes is it really?")
 
@@ -13,7 +14,7 @@ with browser.settings():
     chosen = run_choice.choose(finished)
     kind = export_panels.choose_format()
 
-seen = state.attempt(loaded.inspected, api.source_of_run(chosen), kind)
+seen = state.attempt(cached.inspected, api.source_of_run(chosen), kind)
 if seen is None:
     st.stop()
 export_panels.headline(seen, chosen)

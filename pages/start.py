@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core import api
-from pages.ui import answers, glossary, good_and_bad, outcomes, state
+from pages.ui import glossary, result_panels, state
+from pages.ui.formatting import plain, size
+from pages.ui.predict import answer_panels
 from pages.ui.run_choice import title as run_title
-from pages.ui.words import plain, size
+from pages.ui.start import good_and_bad_list
 
 st.title("How small can a language model get?")
 st.markdown(
@@ -25,18 +27,18 @@ else:
     title = plain(run_title(shown))
     st.markdown(f"A model of {size(before)} became a file of {size(after, before)} ({title}).")
     glossary.explain_bits()
-    outcomes.outcome(shown, shown.result)
+    result_panels.outcome(shown, shown.result)
     st.header("Try it", divider="gray")
-    texts = answers.ask(api.tasks()[shown.result.task])
+    texts = answer_panels.ask(api.tasks()[shown.result.task])
     with state.explained():
-        answers.table(texts, answers.models_of(shown))
+        answer_panels.table(texts, answer_panels.models_of(shown))
     st.caption(
         "The same sentence through the full-precision teacher, through the teacher quantized "
         "without training, and through the trained student, read from its packed file. Teachers "
         "are stored in half precision and computed in float32."
     )
 
-good_and_bad.panel()
+good_and_bad_list.panel()
 st.header("The way through", divider="gray")
 ways = (
     ("pages/weights.py", "Weights", "What does quantizing do to one weight matrix?"),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import glossary, state
-from pages.ui.theory import matrix, papers, rules, step, words_list
+from pages.ui.theory import matrix_panel, papers, rules, step_panel, words_list
 
 st.title("What do the words mean?")
 st.markdown(
@@ -12,11 +12,11 @@ st.markdown(
 )
 glossary.explain_bits()
 
-chosen = matrix.choose()
+chosen = matrix_panel.choose()
 if chosen:
     st.header("One matrix, number by number", divider="gray")
     with state.explained():
-        matrix.panel(chosen)
+        matrix_panel.panel(chosen)
 
 st.header("All rules", divider="gray")
 rules.panel()
@@ -25,19 +25,19 @@ st.header("Activations", divider="gray")
 st.markdown(
     "Activations change with every text, so their range is measured while computing, or learned."
 )
-found = state.attempt(step.numbers, chosen)
-step.ranges(found)
+found = state.attempt(step_panel.numbers, chosen)
+step_panel.ranges(found)
 
 st.header("Distillation", divider="gray")
 st.markdown(
     "The student is trained to answer as its teacher does, and to get there in the same way."
 )
-step.losses(found)
+step_panel.losses(found)
 
 if chosen:
     st.header("Bytes", divider="gray")
     with state.explained():
-        matrix.sizes(chosen)
+        matrix_panel.sizes(chosen)
 
 st.header("The paper's figures beside ours", divider="gray")
 papers.panel()

@@ -3,38 +3,39 @@
 import streamlit as st
 
 from core import api
-from pages.ui import augmentation, browser, desk, forms, glossary, live, nearest, others, state
+from pages.ui import admin_panel, browser, glossary, nearest_note, state
+from pages.ui.train import augmentation_panel, forms, live_run, queue_panel
 
 st.title("Can a ternary student learn from its teacher?")
 glossary.explain_bits()
 
 with browser.settings("Settings and Start"):
-    order = forms.order()
+    job = forms.job()
     start = st.button(
         "Start",
         type=state.main_button(),
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=order is None,
+        disabled=job is None,
     )
 
-if start and order is not None:
+if start and job is not None:
     with state.explained():
-        state.start(order)
+        state.start(job)
 
-augmentation.preview(order)
+augmentation_panel.preview(job)
 watched = state.watched_run()
-shown = api.shown_run(order) if watched is None else None
+shown = api.shown_run(job) if watched is None else None
 run = watched or (shown.run if shown else None)
-listed = [] if watched else others.under_way(run)
+listed = [] if watched else queue_panel.under_way(run)
 if watched:
-    nearest.about_watched(watched, order)
+    nearest_note.about_watched(watched, job)
 elif shown:
-    nearest.about(shown, order)
+    nearest_note.about(shown, job)
 else:
     st.info("Choose the settings and press Start.", icon=":material/tune:")
 if run:
-    live.panel(run)
+    live_run.panel(run)
 
-others.panel(run, listed)
-desk.panel()
+queue_panel.panel(run, listed)
+admin_panel.panel()

@@ -2,22 +2,15 @@
 
 import streamlit as st
 
-from pages.ui import (
-    address,
-    browser,
-    state,
-    weight_charts,
-    weight_panels,
-    weight_words,
-    whole_model,
-)
-from pages.ui.words import plain
+from pages.ui import browser, state, url_state
+from pages.ui.formatting import plain
+from pages.ui.weights import weight_charts, weight_panels, weight_sentences, whole_model
 
 st.title("What does quantizing do to one weight matrix?")
 
 with browser.settings():
     matrix = state.attempt(weight_panels.choose_matrix)
-    count = address.segments("Side by side", (1, 2, 3), 2, "columns")
+    count = url_state.segments("Side by side", (1, 2, 3), 2, "columns")
 if matrix is None:
     st.stop()
 
@@ -26,7 +19,7 @@ shown = state.attempt(weight_panels.views, matrix, count)
 if shown is None:
     st.stop()
 weight_panels.numbers(shown)
-drawn = weight_words.how_drawn(matrix.title, [(one.quant[1], one.view) for one in shown])
+drawn = weight_sentences.how_drawn(matrix.title, [(one.quant[1], one.view) for one in shown])
 st.caption(plain(drawn))
 with st.expander("Histogram of the first column as a table"):
     histogram = shown[0].view.histogram

@@ -23,20 +23,20 @@ from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from core.experiment import Experiment, Teaching, TrainRecipe
+from core.experiment import Experiment, Job, Teaching, TrainRecipe
 from core.families.bert.heads import class_of
 from core.family import Head
 from core.machine import cores, describe
 from core.results import Score, TeacherCard
 from core.runs import runner
-from core.runs.store import Run, is_alive, read_folder, run_folder
+from core.runs.run_store import Run, is_alive, read_folder, run_folder
 from core.targets.registry import find_target
 from core.tasks.prepare import folder
 from core.tasks.registry import find_task
-from core.tasks.sample import Asked, Sample, write_sample
+from core.tasks.sample_passages import Asked, Sample, write_sample
 from core.tasks.sources import Row
 from core.tasks.splits import save_splits
-from core.teachers.store import save_teacher
+from core.teachers.teacher_store import save_teacher
 
 torch.set_num_threads(1)  # the models are tiny, and tests run side by side
 # The same examples on every machine, and no examples lost to a computer that is busy.
@@ -192,10 +192,10 @@ def finished_run(furnished: Lab, lab: Lab) -> Run:
     return read_folder(folder)
 
 
-def compute(order: Experiment | Teaching) -> Run:
+def compute(job: Job) -> Run:
     """Compute a run in this process, as its own process would."""
-    folder = run_folder(order.run_id)
-    runner.prepare_folder(folder, order)
+    folder = run_folder(job.run_id)
+    runner.prepare_folder(folder, job)
     return runner.work(folder)
 
 

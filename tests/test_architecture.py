@@ -21,11 +21,11 @@ PAGES = sorted((PROJECT / "pages").rglob("*.py"))
 APP = [PROJECT / "app.py", *PAGES]
 SOURCES = [*CORE, *APP]
 PAGES_MAY_IMPORT = {
-    *("api", "errors", "settings", "experiment", "options", "results", "events", "runs.store"),
+    *("api", "errors", "settings", "experiment", "options", "results", "events", "runs.run_store"),
 }
 PAGES_MAY_IMPORT |= {"lessons", "classroom", "sheets"}
 Rule = Callable[[Path], None]
-STATE = ("pages/ui/state.py", "pages/ui/address.py")
+STATE = ("pages/ui/state.py", "pages/ui/url_state.py")
 MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PAGE_LINES = 40, 250, 80
 
 
@@ -127,7 +127,7 @@ def imported_files() -> dict[str, set[str]]:
     modules = {module_of(path): path for path in CORE}
     graph = {}
     for module, path in modules.items():
-        names = imports(path)  # "core.tables.limits" is a file, "core.errors.shown" is in one
+        names = imports(path)  # "core.tables.table_limits" is a file, "core.errors.shown" is in one
         owners = {name if name in modules else name.rpartition(".")[0] for name in names}
         owners |= set().union(*map(packages_of, owners)) - packages_of(module) - {module}
         graph[module] = owners & modules.keys()
@@ -302,3 +302,17 @@ def test_every_test_checks_something():
     assert len(tests) > 800
     idle = [each.name for each in tests if not asserts(each) and not called(each) & helpers]
     assert idle == []
+
+
+# Found by their place: entry points of Python, the file of a registry, what is named after a
+# family.
+MAY_SHARE_A_NAME = ("__init__.py", "__main__.py", "registry.py")
+
+
+def test_no_file_has_the_name_of_another():
+    families = {f"{folder.name}.py" for folder in (PROJECT / "core" / "families").iterdir()}
+    found: dict[str, list[str]] = {}
+    for path in [*CORE, *PAGES]:
+        if path.name not in {*MAY_SHARE_A_NAME, *families}:
+            found.setdefault(path.name, []).append(name_of(path))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis.inside import Look
+from core.analysis.internals import Look
 from core.errors import InputError
 
 SMALLEST = 1e-12  # no length is divided by less

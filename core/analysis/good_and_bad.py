@@ -2,7 +2,7 @@
 
 A setting is a case of a grid that ships with its runs, held against another case of it. No figure
 stands here: scores and intervals are read from the runs whenever somebody looks, and so is whether
-the runs show what is claimed (`core.api.good_and_bad`; tests/core/test_good_and_bad.py asks for it
+the runs show what is claimed (`core.api.curated`; tests/core/test_good_and_bad.py asks for it
 of all of them).
 """
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from core.analysis.weights import matrices
+from core.analysis.matrix_view import matrices
 from core.events import Preparing
 from core.experiment import QuantRecipe
 from core.family import Batch, Family
 from core.models.student import build_student, quantized_weights, weight_quantizers
 from core.quantizers.importance import FLOOR
-from core.targets.base import Target
+from core.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from core.errors import within
 from core.quantizers.alternate import cost
-from core.quantizers.base import Quantized, levels, quantize
 from core.quantizers.error import QuantizationError, quantization_error
+from core.quantizers.quantizer import Quantized, levels, quantize
 from core.quantizers.registry import Rows, latex_number, rules
 
 

@@ -19,12 +19,12 @@ from core.models.activation import ActivationQuantizer
 from core.models.student import build_student
 from core.quantizers.activations import FORMULAS as OF_RANGES
 from core.quantizers.activations import activation_range
-from core.quantizers.base import levels
 from core.quantizers.lsq import lsq
+from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows, latex_number
-from core.targets.base import Target
-from core.training.distill import FORMULAS as OF_LOSSES
-from core.training.distill import losses, total
+from core.targets.target import Target
+from core.training.distillation_losses import FORMULAS as OF_LOSSES
+from core.training.distillation_losses import losses, total
 
 FIRST_STATES = "hidden"
 

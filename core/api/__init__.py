@@ -19,25 +19,8 @@ from core.api.comparisons import (
     grids,
     published,
 )
-from core.api.data import (
-    augmented_examples,
-    bad_rows,
-    check_rows,
-    class_names,
-    delete_data,
-    examples,
-    first_rows,
-    guess_plan,
-    has_classes,
-    keep_data,
-    label_kind,
-    length_of,
-    read_files,
-    read_table,
-)
+from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
-from core.api.good_and_bad import Shows, good_and_bad
-from core.api.inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
 from core.api.models import (
     OpenModel,
     Source,
@@ -46,22 +29,8 @@ from core.api.models import (
     source_of_run,
     source_of_teacher,
 )
-from core.api.nearest import Difference, Shown, related, shown_run
-from core.api.order import (
-    Forecast,
-    check_pin,
-    forecast_of,
-    is_known,
-    is_local_path,
-    is_under_way,
-    local_paths,
-    quota_bytes,
-    remove_runs,
-    replaces_teacher,
-    step_kept,
-    used_bytes,
-)
-from core.api.packed import (
+from core.api.nearest_run import Difference, Shown, related, shown_run
+from core.api.packed_files import (
     EXPORT_KINDS,
     LAYOUTS,
     LEFTOVERS,
@@ -81,15 +50,7 @@ from core.api.packed import (
     race,
     verify_file,
 )
-from core.api.rankings import (
-    FIRST_STAGE,
-    Ranking,
-    asked_like,
-    find_candidates,
-    rank,
-    sample,
-)
-from core.api.reading import Reading
+from core.api.passage_search import FIRST_STAGE, Ranking, asked_like, find_candidates, rank, sample
 from core.api.runs import (
     check,
     default_experiment,
@@ -111,7 +72,39 @@ from core.api.runs import (
     teachers,
     waiting_before,
 )
-from core.api.weights import (
+from core.api.see_inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
+from core.api.server import (
+    Forecast,
+    check_pin,
+    forecast_of,
+    is_known,
+    is_local_path,
+    is_under_way,
+    local_paths,
+    quota_bytes,
+    remove_runs,
+    replaces_teacher,
+    step_kept,
+    used_bytes,
+)
+from core.api.text_coverage import Reading
+from core.api.texts import (
+    augmented_examples,
+    bad_rows,
+    check_rows,
+    class_names,
+    delete_data,
+    examples,
+    first_rows,
+    guess_plan,
+    has_classes,
+    keep_data,
+    label_kind,
+    length_of,
+    read_files,
+    read_table,
+)
+from core.api.weight_views import (
     importances,
     is_table,
     latent_histogram,

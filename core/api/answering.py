@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.api.models import OpenModel
-from core.api.reading import Reading, reading
+from core.api.text_coverage import Reading, reading
 from core.errors import InputError
-from core.targets.base import Span
+from core.targets.target import Span
 
 if TYPE_CHECKING:
     from core.family import Batch, Encoded

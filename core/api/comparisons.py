@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.runs.grid_results import CaseResult, case_results
 from core.runs.grids import Grid, grid_files, read_grid
 from core.runs.run_files import PREDICTIONS_FILE, read_predictions
-from core.runs.store import Run
+from core.runs.run_store import Run
 from core.tasks.registry import tasks
 
 __all__ = [

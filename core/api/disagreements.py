@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.api.data import as_shown
+from core.api.texts import as_shown
 from core.errors import InputError
 from core.runs.run_files import WHO, predictions_of
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 if TYPE_CHECKING:
-    from core.targets.base import InWords
+    from core.targets.target import InWords
 
 LARGEST = 50
 

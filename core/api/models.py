@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from core.api.runs import find_run
 from core.errors import InputError, one_of
 from core.experiment import Experiment, QuantRecipe
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 if TYPE_CHECKING:
     from core.family import Family
     from core.packed.contents import Contents
-    from core.targets.base import Target
+    from core.targets.target import Target
     from core.tasks.task import Task
 
 
@@ -32,7 +32,7 @@ class Source:
 
 def source_of_teacher(task: str, model: str, quant: QuantRecipe | None = None) -> Source:
     """The teacher of (task, model), or with `quant` the teacher quantized without training."""
-    from core.places import find
+    from core.paths import find
     from core.teacher_folders import teacher_folder
 
     folder = find("teachers", teacher_folder(task, model), "model.safetensors")
@@ -88,7 +88,7 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
     import torch
 
     from core.tasks.registry import find_task
-    from core.teachers.store import teacher_tokenizer
+    from core.teachers.teacher_store import teacher_tokenizer
 
     torch.set_num_threads(1)
     one_of("Kind of model", source.kind, ("teacher", "untrained", "run", "latent"))
@@ -133,7 +133,7 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     from core.packed import file
     from core.packed.choices import FLOAT32, TWO_BIT
     from core.teacher_folders import load_card
-    from core.teachers.store import family_of_teacher, load_teacher
+    from core.teachers.teacher_store import family_of_teacher, load_teacher
 
     threshold = load_card(source.task, source.model).threshold
     quant, family = source.quant or QuantRecipe(), family_of_teacher(source.task, source.model)
@@ -167,7 +167,7 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
 def _load_full(source: Source, lean: bool) -> _Loaded:
     """A teacher, or a run's latent weights; neither has an engine, so both are there in torch."""
     from core.teacher_folders import load_card
-    from core.teachers.store import family_of_teacher, load_teacher
+    from core.teachers.teacher_store import family_of_teacher, load_teacher
 
     threshold = load_card(source.task, source.model).threshold
     if source.kind == "latent":
@@ -203,7 +203,7 @@ def load_latent(run: Run) -> Any:
     from core.families import find_family
     from core.family import address_of
     from core.runs.run_files import latent_of
-    from core.teachers.store import load_teacher
+    from core.teachers.teacher_store import load_teacher
 
     if run.experiment is None:
         raise InputError(f"Run {run.run_id} trains no student, so it has no latent weights.")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError
 from core.events import Event, Preparing
-from core.experiment import Experiment, Teaching, TrainRecipe
+from core.experiment import Experiment, Job, Teaching, TrainRecipe
 from core.results import TeacherCard
-from core.runs import event_files, runner, store
-from core.runs.store import Run
+from core.runs import event_reading, run_store, runner
+from core.runs.run_store import Run
 
 if TYPE_CHECKING:
     from core.quantizers.registry import Rule
@@ -32,7 +32,7 @@ def rules() -> "dict[str, Rule]":
 
 def teachers() -> list[TeacherCard]:
     """Cards of all teachers on this computer."""
-    from core.teachers.store import list_teachers
+    from core.teachers.teacher_store import list_teachers
 
     return list_teachers()
 
@@ -46,7 +46,7 @@ def embedded_models() -> list[str]:
 
 def runs() -> list[Run]:
     """All runs, the newest first, shipped ones last."""
-    return store.list_runs()
+    return run_store.list_runs()
 
 
 def finished_runs() -> list[Run]:
@@ -62,7 +62,7 @@ def _with_results() -> list[Run]:
 
 def find_run(run_id: str) -> Run:
     """The run of that id; raises InputError when there is none."""
-    run = store.find_run(run_id)
+    run = run_store.find_run(run_id)
     if run is None:
         raise InputError(f"There is no run {run_id}. To see what there is: python -m core runs")
     return run
@@ -80,17 +80,17 @@ def _size_bytes(run: Run) -> int:
 
 def events(run: Run) -> list[Event]:
     """What a run said so far."""
-    return event_files.log_of(run).events
+    return event_reading.log_of(run).events
 
 
 def note_on_events(run: Run) -> str:
     """A sentence where `events` are not all that is in the run's folder, else ""."""
-    return event_files.log_of(run).note
+    return event_reading.log_of(run).note
 
 
 def waiting_before(run: Run) -> int:
     """How many runs come before this one."""
-    return store.waiting_before(run)
+    return run_store.waiting_before(run)
 
 
 def default_experiment(task: str = "") -> Experiment:
@@ -118,7 +118,7 @@ def default_teaching(task: str, model: str, fine_tune: bool = True) -> Teaching:
 def has_trained_head(task: str, model: str) -> bool:
     """Whether a folder holds a checkpoint that could be the task's teacher as it is."""
     from core.tasks.registry import find_task
-    from core.teachers.loading import has_trained_head
+    from core.teachers.model_loading import has_trained_head
 
     found = find_task(task)
     return has_trained_head(model, found.kind, found.labels)
@@ -157,14 +157,14 @@ def check(experiment: Experiment) -> None:
     card_for(experiment)
 
 
-def submit(order: Experiment | Teaching, again: bool = False) -> Run:
+def submit(job: Job, again: bool = False) -> Run:
     """Start the run, or return the one that exists; one that came to nothing goes on from its
     checkpoint, or with `again` begins again. Raises InputError as `check` does, and for a
     teaching of an unknown task."""
-    if isinstance(order, Teaching):
-        return _submit_teaching(order, again)
-    check(order)
-    return runner.submit(order, again)
+    if isinstance(job, Teaching):
+        return _submit_teaching(job, again)
+    check(job)
+    return runner.submit(job, again)
 
 
 def _submit_teaching(teaching: Teaching, again: bool) -> Run:
@@ -173,7 +173,7 @@ def _submit_teaching(teaching: Teaching, again: bool) -> Run:
     from core.tasks.registry import find_task
 
     find_task(teaching.task)
-    known = store.find_run(teaching.run_id)
+    known = run_store.find_run(teaching.run_id)
     lost = known is not None and known.card is not None and known.card not in teachers()
     return runner.submit(teaching, again or lost)
 
@@ -199,7 +199,7 @@ def prefetch(task: str, model: str = "") -> Generator[Preparing]:
     yield from prepare(find_task(task))
     if model:
         from core.models.backbones import prepare_backbone
-        from core.teachers.loading import files_of
+        from core.teachers.model_loading import files_of
 
         yield from prepare_backbone(model)
         yield Preparing(text=f"Asking for {model}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.api.disagreements import predictions
 from core.errors import InputError
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 class Tested:

@@ -25,7 +25,7 @@ from core.packed.contents import Contents, contents_of
 from core.packed.engine import open_engine
 from core.packed.graphs import draw
 from core.packed.timings import Measured, Memory, ShapeTimes
-from core.teachers.store import family_of_teacher, load_teacher
+from core.teachers.teacher_store import family_of_teacher, load_teacher
 
 SHAPES = ((1, 32), (1, 128), (32, 32))
 ROUNDS, SECONDS_OF_A_TURN, PAUSE_SECONDS = 21, 0.06, 0.01

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.analysis.weights import matrices
+from core.analysis.matrix_view import matrices
 from core.family import Family, address_of
 from core.quantizers import quantize, rules
 from core.quantizers.error import quantization_error
-from core.teachers.store import family_of_teacher, load_teacher
+from core.teachers.teacher_store import family_of_teacher, load_teacher
 
 ROUNDS = 3
 

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import InputError
-from core.places import local
+from core.paths import local
 
 FILE = "classes.sqlite3"
 VERSION = 1

@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict, fields
 from typing import Any
 
-from core.classroom.answers import Given
-from core.classroom.classes import Classroom
+from core.classroom.administration import Classroom
+from core.classroom.class_answers import Given
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -9,7 +9,7 @@ import time
 import unicodedata
 from dataclasses import dataclass
 
-from core.classroom.classes import find_class
+from core.classroom.administration import find_class
 from core.classroom.database import reading, writing
 from core.errors import InputError
 

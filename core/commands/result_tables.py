@@ -18,13 +18,13 @@ from typing import Any
 from core import api
 from core.api.comparisons import GridRow
 from core.errors import InputError, one_of, shown
-from core.places import read_text_up_to, shipped
-from core.records import from_plain
+from core.paths import read_text_up_to, shipped
 from core.results import Machine, Result, Score
 from core.runs.folder import read_folder
 from core.runs.grids import find_grid, read_grid
+from core.runs.run_store import Run
 from core.runs.runner import PROJECT
-from core.runs.store import Run
+from core.serialization import from_plain
 from core.teacher_folders import read_card
 
 MOST_BYTES = 2**20

@@ -11,8 +11,8 @@ from core.models.backbones import BACKBONES
 from core.packed.audit import Part
 from core.packed.choices import FLOAT32
 from core.packed.contents import Contents
-from core.records import to_plain
 from core.results import Result, Score
+from core.serialization import to_plain
 from core.tasks.task import Task
 
 MIB = 2**20

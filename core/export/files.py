@@ -22,9 +22,9 @@ from core.packed.contents import Contents, round_contents
 from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
 from core.packed.origin import tokenizer_file
-from core.places import replacing
-from core.records import to_plain
+from core.paths import replacing
 from core.results import Result, Score
+from core.serialization import to_plain
 from core.tasks.task import Task
 
 # Not `model.safetensors`: transformers passes over a `quant_method` that it does not know with a

@@ -9,7 +9,7 @@ from core.packed.contents import Contents, assemble
 from core.results import Score
 from core.tasks.prepare import load
 from core.tasks.registry import find_task
-from core.teachers.store import teacher_tokenizer
+from core.teachers.teacher_store import teacher_tokenizer
 from core.training.evaluate import answers_of, scores_of, split_predictions
 
 

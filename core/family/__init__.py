@@ -5,8 +5,7 @@ and the names of weights. A *target* (core/targets) goes from named outputs to a
 labels, losses and metrics. They meet in `Outputs` and never import each other.
 """
 
-from core.family.protocol import Family, Reader, Replacing, address_of
-from core.family.values import (
+from core.family.data_types import (
     HEAD,
     Batch,
     Counted,
@@ -20,6 +19,7 @@ from core.family.values import (
     Unit,
     Windows,
 )
+from core.family.protocol import Family, Reader, Replacing, address_of
 
 __all__ = [
     "HEAD",

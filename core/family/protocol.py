@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from core.events import Preparing
-from core.family.values import (
+from core.family.data_types import (
     Batch,
     Counted,
     Distance,

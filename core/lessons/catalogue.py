@@ -1,8 +1,8 @@
 """The words around the lessons, as values: every text that a language has, by its table and name.
 
-They are read from core/lessons/<language>/words.toml (core/lessons/words.py). A text with {names}
-in braces gets these put in where it is used. Those of pictures and panels are in panel_words.py,
-of reveals in reveal_words.py.
+They are read from core/lessons/<language>/words.toml (core/lessons/language_words.py). A text with
+{names} in braces gets these put in where it is used. Those of pictures and panels are in
+panel_words.py, of reveals in reveal_words.py.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The instruments that a lesson can show, by name, and the settings that each needs and may have.
 
-An instrument is a panel of the app, drawn by pages/ui/lessons/instruments.py; here is only what a
-file must say, so that a lesson is checked without drawing anything.
+An instrument is a panel of the app, drawn by pages/ui/lessons/instrument_panels.py; here is only
+what a file must say, so that a lesson is checked without drawing anything.
 """
 
 from dataclasses import dataclass

@@ -10,8 +10,8 @@ The guess is held against what was computed or replayed, never against a figure 
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from core.lessons.answers import Answer, number_of
 from core.lessons.lesson import BOTH, CHOICE, REASON, TRAP, Question, Step
+from core.lessons.lesson_answers import Answer, number_of
 from core.lessons.revealing import Revealed, holds
 
 

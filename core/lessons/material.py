@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from core import api
 from core.api.models import OpenModel
-from core.api.weights import Latent
+from core.api.weight_views import Latent
 from core.errors import InputError, one_of
 from core.lessons.lesson import Settings
 from core.lessons.revealing import Models
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.analysis.weights import WeightView
+    from core.analysis.matrix_view import WeightView
 
 TASK, MODEL = "movie-sentiment", "minilm-l3"
 MATRIX_SETTING = "matrix"
@@ -30,7 +30,7 @@ def teacher(settings: Settings, models: Models) -> OpenModel:
 
 def matrix_of(opened: OpenModel, name: str) -> "Tensor":
     """One matrix of a model, float32. Raises InputError for an unknown name."""
-    from core.analysis.weights import matrices
+    from core.analysis.matrix_view import matrices
 
     found = matrices(opened.model, opened.family)
     one_of("Matrix", name, found)

@@ -1,9 +1,9 @@
 """One training step, kept so that it can be walked through: what one weight was, computed with,
 felt, and became.
 
-It is the step of core/training/step.py on eight sentences of our own: the teacher's matrix as the
-latent one, rounded; student and teacher compared; the gradient sent straight through; AdamW. Only
-one matrix learns here, so that its step takes a moment and nothing of it is made up.
+It is the step of core/training/student_step.py on eight sentences of our own: the teacher's matrix
+as the latent one, rounded; student and teacher compared; the gradient sent straight through; AdamW.
+Only one matrix learns here, so that its step takes a moment and nothing of it is made up.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from core.quantizers.base import Quantized
+    from core.quantizers.quantizer import Quantized
 
 SENTENCES = (
     ("a warm and quietly funny film with a cast that never puts a foot wrong", 1),
@@ -135,11 +135,11 @@ def _keep(values: "list[Tensor]", value: Any) -> None:
 
 
 def _loss(opened: OpenModel, student: "torch.nn.Module") -> "Tensor":
-    """The distillation loss on the sentences, as in core/training/step.py."""
+    """The distillation loss on the sentences, as in core/training/student_step.py."""
     import numpy as np
     import torch
 
-    from core.training.distill import losses, total, traces_of
+    from core.training.distillation_losses import losses, total, traces_of
 
     family, recipe = opened.family, DistillRecipe()
     rows = {opened.task.texts[0]: [text for text, _ in SENTENCES]}

@@ -20,8 +20,8 @@ from functools import cache
 from core.api.models import OpenModel, Source
 from core.errors import InputError, one_of
 from core.lessons.catalogue import Words
+from core.lessons.language_words import words_in
 from core.lessons.lesson import Settings
-from core.lessons.words import words_in
 from core.modules import modules_in
 
 COMPUTED, REPLAYED = KINDS = ("computed", "replayed")

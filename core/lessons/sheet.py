@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from core.lessons.answers import Answer, number_of
 from core.lessons.catalogue import Words
 from core.lessons.drawing import draw
 from core.lessons.judging import Judged, judge
+from core.lessons.language_words import words_in
 from core.lessons.lesson import BOTH, CHOICE, REASON, Lesson, Link, Step
+from core.lessons.lesson_answers import Answer, number_of
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
-from core.lessons.words import words_in
 from core.sheets.frame import note, page
 from core.version import PROGRAM
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 
 from core.errors import InputError, shown
-from core.lessons.blocks import Block, Field, parts
 from core.lessons.instruments import INSTRUMENTS, PAGES
 from core.lessons.lesson import (
     CHOICE,
@@ -24,6 +23,7 @@ from core.lessons.lesson import (
     Use,
 )
 from core.lessons.revealing import Reveal, range_of, reveals
+from core.lessons.text_blocks import Block, Field, parts
 
 ORDER = (
     *("question", "reason", "instrument", "reveal"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.events import Preparing
 from core.hub import snapshot
-from core.places import cache, find, replacing
+from core.paths import cache, find, replacing
 from core.tasks.archives import Archive, fetch, member
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from core.models.activation import KERNEL_DTYPES, ActivationQuantizer
 from core.models.straight_through import product_dtype
 from core.models.weight_quantizer import WeightQuantizer
-from core.quantizers.base import Quantized
+from core.quantizers.quantizer import Quantized
 
 
 class QuantLinear(nn.Module):

@@ -17,7 +17,7 @@ from core.family import Family, Matrix
 from core.models.activation import ActivationQuantizer
 from core.models.layers import QuantEmbedding, QuantLinear
 from core.models.weight_quantizer import WeightQuantizer
-from core.quantizers.base import Quantized
+from core.quantizers.quantizer import Quantized
 from core.quantizers.registry import check
 
 Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name inside its module

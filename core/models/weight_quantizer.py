@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from core.family import Matrix
 from core.models.straight_through import straight_through
-from core.quantizers.base import Quantized, quantize, with_scale
 from core.quantizers.importance import importance
 from core.quantizers.lsq import STEP_FLOOR, LearnedStep
+from core.quantizers.quantizer import Quantized, quantize, with_scale
 from core.quantizers.registry import check
 
 Observer = Callable[[Quantized, Tensor | None], None]  # (what was computed with, its rows)

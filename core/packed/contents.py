@@ -23,7 +23,7 @@ from core.models.layers import CodeEmbedding, QuantEmbedding
 from core.models.student import become_student, quantized_weights
 from core.packed.choices import FLOAT16, FLOAT32, TWO_BIT
 from core.packed.origin import Origin
-from core.quantizers.base import Quantized
+from core.quantizers.quantizer import Quantized
 
 FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
 WEIGHT_STEP, STEP = "_quantizer.step", ".step"  # of a matrix: its name, then the first

@@ -35,9 +35,9 @@ from core.packed.contents import (
     round_contents,
 )
 from core.packed.origin import Origin
-from core.places import replacing
-from core.quantizers.base import Quantized
-from core.records import canonical_json, canonical_json_as, from_json
+from core.paths import replacing
+from core.quantizers.quantizer import Quantized
+from core.serialization import canonical_json, canonical_json_as, from_json
 from core.version import VERSION as PROGRAM_VERSION
 
 FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")

@@ -20,8 +20,8 @@ from torch import Tensor
 from core.experiment import QuantRecipe
 from core.packed.codes import pack
 from core.packed.graph import Graph, onnx
-from core.quantizers.base import Quantized
 from core.quantizers.lsq import STEP_FLOOR
+from core.quantizers.quantizer import Quantized
 
 MIDDLE = 128  # the zero point of symmetric codes
 INT8, INT2 = "int8", "int2"

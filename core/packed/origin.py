@@ -11,8 +11,8 @@ from pathlib import Path
 from core.experiment import Experiment
 from core.families import find_family
 from core.models.backbones import BACKBONES
-from core.places import find
-from core.records import settle
+from core.paths import find
+from core.serialization import coerce_fields
 from core.teacher_folders import teacher_folder
 
 
@@ -26,7 +26,7 @@ class Origin:
     tokenizer_sha256: str = ""
 
     def __post_init__(self) -> None:
-        settle(self)
+        coerce_fields(self)
 
 
 def origin_of(experiment: Experiment) -> Origin:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from core.quantizers.base import inverse, levels
 from core.quantizers.kernels import cost_nearest, moments_above, moments_nearest
+from core.quantizers.quantizer import inverse, levels
 from core.quantizers.registry import Levels
-from core.quantizers.settling import settled
+from core.quantizers.ternary_search import settled
 
 ITERATIONS = 10
 TOLERANCE = 2e-5  # of the scale; Hou and Kwok stop at 1e-6 of scales that are about 0.05

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.quantizers.base import Quantized
 from core.quantizers.blocks import row_blocks
+from core.quantizers.quantizer import Quantized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

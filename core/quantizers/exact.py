@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from core.quantizers.alternate import alternate, better, cost
-from core.quantizers.base import levels
 from core.quantizers.blocks import BLOCK, row_blocks
 from core.quantizers.lat import lat
+from core.quantizers.quantizer import levels
 from core.quantizers.registry import Levels, Rows, rule
 
 _LATEX = (

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.places import cache
+from core.paths import cache
 
 numba.config.CACHE_DIR = str(cache() / "kernels")  # type: ignore[attr-defined]
 

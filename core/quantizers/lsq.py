@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor
 
-from core.quantizers.base import levels, with_scale
+from core.quantizers.quantizer import levels, with_scale
 from core.quantizers.registry import MEAN, Levels, Rows, rule
 
 STEP_FLOOR = 1e-9  # a learned step stays positive

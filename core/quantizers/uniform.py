@@ -7,7 +7,7 @@ becomes zero, which is why ternary networks need a better threshold.
 
 from torch import Tensor
 
-from core.quantizers.base import levels
+from core.quantizers.quantizer import levels
 from core.quantizers.registry import Levels, Rows, rule
 
 

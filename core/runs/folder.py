@@ -27,11 +27,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import InputError, shown
-from core.experiment import Experiment, Teaching
-from core.places import opened, read_text_up_to, shipped
-from core.records import from_json
+from core.experiment import Experiment, Job, Teaching
+from core.paths import opened, read_text_up_to, shipped
 from core.results import Result, TeacherCard
 from core.runs.locks import is_held
+from core.serialization import from_json
 
 EXPERIMENT_FILE, TEACHING_FILE = ORDERS = ("experiment.json", "teaching.json")
 MOST_ORDER_BYTES, MOST_RESULT_BYTES = 2**20, 2**23
@@ -70,8 +70,8 @@ class Run:
     @property
     def title(self) -> str:
         """A short human name."""
-        order = self.experiment or self.teaching
-        return order.title if order else self.run_id
+        job = self.experiment or self.teaching
+        return job.title if job else self.run_id
 
     @property
     def keeps_student(self) -> bool:
@@ -89,12 +89,12 @@ def is_ordered(folder: Path) -> bool:
     return any((folder / name).exists() for name in ORDERS)
 
 
-def read_order(folder: Path) -> Experiment | Teaching:
+def read_job(folder: Path) -> Job:
     """What the folder's run computes. Raises InputError and what reading a file raises."""
-    return _order_and_text(folder)[0]
+    return _job_and_text(folder)[0]
 
 
-def _order_and_text(folder: Path) -> tuple[Experiment | Teaching, str]:
+def _job_and_text(folder: Path) -> tuple[Job, str]:
     if (folder / TEACHING_FILE).exists():
         text = read_text_up_to(folder / TEACHING_FILE, MOST_ORDER_BYTES)
         return _parsed(Teaching, text), text
@@ -120,19 +120,17 @@ def read_folder(folder: Path) -> Run:
 
 def _understood(run: Run) -> Run:
     folder = run.folder
-    order, text = _order_and_text(folder)
+    job, text = _job_and_text(folder)
     # Until options could be added without changing the ids of runs, the id was that of the text.
     # A run that finished under such an id keeps its folder.
     written_as = hashlib.sha256(text.strip().encode()).hexdigest()[:12]
     has_result = (folder / "result.json").exists()
-    names = (order.run_id, written_as) if has_result else (order.run_id,)
+    names = (job.run_id, written_as) if has_result else (job.run_id,)
     if folder.name not in names:
         raise InputError("its experiment belongs to another run id")
-    run = replace(run, run_id=order.run_id, names=names)
-    if isinstance(order, Teaching):
-        run = replace(run, teaching=order)
-    else:
-        run = replace(run, experiment=order)
+    run = replace(run, run_id=job.run_id, names=names)
+    of_teacher = isinstance(job, Teaching)
+    run = replace(run, teaching=job) if of_teacher else replace(run, experiment=job)
     if has_result:
         return _finished(run)
     reason = _reason(folder)
@@ -143,9 +141,9 @@ def _finished(run: Run) -> Run:
     """The run with what it found. Raises InputError when that is another run's."""
     text = read_text_up_to(run.folder / "result.json", MOST_RESULT_BYTES)
     outcome = _parsed(TeacherCard if run.teaching else Result, text)
-    order = run.teaching or run.experiment
-    assert order is not None
-    if (outcome.task, outcome.model) != (order.task, order.model):
+    job = run.teaching or run.experiment
+    assert job is not None
+    if (outcome.task, outcome.model) != (job.task, job.model):
         raise InputError("its result is that of another task or model")
     if isinstance(outcome, TeacherCard):
         return replace(run, state="finished", card=outcome)

@@ -1,6 +1,6 @@
 """How long until a run begins and ends: from the pace of what runs and of what ran before.
 
-Pure functions of orders, events and finished runs. A pace that nobody has measured is None, and
+Pure functions of jobs, events and finished runs. A pace that nobody has measured is None, and
 so is whatever depends on it: better no time than a made-up one.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.events import Event, StepDone
-from core.experiment import Experiment, Teaching
-from core.runs.store import Run
+from core.experiment import Experiment, Job
+from core.runs.run_store import Run
 
 RECENT_STEPS = 20
 
@@ -34,24 +34,24 @@ class Pace:
     beside: float
 
 
-def pace_of(order: Experiment | Teaching, finished: Sequence[Run]) -> Pace | None:
+def pace_of(job: Job, finished: Sequence[Run]) -> Pace | None:
     """The pace of the newest finished run of the same kind, task, model and batch; one of the
     same method rather than of another."""
-    alike = [run for run in finished if _alike(order, run)]
-    if isinstance(order, Experiment):
-        method = order.quant.method
+    alike = [run for run in finished if _alike(job, run)]
+    if isinstance(job, Experiment):
+        method = job.quant.method
         same = [r for r in alike if r.experiment and r.experiment.quant.method == method]
         alike = same or alike
     return _measured(alike[0]) if alike else None
 
 
-def _alike(order: Experiment | Teaching, run: Run) -> bool:
-    other = run.experiment if isinstance(order, Experiment) else run.teaching
+def _alike(job: Job, run: Run) -> bool:
+    other = run.experiment if isinstance(job, Experiment) else run.teaching
     if other is None or run.state != "finished" or run.shipped:  # shipped: another machine's pace
         return False
     kinds = [
         (o.task, o.model, o.train.batch_size, o.train.max_tokens, o.train.precision)
-        for o in (order, other)
+        for o in (job, other)
     ]
     return kinds[0] == kinds[1]
 
@@ -66,13 +66,11 @@ def _measured(run: Run) -> Pace | None:
     return None
 
 
-def seconds_left(
-    order: Experiment | Teaching, events: Sequence[Event], finished: Sequence[Run]
-) -> float | None:
+def seconds_left(job: Job, events: Sequence[Event], finished: Sequence[Run]) -> float | None:
     """How long a run still computes: its own recent pace, else that of its like."""
     steps = [event for event in events if isinstance(event, StepDone)]
-    left = order.train.steps - (steps[-1].step if steps else 0)
-    like = pace_of(order, finished)
+    left = job.train.steps - (steps[-1].step if steps else 0)
+    like = pace_of(job, finished)
     beside = like.beside if like else 0.0
     if steps:
         return left * statistics.median(e.seconds for e in steps[-RECENT_STEPS:]) + beside

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.runs.grids import Grid
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from typing import Any
 from core.errors import InputError, one_of, shown, within
 from core.experiment import Experiment
 from core.options import build, options
-from core.places import grids, read_text_up_to
+from core.paths import grids, read_text_up_to
 
 FIELDS = ("name", "question", "base", "axes", "cases", "reference", "seeds")
 MOST_RUNS, MOST_BYTES = 1000, 2**22

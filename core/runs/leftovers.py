@@ -1,6 +1,6 @@
 """What killed processes leave behind: half-written files, and folders half removed or half made.
 
-A file is written beside its place under a name of its own (`places.replacing`), so a process that
+A file is written beside its place under a name of its own (`paths.replacing`), so a process that
 is killed meanwhile leaves `.result.json.x1y2z3`. Nothing that a living process writes is removed: a
 run's folder is swept by whoever holds its lock, and otherwise only of what has not changed for an
 hour, while nobody can take that lock. Teachers have no lock; theirs is left for a day.
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from core.places import local
+from core.paths import local
 from core.runs.locks import shared
 
 WRITTEN = (

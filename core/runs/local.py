@@ -17,11 +17,11 @@ from core.events import Event
 from core.experiment import Teaching
 from core.machine import cores
 from core.runs.locks import is_held
-from core.runs.store import (
+from core.runs.run_store import (
     list_runs,
     mark_begun,
     read_folder,
-    read_order,
+    read_job,
     runs_folder,
     stop_asked,
 )
@@ -48,7 +48,7 @@ def fixed_threads() -> int | None:
 
 @contextmanager
 def compute(folder: Path) -> Generator[Generator[Event] | None]:
-    """The events of the run of `folder`, computed here (see the port in `computing`)."""
+    """The events of the run of `folder`, computed here (see the port in `backend`)."""
     with _slot(folder) as mine:
         if not mine:
             yield None
@@ -63,13 +63,13 @@ def compute(folder: Path) -> Generator[Generator[Event] | None]:
 def events_of(folder: Path, threads: int) -> Generator[Event]:
     """Train or teach what the folder says, at once; on that many threads, or on fewer while other
     programs use the processors (see `core.training.threads`), unless the number is fixed."""
-    from core.training.teach import teach
+    from core.training.student_training import train
+    from core.training.teacher_training import teach
     from core.training.threads import ThreadCount, with_threads
-    from core.training.train import train
 
-    order = read_order(folder)
+    job = read_job(folder)
     follows = threads > 1 and fixed_threads() is None
-    training = teach(order, folder=folder) if isinstance(order, Teaching) else train(order, folder)
+    training = teach(job, folder=folder) if isinstance(job, Teaching) else train(job, folder)
     yield from with_threads(training, threads, ThreadCount(threads) if follows else None)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.errors import InputError
-from core.experiment import Experiment, Teaching
-from core.places import write_text
-from core.records import canonical_json
+from core.experiment import Job, Teaching
+from core.paths import write_text
+from core.runs.event_log import CHECKPOINT_FILE, EVENTS_FILE
 from core.runs.leftovers import NEW, sweep_folder
 from core.runs.locks import Held, take
-from core.runs.record import CHECKPOINT_FILE, EVENTS_FILE
-from core.runs.store import EXPERIMENT_FILE, TEACHING_FILE, next_ticket, runs_folder
+from core.runs.run_store import EXPERIMENT_FILE, TEACHING_FILE, next_ticket, runs_folder
+from core.serialization import canonical_json
 
 LOCK_FILE = "worker.lock"
 
@@ -40,7 +40,7 @@ def _not_startable(error: OSError) -> InputError:
     )
 
 
-def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = False) -> None:
+def prepare_folder(folder: Path, job: Job, fresh: bool = False) -> None:
     """Make the folder of a new attempt: traces of an earlier one are removed, but for checkpoint
     and record where there is something to go on from (never if `fresh`).
 
@@ -55,8 +55,8 @@ def prepare_folder(folder: Path, order: Experiment | Teaching, fresh: bool = Fal
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _not_startable(error) from error
-    file = TEACHING_FILE if isinstance(order, Teaching) else EXPERIMENT_FILE
-    write_text(folder / file, canonical_json(order) + "\n")
+    file = TEACHING_FILE if isinstance(job, Teaching) else EXPERIMENT_FILE
+    write_text(folder / file, canonical_json(job) + "\n")
     write_text(folder / "ticket", f"{next_ticket():.6f}")
 
 

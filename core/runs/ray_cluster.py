@@ -1,4 +1,4 @@
-"""Computing on the machines of a Ray cluster (the second adapter of the port in `computing`).
+"""Computing on the machines of a Ray cluster (the second adapter of the port in `backend`).
 
 TERNARY_LAB_RAY holds the cluster's address: "auto" for the one that this computer belongs to, or
 host:port of its head. A run is one Ray task that asks for TERNARY_LAB_RAY_CPUS processors (2, and
@@ -22,12 +22,12 @@ from typing import Any
 from core import events, settings
 from core.errors import InputError
 from core.events import Event
-from core.experiment import Experiment, Teaching
+from core.experiment import Job, Teaching
 from core.machine import training_environment
-from core.runs.limits import limits
-from core.runs.parcels import File, parcel, receive
 from core.runs.ray_node import Begun, Item, Refused, Said, compute_there
-from core.runs.store import mark_begun, read_order, stop_asked
+from core.runs.run_bundle import File, parcel, receive
+from core.runs.run_limits import limits
+from core.runs.run_store import mark_begun, read_job, stop_asked
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 
@@ -45,26 +45,26 @@ def cpus() -> int:
 @contextmanager
 def compute(folder: Path) -> Generator[Generator[Event] | None]:
     """The events of the run of `folder`, computed on a machine of the cluster."""
-    order = read_order(folder)
-    _prepare(order)
+    job = read_job(folder)
+    _prepare(job)
     with _connected() as ray:
-        items = _items(ray, order, folder)
+        items = _items(ray, job, folder)
         try:
             yield _events(items, folder) if _has_begun(items, folder) else None
         finally:
             items.close()
 
 
-def _prepare(order: Experiment | Teaching) -> None:
-    """Fetch here, once for all machines, what computing the order needs."""
-    list(prepare(find_task(order.task)))
-    if isinstance(order, Teaching):
+def _prepare(job: Job) -> None:
+    """Fetch here, once for all machines, what computing the job needs."""
+    list(prepare(find_task(job.task)))
+    if isinstance(job, Teaching):
         from core.models.backbones import prepare_backbone
 
-        list(prepare_backbone(order.model))
+        list(prepare_backbone(job.model))
 
 
-def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[Item]:
+def _items(ray: Any, job: Job, folder: Path) -> Generator[Item]:
     """What the machine says, until it has finished or the run is asked to stop; closing ends it."""
     memory_mib = limits().memory_mib
     task = ray.remote(compute_there).options(
@@ -73,10 +73,10 @@ def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[It
         memory=_bytes(memory_mib) or None,
         max_retries=0,
         scheduling_strategy="SPREAD",
-        name=f"ternary-lab {order.run_id}",
+        name=f"ternary-lab {job.run_id}",
     )
-    files, folders = parcel(order, folder), _folders(order)
-    stream = task.remote(order.run_id, files, folders, cpus(), memory_mib)
+    files, folders = parcel(job, folder), _folders(job)
+    stream = task.remote(job.run_id, files, folders, cpus(), memory_mib)
     del files
     try:
         while not stop_asked(folder):
@@ -100,9 +100,9 @@ def _items(ray: Any, order: Experiment | Teaching, folder: Path) -> Generator[It
         _end(ray, stream)
 
 
-def _folders(order: Experiment | Teaching) -> tuple[str, ...]:
-    """Models of the order that are folders of this computer (teachers are sent, these are not)."""
-    return tuple(name for name in order.models_read if Path(name).expanduser().is_dir())
+def _folders(job: Job) -> tuple[str, ...]:
+    """Models of the job that are folders of this computer (teachers are sent, these are not)."""
+    return tuple(name for name in job.models_read if Path(name).expanduser().is_dir())
 
 
 def _end(ray: Any, stream: Any) -> None:

@@ -16,8 +16,8 @@ from threading import current_thread, main_thread
 from core import settings
 from core.errors import InputError
 from core.events import to_json
-from core.runs.limits import watched
-from core.runs.parcels import RUN, File, Watch, little_home
+from core.runs.run_bundle import RUN, File, Watch, little_home
+from core.runs.run_limits import watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

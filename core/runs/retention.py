@@ -16,7 +16,7 @@ from pathlib import Path
 from core import settings
 from core.errors import InputError
 from core.runs.leftovers import REMOVED, sweep
-from core.runs.store import Run, is_alive, list_runs, run_folder, runs_folder
+from core.runs.run_store import Run, is_alive, list_runs, run_folder, runs_folder
 
 
 def quota_bytes() -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, shown
-from core.places import check_file
+from core.paths import check_file
 from core.runs.folder import Run
 from core.training.checkpoint_header import header
 

@@ -4,7 +4,7 @@
 --run-dir FOLDER` in a session of its own, so neither a page that reruns nor a server that stops
 takes the training with it. The process inherits the lock, which dies with it: the run is known to
 live from its first moment to its last, however long it takes to load. It (`work`) writes down the
-events of the place that computes (see `computing`): itself, when its turn comes, unless another is
+events of the place that computes (see `backend`): itself, when its turn comes, unless another is
 chosen.
 """
 
@@ -20,17 +20,17 @@ from pathlib import Path
 from core import settings
 from core.errors import InputError
 from core.events import Event
-from core.experiment import Experiment, Teaching
+from core.experiment import Job
 from core.machine import training_environment
-from core.places import read_text_up_to, write_text
-from core.runs.computing import chosen
+from core.paths import read_text_up_to, write_text
+from core.runs.backend import chosen
+from core.runs.event_log import Record
 from core.runs.leftovers import sweep_folder
-from core.runs.limits import watched
 from core.runs.locks import Held
 from core.runs.preparing import deciding, prepare_folder, reserve
-from core.runs.record import Record
 from core.runs.retention import make_room
-from core.runs.store import (
+from core.runs.run_limits import watched
+from core.runs.run_store import (
     Run,
     find_run,
     is_alive,
@@ -47,7 +47,7 @@ _THERE = ("finished", "running", "queued")
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def submit(order: Experiment | Teaching, again: bool = False) -> Run:
+def submit(job: Job, again: bool = False) -> Run:
     """Start the run, or return the one that is running, queued or finished. One that came to
     nothing goes on from its checkpoint. With `again` whatever is over starts from the beginning.
 
@@ -55,16 +55,16 @@ def submit(order: Experiment | Teaching, again: bool = False) -> Run:
     environment makes no sense.
     """
     _children[:] = [child for child in _children if child.poll() is None]
-    folder = run_folder(order.run_id)
+    folder = run_folder(job.run_id)
     settings.check()
     with deciding():
-        known = find_run(order.run_id)
+        known = find_run(job.run_id)
         if known is not None and known.state in _THERE and not (again and known.is_over):
             return known
-        make_room(order.run_id)
+        make_room(job.run_id)
         lock = reserve(folder)
         try:
-            prepare_folder(folder, order, again)
+            prepare_folder(folder, job, again)
             _children.append(_start(folder, lock))
         finally:
             lock.leave()
@@ -113,16 +113,14 @@ def let_pages_go_first(worker: int) -> None:
         Path(f"/proc/{worker}/autogroup").write_text(str(NICE))
 
 
-def work_here(
-    order: Experiment | Teaching, show: Callable[[Event], None], fresh: bool = False
-) -> Run:
-    """Compute the order in this process, on from its checkpoint unless `fresh`. Raises InputError
+def work_here(job: Job, show: Callable[[Event], None], fresh: bool = False) -> Run:
+    """Compute the job in this process, on from its checkpoint unless `fresh`. Raises InputError
     as `submit` and `work` do."""
-    folder = run_folder(order.run_id)
+    folder = run_folder(job.run_id)
     with deciding():
         lock = reserve(folder)
         try:
-            prepare_folder(folder, order, fresh)
+            prepare_folder(folder, job, fresh)
         except InputError:
             lock.release()
             raise

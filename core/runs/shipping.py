@@ -17,10 +17,10 @@ from safetensors.torch import load, save
 from core.errors import InputError
 from core.families import find_family
 from core.family import address_of
-from core.places import check_file, replacing, shipped
-from core.runs.event_files import EVENTS_FILE, MOST_BYTES, PACKED_EVENTS_FILE
+from core.paths import check_file, replacing, shipped
+from core.runs.event_reading import EVENTS_FILE, MOST_BYTES, PACKED_EVENTS_FILE
 from core.runs.run_files import RUN_ID
-from core.runs.store import Run, find_run
+from core.runs.run_store import Run, find_run
 from core.training.student_files import LATENT_FILE, MODEL_FILE, PREDICTIONS_FILE
 
 

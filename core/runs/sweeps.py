@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from core.errors import InputError
 from core.runs import runner
 from core.runs.grids import Planned
-from core.runs.store import Run, find_run, list_runs, read_folder, run_folder, runs_folder
+from core.runs.run_store import Run, find_run, list_runs, read_folder, run_folder, runs_folder
 
 POLL_SECONDS = 0.3
 

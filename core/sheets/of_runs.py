@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from core.events import Evaluated, Event, Started, StepDone
 from core.options import as_text, options
 from core.results import WHO, Measured, Result
-from core.runs.store import Run
+from core.runs.run_store import Run
 from core.sheets.curves import BLUE, INK, ORANGE, Line, draw, dressed
 from core.sheets.frame import link, note, page, table, verdict
 from core.version import PROGRAM

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from core.tables.values import Row, is_whole_text
+from core.tables.cells import Row, is_whole_text
 
 KEY, KIND = b"huggingface", "ClassLabel"
 HIDDEN = -1

@@ -13,8 +13,12 @@ import io
 from typing import Any
 
 from core.errors import InputError, shown
+from core.tables.cells import Row
 from core.tables.class_labels import names_of_classes, with_names
-from core.tables.limits import (
+from core.tables.pace import Tick, keep_going
+from core.tables.squad_format import ANSWERS, START, TEXT
+from core.tables.table import Table
+from core.tables.table_limits import (
     MAX_NAME,
     check_cells,
     check_columns,
@@ -23,10 +27,6 @@ from core.tables.limits import (
     check_width,
     listed,
 )
-from core.tables.pace import Tick, keep_going
-from core.tables.squad import ANSWERS, START, TEXT
-from core.tables.table import Table
-from core.tables.values import Row
 
 BATCH_ROWS = 10_000
 INSIDE_ANSWERS = f"{ANSWERS}."

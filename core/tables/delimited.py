@@ -14,7 +14,10 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from core.errors import InputError, shown
-from core.tables.limits import (
+from core.tables.cells import Row, tidied
+from core.tables.pace import Tick, keep_going, paced
+from core.tables.table import BadRow, Table
+from core.tables.table_limits import (
     MAX_COLUMNS,
     MAX_NAME,
     check_cells,
@@ -23,9 +26,6 @@ from core.tables.limits import (
     check_width,
     decoded,
 )
-from core.tables.pace import Tick, keep_going, paced
-from core.tables.table import BadRow, Table
-from core.tables.values import Row, tidied
 
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATORS = b",;\t|\n\r"

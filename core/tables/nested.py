@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.errors import InputError
-from core.tables.limits import check_cells, check_columns, check_rows, check_width, decoded
+from core.tables.cells import Row, described
 from core.tables.pace import Tick, keep_going, paced
-from core.tables.squad import CONTEXT, QUESTION, SQUAD_COLUMNS, answers_of
+from core.tables.squad_format import CONTEXT, QUESTION, SQUAD_COLUMNS, answers_of
 from core.tables.table import BadRow, Table
-from core.tables.values import Row, described
+from core.tables.table_limits import check_cells, check_columns, check_rows, check_width, decoded
 
 SEPARATORS = b",[{"
 SHAPES = (

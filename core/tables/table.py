@@ -4,7 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
-from core.tables.values import Row
+from core.tables.cells import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

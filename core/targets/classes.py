@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.metrics import Metric
-from core.targets.base import (
+from core.targets.target import (
     LOGITS,
     Answered,
     InWords,

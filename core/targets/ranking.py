@@ -15,15 +15,8 @@ import numpy as np
 
 from core.errors import InputError
 from core.metrics import Metric
-from core.targets.base import (
-    LOGITS,
-    Answered,
-    InWords,
-    Saved,
-    Target,
-    soft_cross_entropy,
-)
 from core.targets.ranks import Candidates, gain, recall_first, reciprocal_rank
+from core.targets.target import LOGITS, Answered, InWords, Saved, Target, soft_cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor

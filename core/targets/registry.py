@@ -5,7 +5,7 @@ from functools import cache
 from core.errors import one_of
 from core.metrics import Metric
 from core.modules import modules_in
-from core.targets.base import Target
+from core.targets.target import Target
 
 
 @cache

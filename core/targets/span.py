@@ -13,8 +13,8 @@ import numpy as np
 
 from core.errors import InputError
 from core.metrics import Metric
-from core.targets.answers import exact_match, word_f1
-from core.targets.base import (
+from core.targets.answer_match import exact_match, word_f1
+from core.targets.target import (
     ALWAYS_ANSWER,
     LOGITS,
     NO_ANSWER,

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.metrics import Metric
-from core.targets.base import (
-    LOGITS,
-    Answered,
-    InWords,
-    Saved,
-    Target,
-)
 from core.targets.classes import encode_texts
+from core.targets.target import LOGITS, Answered, InWords, Saved, Target
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.events import Preparing
-from core.places import cache, replacing
+from core.paths import cache, replacing
 
 TIMEOUT_SECONDS = 900
 UNREADABLE = (KeyError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InputError, shown
-from core.tables.limits import check_characters
+from core.tables.cells import as_text, number
 from core.tables.pace import Tick, keep_going, paced
 from core.tables.table import BadRow, Table
-from core.tables.values import as_text, number
+from core.tables.table_limits import check_characters
 from core.tasks.file_targets import class_name, file_target
 from core.tasks.plans import ANSWERS, MAX_CLASSES, Plan, check_plan
 from core.tasks.sources import Row

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from core.errors import InputError
 from core.search import Index
-from core.tables.values import Row
+from core.tables.cells import Row
 
 TOP = 20  # candidates that a model ranks
 Item = TypeVar("Item")

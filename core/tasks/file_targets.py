@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, one_of, shown
-from core.tables.limits import MAX_NAME
-from core.tables.squad import ANSWERS, STARTS
-from core.tables.values import Row, as_label, as_text, described, number
+from core.tables.cells import Row, as_label, as_text, described, number
+from core.tables.squad_format import ANSWERS, STARTS
+from core.tables.table_limits import MAX_NAME
 
 if TYPE_CHECKING:
     from core.tasks.plans import Plan

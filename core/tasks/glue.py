@@ -6,7 +6,7 @@ Lengths and batch are the paper's (PAPER 3): 64 tokens for single sentences, 128
 
 from typing import TYPE_CHECKING
 
-from core.tasks.hub import FromHub
+from core.tasks.hub_sources import FromHub
 from core.tasks.task import Task
 
 if TYPE_CHECKING:

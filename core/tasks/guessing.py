@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise, permutations
 
 from core.errors import InputError, shown
-from core.tables.limits import MAX_NAME
+from core.tables.cells import as_text, number
 from core.tables.pace import Tick, keep_going, paced
-from core.tables.squad import SQUAD_COLUMNS
+from core.tables.squad_format import SQUAD_COLUMNS
 from core.tables.table import Table
-from core.tables.values import as_text, number
+from core.tables.table_limits import MAX_NAME
 from core.tasks.checking import MAX_TEXT, class_names
 from core.tasks.file_targets import file_target
 from core.tasks.plans import Plan

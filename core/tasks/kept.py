@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import places
+from core import paths
 from core.errors import InputError
 from core.events import Preparing
-from core.records import canonical_json, from_json
+from core.serialization import canonical_json, from_json
 from core.tasks.file_targets import file_target
 from core.tasks.plans import Plan
 from core.tasks.sources import Reading
@@ -100,7 +100,7 @@ class FromFile:
 
 def home() -> Path:
     """Where the folders are."""
-    return places.local() / "tasks"
+    return paths.local() / "tasks"
 
 
 def find_kept(name: str) -> Kept | None:
@@ -118,7 +118,7 @@ def find_kept(name: str) -> Kept | None:
 @lru_cache(maxsize=1000)
 def _read(file: Path, changed_ns: int, size_bytes: int) -> Kept | None:
     try:
-        kept = from_json(Kept, places.read_text_up_to(file, MOST_PLAN_BYTES))
+        kept = from_json(Kept, paths.read_text_up_to(file, MOST_PLAN_BYTES))
     except (OSError, ValueError):
         return None
     whole = kept.name == file.parent.name and (file.parent / TABLES / "train").is_dir()
@@ -173,7 +173,7 @@ def remove(name: str) -> None:
         hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
         target.rename(hidden / name)  # gone at once for every reader
         shutil.rmtree(hidden)
-        for cut in (places.cache() / "tasks").glob(f"{name}-????????"):
+        for cut in (paths.cache() / "tasks").glob(f"{name}-????????"):
             shutil.rmtree(cut, ignore_errors=True)
     except OSError as error:
         raise InputError(f"{name} could not be deleted: {error.strerror or error}.") from error

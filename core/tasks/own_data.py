@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.records import identity_json
+from core.serialization import identity_json
 from core.tasks.checking import Checked, apart
 from core.tasks.file_targets import file_target
 from core.tasks.kept import Kept, all_kept, find_kept, keep, remove

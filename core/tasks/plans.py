@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import InputError, one_of, shown, within
-from core.records import settle
-from core.tables.limits import MAX_NAME, listed
-from core.tables.squad import ANSWERS, STARTS
+from core.serialization import coerce_fields
+from core.tables.cells import is_whole_text
+from core.tables.squad_format import ANSWERS, STARTS
 from core.tables.table import Table
-from core.tables.values import is_whole_text
+from core.tables.table_limits import MAX_NAME, listed
 from core.tasks.file_targets import FILE_TARGETS, file_target
 
 MAX_CLASSES = 100
@@ -34,7 +34,7 @@ class Plan:
     max_tokens: int = 64
 
     def __post_init__(self) -> None:
-        settle(self)
+        coerce_fields(self)
         one_of("Kind of task", self.kind, FILE_TARGETS)
         within("Tokens per text", self.max_tokens, 8, 512)
         title = " ".join(self.title.split())

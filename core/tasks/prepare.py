@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError, how_to_fetch
 from core.events import Preparing
-from core.places import cache
+from core.paths import cache
 from core.tasks.splits import Splits, load_splits, save_splits
 from core.tasks.task import Task
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.events import Preparing
-from core.tables.values import Row
+from core.tables.cells import Row
 from core.tasks.archives import Archive, fetch
 
 if TYPE_CHECKING:

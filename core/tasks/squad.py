@@ -5,7 +5,7 @@ Length 384, batch 16, as in the paper. Scores are on the validation split; dev i
 
 from typing import TYPE_CHECKING
 
-from core.tasks.hub import FromHub
+from core.tasks.hub_sources import FromHub
 from core.tasks.task import Task
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from core.targets import find_target
-from core.targets.base import Target
+from core.targets.target import Target
 from core.tasks.sources import Source
 
 

@@ -49,7 +49,7 @@ class Averaging:
                 total.copy_(state[str(number)])
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def coerce_fields(self) -> None:
         """Put the mean in the model's place; without a sample nothing changes."""
         if self.taken:
             for total, parameter in zip(self.sums, self.parameters, strict=True):

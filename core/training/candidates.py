@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.events import Preparing
-from core.teachers.loading import load_masked
+from core.teachers.model_loading import load_masked
 
 Place = tuple[int, int]  # number of the text, number of the word in it
 Proposals = Generator[Preparing, None, list[tuple[str, ...]]]

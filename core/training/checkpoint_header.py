@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from core.errors import InputError
-from core.places import check_file
+from core.paths import check_file
 
 FILE = "checkpoint.safetensors"
 MOST_BYTES, MOST_DIGITS = 2**36, 7

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.models.student import hand_over_second_moments, weight_quantizers
-from core.places import replacing
+from core.paths import replacing
 from core.training.checkpoint_header import FILE, header
 from core.training.optimizer import Optimizer
 from core.training.task_data import TaskData

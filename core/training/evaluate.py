@@ -11,8 +11,8 @@ from core.events import Preparing
 from core.family import Batch, Encoded, Family
 from core.metrics import score
 from core.results import Score
-from core.targets.base import Target
 from core.targets.registry import metric_of
+from core.targets.target import Target
 from core.tasks.task import Task
 from core.training.batches import evaluation_batches
 from core.training.task_data import TaskData

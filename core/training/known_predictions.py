@@ -21,7 +21,7 @@ from torch import nn
 from core.errors import InputError
 from core.events import Preparing
 from core.family import Encoded
-from core.places import cache, replacing
+from core.paths import cache, replacing
 from core.training.evaluate import predictions_of
 from core.training.task_data import TaskData
 

@@ -18,10 +18,10 @@ from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.tasks.task import Task
 from core.teacher_folders import card_for
-from core.teachers.loading import family_of, load_model
-from core.teachers.store import load_teacher, teacher_tokenizer
+from core.teachers.model_loading import family_of, load_model
+from core.teachers.teacher_store import load_teacher, teacher_tokenizer
 from core.training.depths import check_student
-from core.training.distill import OF_LANGUAGE, check_losses
+from core.training.distillation_losses import OF_LANGUAGE, check_losses
 from core.training.task_data import TaskData, encode_task
 from core.training.teacher_outputs import CachedOutputs
 

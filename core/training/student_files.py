@@ -8,7 +8,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from core.models.student import weight_quantizers
-from core.places import replacing
+from core.paths import replacing
 
 MODEL_FILE, LATENT_FILE = "model.safetensors", "latent.safetensors"
 PREDICTIONS_FILE = "predictions.safetensors"

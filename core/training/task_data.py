@@ -9,7 +9,7 @@ import numpy as np
 from core.events import Preparing
 from core.experiment import TrainRecipe
 from core.family import Encoded, Family
-from core.targets.base import Target
+from core.targets.target import Target
 from core.tasks.prepare import load
 from core.tasks.task import Task
 from core.training.augment import augmented, draw_rows

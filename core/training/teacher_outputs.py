@@ -19,7 +19,7 @@ from core.events import Preparing
 from core.experiment import Experiment
 from core.family import Batch, Encoded, Family, Outputs, Trace
 from core.training.batches import evaluation_batches
-from core.training.distill import traces_of
+from core.training.distillation_losses import traces_of
 
 READINGS = 3  # how often each example must be read, on average, before caching is worth it
 MOST_BYTES = 256 * 2**20

@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui import state
-from pages.ui.words import plain
+from pages.ui.formatting import plain
 
 KEY = "browser"
 

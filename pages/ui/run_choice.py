@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import api
-from core.runs.store import Run
-from pages.ui import address, glossary, state
-from pages.ui.words import plain
+from core.runs.run_store import Run
+from pages.ui import glossary, state, url_state
+from pages.ui.formatting import plain
 
 
 def finished_or_stop() -> list[Run]:
@@ -27,7 +27,7 @@ def choose(finished: Sequence[Run]) -> Run:
         "Run",
         list(runs),
         format_func=lambda run_id: title(runs[run_id]),
-        **address.by_id("student", list(runs), usual=usual(finished).run_id),
+        **url_state.by_id("student", list(runs), usual=usual(finished).run_id),
     )
     glossary.explain_bits()
     return runs[picked]

@@ -1,4 +1,4 @@
-"""What a session remembers, and what it may do. Only this file and `address` name a session_state
+"""What a session remembers, and what it may do. Only this file and `url_state` name a session_state
 key or a URL parameter; what the engine refuses is said here.
 
 Everything that others could lose something by goes through this file: `may` decides, and `start`,
@@ -16,10 +16,10 @@ import streamlit as st
 
 from core import api, settings
 from core.errors import InputError
-from core.experiment import Experiment, Teaching
-from core.runs.store import Run
-from pages.ui.address import WATCHED
-from pages.ui.words import plain
+from core.experiment import Job
+from core.runs.run_store import Run
+from pages.ui.formatting import plain
+from pages.ui.url_state import WATCHED
 
 if TYPE_CHECKING:
     from core.tasks.checking import Checked
@@ -61,17 +61,17 @@ def watch_none() -> None:
     st.query_params.pop(WATCHED, None)
 
 
-def start(order: Experiment | Teaching, again: bool = False) -> None:
+def start(job: Job, again: bool = False) -> None:
     """Start a run (see `api.submit`) and watch it. Raises InputError as that does, and where this
     session may not begin it again, replace a teacher, or name the folder that it would read."""
-    check_local_paths(order)
-    joined, known = api.is_under_way(order), api.is_known(order)
-    replaces, pair = api.replaces_teacher(order, again), f"teacher {order.task} {order.model}"
+    check_local_paths(job)
+    joined, known = api.is_under_way(job), api.is_known(job)
+    replaces, pair = api.replaces_teacher(job, again), f"teacher {job.task} {job.model}"
     if again:
-        check("begin again", order.run_id)
+        check("begin again", job.run_id)
     if replaces:
         check("replace", pair)
-    run = api.submit(order, again)
+    run = api.submit(job, again)
     if not joined:
         _own(STARTED, run.run_id)
     if not known:
@@ -166,10 +166,10 @@ def may_use_local_paths() -> bool:
     return is_teacher()
 
 
-def check_local_paths(order: Experiment | Teaching) -> None:
-    """Raise InputError when computing the order reads a model's folder that this session may not
+def check_local_paths(job: Job) -> None:
+    """Raise InputError when computing the job reads a model's folder that this session may not
     name."""
-    for name in () if may_use_local_paths() else api.local_paths(order):
+    for name in () if may_use_local_paths() else api.local_paths(job):
         check_local_path(name)
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_pl
 from core import api, settings
 from core.experiment import Experiment, TrainRecipe
 from core.runs import runner
-from core.teachers.store import save_teacher
+from core.teachers.teacher_store import save_teacher
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model
 from tests.servers import end_trainings, served
 
@@ -95,10 +95,10 @@ class Visitor:
     def open(self, place: str) -> "Visitor":
         """Follow an address: what comes after the server's name."""
         self.page.goto(f"{self.address}/{place}")
-        self.settle()
+        self.coerce_fields()
         return self
 
-    def settle(self) -> None:
+    def coerce_fields(self) -> None:
         """Wait until the page is drawn, charts included."""
         self.page.wait_for_function(SETTLED, timeout=PATIENCE_MS)
         for chart in self.page.get_by_test_id("stVegaLiteChart").all():
@@ -156,7 +156,7 @@ class Visitor:
             "() => document.querySelector('[data-testid=stMain]').scrollHeight"
         )
         self.page.set_viewport_size({"width": width, "height": min(max(height + 10, 700), 6000)})
-        self.settle()
+        self.coerce_fields()
         self.page.screenshot(path=path)
         return path
 

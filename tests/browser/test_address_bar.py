@@ -4,11 +4,11 @@ import pytest
 from playwright.sync_api import expect
 
 from core import api
-from core.runs import store
+from core.runs import run_store
 
 pytestmark = pytest.mark.browser
 # The last of the list, so that it is not what a page shows anyway.
-SHIPPED_RUN = [run.run_id for run in store.list_runs() if run.shipped and run.keeps_student][-1]
+SHIPPED_RUN = [run.run_id for run in run_store.list_runs() if run.shipped and run.keeps_student][-1]
 
 DEEP = {
     "weights?method=lat&columns=3&method_c=absmean": "lat, 2 bits, layer",

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.classroom import answers, classes
-from core.lessons import shelf
+from core.classroom import administration, class_answers
+from core.lessons import lesson_list
 from core.lessons.lesson import CHOICE, Lesson, Step
 from tests.browser.conftest import Visitor
 from tests.browser.test_look import OVERFLOW, grave
 
 pytestmark = pytest.mark.browser
-LESSON = shelf.lessons()[0][0]
+LESSON = lesson_list.lessons()[0][0]
 NOTHING_YET = "What came out"
 
 
@@ -45,7 +45,7 @@ def walk(visitor: Visitor, lesson: Lesson, share: float) -> None:
         visitor.says_no_longer(NOTHING_YET)  # nothing is shown before the lock
         guess(visitor, step, share)
         visitor.says(NOTHING_YET)
-        visitor.settle()
+        visitor.coerce_fields()
         if number < len(lesson.steps):
             visitor.press("Next step")
 
@@ -98,26 +98,26 @@ def test_a_class_of_three_and_its_lecturer(tab, tiny, monkeypatch):
         guess(student, LESSON.steps[0], number / 4)
         student.says(NOTHING_YET)
         lecturer.says(f"{number} of 3")  # it arrives by itself
-    assert [one.nickname for one in answers.answers_of(code)] == ["Ada", "Grace", "Edsger"]
+    assert [one.nickname for one in class_answers.answers_of(code)] == ["Ada", "Grace", "Edsger"]
     look_at_the_answers(lecturer)
-    students[0].settle()
+    students[0].coerce_fields()
     students[0].press("Next step")
     guess(students[0], LESSON.steps[1], 0.5)
     students[0].says(NOTHING_YET)
     look_at_everybody(lecturer)
     project(lecturer)
-    assert [one.step for one in answers.answers_of(code)][3:] == [LESSON.steps[1].name]
+    assert [one.step for one in class_answers.answers_of(code)][3:] == [LESSON.steps[1].name]
     lecturer.segment("Invite", "Invite").click()
     lecturer.press("Delete this class")
     lecturer.press("Delete everything for good")
     lecturer.says("Open the class")
-    assert code not in [one.code for one in classes.classes()]
+    assert code not in [one.code for one in administration.classes()]
 
 
 def look_at_the_answers(lecturer: Visitor) -> None:
     lecturer.page.get_by_text("Show what came out").click()
     lecturer.says("Because")
-    lecturer.settle()
+    lecturer.coerce_fields()
     lecturer.picture("class-answers")
 
 
@@ -130,7 +130,7 @@ def look_at_everybody(lecturer: Visitor) -> None:
 def project(lecturer: Visitor) -> None:
     lecturer.segment("Invite", "Projector").click()
     lecturer.title(reading(LESSON.steps[0].title))
-    lecturer.settle()
+    lecturer.coerce_fields()
     lecturer.picture("class-projector-question")
     lecturer.page.keyboard.press("t")
     lecturer.says("It came out")

@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 from core import api
 from core.experiment import Experiment
-from core.runs import runner, store
-from core.teachers.store import save_teacher
-from pages.ui.words import WORD_JOINER
+from core.runs import run_store, runner
+from core.teachers.teacher_store import save_teacher
+from pages.ui.formatting import WORD_JOINER
 from tests.browser.conftest import PAGES
 from tests.conftest import card_of, move_to, save_tiny_model, tiny_model
 from tests.pages.conftest import csv_of
@@ -55,7 +55,7 @@ def left_behind(tmp_path_factory):
         save_tiny_model(model, network)
         save_teacher(network, card_of(network, str(model)))
         failed = Experiment(model=str(model), seed=3)
-        folder = store.run_folder(failed.run_id)
+        folder = run_store.run_folder(failed.run_id)
         runner.prepare_folder(folder, failed)
         (folder / "error.txt").write_text(ERROR)
     cache, home = root / "cache", root / "home"

@@ -17,7 +17,7 @@ from core.families.registry import find_family
 from core.tasks.registry import find_task
 from core.training.augment import KEPT, Words, augmented, draw_rows
 from core.training.candidates import masked, neighbours
-from core.training.train import train
+from core.training.student_training import train
 from tests.conftest import (
     BAD,
     GOOD,

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from core.__main__ import main
-from core.bench import as_released, contention
-from core.bench import train as bench
+from core.bench import as_released, busy_machine
+from core.bench import training_step as bench
 from core.bench.as_released import padded, released_student
 from core.experiment import QuantRecipe
 from core.families.registry import find_family
 from core.models.student import build_student
 from core.training.batches import training_batches
-from core.training.train import train
+from core.training.student_training import train
 from tests.conftest import tiny_model, with_train
 from tests.core.test_records_and_events import STEP
 from tests.core.test_train import losses_of
-from tests.core.test_watching import pair_of
+from tests.core.test_weight_history import pair_of
 
 BERT = find_family("bert")
 
@@ -93,20 +93,20 @@ def test_the_last_line_is_one_object_with_the_ratios(lab, capsys, monkeypatch):
 def test_the_first_half_of_a_turn_is_not_counted(monkeypatch):
     """Steps that began after 0, 1, 2, ... seconds; the half is at 2.5."""
     clock = iter([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
-    monkeypatch.setattr(contention.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(busy_machine.time, "perf_counter", lambda: next(clock))
     told = [replace(STEP, step=n, seconds=float(n)) for n in range(1, 5)]
-    assert contention._turn(iter(told), half=2.5).seconds == (4.0,)
+    assert busy_machine._turn(iter(told), half=2.5).seconds == (4.0,)
 
 
 def test_a_turn_has_its_last_step_at_least(monkeypatch):
-    monkeypatch.setattr(contention.time, "perf_counter", lambda: 0.0)
+    monkeypatch.setattr(busy_machine.time, "perf_counter", lambda: 0.0)
     told = [replace(STEP, seconds=5.0), replace(STEP, seconds=7.0)]
-    assert contention._turn(iter(told), half=1.0).seconds == (7.0,)
+    assert busy_machine._turn(iter(told), half=1.0).seconds == (7.0,)
 
 
 @pytest.mark.slow
 def test_contention_is_measured_in_every_way(lab, capsys, monkeypatch):
-    monkeypatch.setattr(contention, "TURN_SECONDS", 0.5)
+    monkeypatch.setattr(busy_machine, "TURN_SECONDS", 0.5)
     where = ["--task", lab.experiment.task, "--model", lab.experiment.model]
     assert main(["bench", "contention", *where, "--rounds", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])

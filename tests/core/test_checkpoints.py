@@ -19,8 +19,8 @@ from core.training.checkpoint_header import FILE, step_kept
 from core.training.checkpoints import UnfitCheckpoint, capture, read, write
 from core.training.optimizer import Optimizer, descend
 from core.training.resume import Checkpointer
-from core.training.teach import teach
-from core.training.train import train
+from core.training.student_training import train
+from core.training.teacher_training import teach
 from tests.conftest import tiny_model, with_quant, with_train
 
 BERT = find_family("bert")

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from core import places
-from core.classroom import answers, challenge, classes, database, report, students
+from core import paths
+from core.classroom import administration, class_answers, class_board, database, report, students
 from core.classroom.students import Student
 from core.errors import InputError
 from core.version import VERSION
@@ -20,15 +20,15 @@ from core.version import VERSION
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch):
     monkeypatch.setenv("TERNARY_LAB_HOME", str(tmp_path))
-    assert places.local() == tmp_path
+    assert paths.local() == tmp_path
 
 
-def _class() -> classes.Classroom:
-    return classes.open_class("  Tuesday\n group ", "three-numbers")
+def _class() -> administration.Classroom:
+    return administration.open_class("  Tuesday\n group ", "three-numbers")
 
 
 def _give(student: Student, step: str = "first", guess: str = "86.5") -> bool:
-    return answers.give(
+    return class_answers.give(
         student,
         lesson="three-numbers",
         lesson_version="1",
@@ -40,9 +40,9 @@ def _give(student: Student, step: str = "first", guess: str = "86.5") -> bool:
 
 
 def test_nothing_is_written_before_a_class_is_opened(tmp_path):
-    assert classes.classes() == []
+    assert administration.classes() == []
     assert students.student_of("x") is None
-    assert answers.answers_of("abcde") == []
+    assert class_answers.answers_of("abcde") == []
     with pytest.raises(InputError, match="no class of that code"):
         students.join("abcde", "Ada")
     assert list(tmp_path.iterdir()) == []
@@ -51,19 +51,19 @@ def test_nothing_is_written_before_a_class_is_opened(tmp_path):
 def test_a_class_is_found_by_its_code_however_it_is_spelled():
     opened = _class()
     assert opened.title == "Tuesday group"
-    assert classes.find_class(f" {opened.code.upper()} ") == opened
-    assert len(opened.code) == classes.CODE_LETTERS
-    assert set(opened.code) <= set(classes.ALPHABET)
+    assert administration.find_class(f" {opened.code.upper()} ") == opened
+    assert len(opened.code) == administration.CODE_LETTERS
+    assert set(opened.code) <= set(administration.ALPHABET)
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 61])
 def test_a_class_needs_a_name(title):
     with pytest.raises(InputError, match="a name of 1 to 60 letters"):
-        classes.open_class(title, "three-numbers")
+        administration.open_class(title, "three-numbers")
 
 
 def test_there_is_an_end_to_classes_and_to_people(monkeypatch):
-    monkeypatch.setattr(classes, "MOST_CLASSES", 1)
+    monkeypatch.setattr(administration, "MOST_CLASSES", 1)
     monkeypatch.setattr(students, "MOST_STUDENTS", 1)
     code = _class().code
     with pytest.raises(InputError, match="1 classes are kept"):
@@ -101,7 +101,7 @@ def test_the_first_answer_of_a_step_stays():
     ada = students.join(_class().code, "Ada")
     assert _give(ada, guess="86.5")
     assert not _give(ada, guess="12")
-    (kept,) = answers.answers_by(ada)
+    (kept,) = class_answers.answers_by(ada)
     assert (kept.guess, kept.reason, kept.runs) == ("86.5", "levels", ("197caee709a1",))
     assert (kept.nickname, kept.lesson_version, kept.program) == ("Ada", "1", VERSION)
     assert abs(kept.given - time.time()) < 60
@@ -113,13 +113,13 @@ def test_who_is_stuck_comes_first():
     for student, steps in ((ada, "ab"), (grace, "a")):
         for step in steps:
             _give(student, step)
-    found = answers.progress(code, "three-numbers")
+    found = class_answers.progress(code, "three-numbers")
     assert [(each.nickname, each.answered) for each in found] == [
         ("Edsger", 0),
         ("Grace", 1),
         ("Ada", 2),
     ]
-    assert [each.answered for each in answers.progress(code, "another")] == [0, 0, 0]
+    assert [each.answered for each in class_answers.progress(code, "another")] == [0, 0, 0]
     assert edsger.nickname == found[0].nickname
 
 
@@ -128,12 +128,12 @@ def test_deleting_a_class_deletes_everything_in_it_and_nothing_else(tmp_path):
     ada, grace = students.join(gone, "Ada-Unmistakable"), students.join(kept, "Grace")
     for student in (ada, grace):
         _give(student)
-        challenge.enter(student, "197caee709a1")
-    classes.delete_class(gone)
-    assert [each.code for each in classes.classes()] == [kept]
+        class_board.enter(student, "197caee709a1")
+    administration.delete_class(gone)
+    assert [each.code for each in administration.classes()] == [kept]
     assert students.student_of(ada.secret) is None
-    assert answers.answers_of(gone) == challenge.entries(gone) == []
-    assert len(answers.answers_of(kept)) == len(challenge.entries(kept)) == 1
+    assert class_answers.answers_of(gone) == class_board.entries(gone) == []
+    assert len(class_answers.answers_of(kept)) == len(class_board.entries(kept)) == 1
     with pytest.raises(InputError, match="was deleted"):
         _give(ada)
     with sqlite3.connect(database.path()) as file:
@@ -161,7 +161,7 @@ def test_thirty_answers_at_once_are_all_kept():
     for thread in threads:
         thread.join()
     assert refused == []
-    assert len(answers.answers_of(code)) == 90
+    assert len(class_answers.answers_of(code)) == 90
 
 
 def _answer_forever(secret: str, told) -> None:
@@ -184,7 +184,7 @@ def test_what_was_confirmed_survives_a_kill():
     confirmed = 20
     while told.poll():
         confirmed = told.recv()
-    kept = {int(each.step) for each in answers.answers_by(ada)}
+    kept = {int(each.step) for each in class_answers.answers_by(ada)}
     assert kept >= set(range(confirmed + 1))
 
 
@@ -201,33 +201,33 @@ def test_a_copy_made_while_it_is_used_has_everything(tmp_path):
     database.path().unlink()
     copy.rename(database.path())
     assert students.student_of(ada.secret) == ada
-    assert len(answers.answers_by(ada)) == 1
+    assert len(class_answers.answers_by(ada)) == 1
 
 
 def test_a_damaged_or_later_file_is_said_and_left_alone():
     database.path().write_bytes(b"This is no database, whatever its name says." * 100)
     with pytest.raises(InputError, match="cannot be used: file is not a database"):
-        classes.classes()
+        administration.classes()
     database.path().unlink()
     _class()
     with sqlite3.connect(database.path()) as file:
         file.execute(f"PRAGMA user_version = {database.VERSION + 1}")
     with pytest.raises(InputError, match="later version"):
-        classes.classes()
+        administration.classes()
 
 
 def test_the_board_holds_a_run_once_for_each_and_not_too_many(monkeypatch):
-    monkeypatch.setattr(challenge, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(class_board, "MOST_ENTRIES", 2)
     code = _class().code
     ada, grace = students.join(code, "Ada"), students.join(code, "Grace")
-    assert challenge.enter(ada, "a")
-    assert not challenge.enter(ada, "a")
-    assert challenge.enter(grace, "a")
-    challenge.enter(ada, "b")
-    assert not challenge.enter(ada, "b")
+    assert class_board.enter(ada, "a")
+    assert not class_board.enter(ada, "a")
+    assert class_board.enter(grace, "a")
+    class_board.enter(ada, "b")
+    assert not class_board.enter(ada, "b")
     with pytest.raises(InputError, match="entered 2 runs"):
-        challenge.enter(ada, "c")
-    found = [(each.nickname, each.run) for each in challenge.entries(code)]
+        class_board.enter(ada, "c")
+    found = [(each.nickname, each.run) for each in class_board.entries(code)]
     assert found == [("Ada", "a"), ("Grace", "a"), ("Ada", "b")]
 
 
@@ -236,7 +236,7 @@ def test_the_reports_hold_every_answer_and_no_secret():
     ada, formula = students.join(opened.code, "Ada, L."), students.join(opened.code, "=1+1")
     for student in (ada, formula):
         _give(student)
-    given = answers.answers_of(opened.code)
+    given = class_answers.answers_of(opened.code)
     rows = list(csv.DictReader(io.StringIO(report.as_csv(given))))
     assert [row["nickname"] for row in rows] == ["Ada, L.", "'=1+1"]
     assert rows[0]["runs"] == "197caee709a1"

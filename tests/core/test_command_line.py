@@ -12,7 +12,7 @@ from core.__main__ import main
 from core.events import StepDone
 from core.experiment import Teaching, TrainRecipe
 from core.runs import runner
-from core.runs.event_files import read_events
+from core.runs.event_reading import read_events
 from core.training import resume
 from tests.conftest import compute, with_train
 
@@ -118,7 +118,7 @@ def test_an_interrupted_teach_goes_on_by_the_same_command(lab, capsys, monkeypat
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.commands.teach.print_json", interrupted)
+        patch.setattr("core.commands.teach_command.print_json", interrupted)
         assert main(command) == 130
     assert main(command) == 0
     events = lines_of(capsys.readouterr().out)

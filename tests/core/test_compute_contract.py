@@ -20,13 +20,13 @@ import pytest
 
 from core.errors import InputError
 from core.events import Event, Finished, Resumed, StepDone, Taught, to_json
-from core.experiment import Experiment, Teaching, TrainRecipe
+from core.experiment import Experiment, Job, Teaching, TrainRecipe
 from core.runs import runner
-from core.runs.event_files import read_events
-from core.runs.record import CHECKPOINT_FILE
-from core.runs.store import Run, find_run, is_alive
+from core.runs.event_log import CHECKPOINT_FILE
+from core.runs.event_reading import read_events
+from core.runs.run_store import Run, find_run, is_alive
 from core.teacher_folders import load_card, teacher_folder
-from core.training.train import train
+from core.training.student_training import train
 from tests.conftest import Lab, compute, wait_for, with_train
 
 needs_ray = pytest.mark.skipif(
@@ -84,13 +84,13 @@ class Place:
     lab: Lab
     is_cluster: bool
 
-    def finish(self, order: Experiment | Teaching) -> Run:
+    def finish(self, job: Job) -> Run:
         """The run of the order when it is over. (Here in this process: no two seconds to start.)"""
         if not self.is_cluster:
             with suppress(InputError):
-                compute(order)
-            return found(order.run_id)
-        return wait_until_over(runner.submit(order))
+                compute(job)
+            return found(job.run_id)
+        return wait_until_over(runner.submit(job))
 
 
 @pytest.fixture(params=["here", pytest.param("ray", marks=(pytest.mark.ray, needs_ray))])

@@ -10,7 +10,7 @@ from core import settings
 from core.__main__ import main
 from core.errors import InputError
 from core.runs import local, ray_cluster, runner
-from core.runs.store import list_runs
+from core.runs.run_store import list_runs
 from core.settings import PROJECT, SETTINGS
 
 SOURCES = [
@@ -172,7 +172,7 @@ def test_only_one_file_reads_a_setting_of_ours_from_the_environment(path):
 
 # What these read is no setting of ours: what libraries read when a process starts, and what a child
 # is given.
-MAY_READ = ("machine.py", "__main__.py", "contention.py", "runner.py", "archives.py")
+MAY_READ = ("machine.py", "__main__.py", "busy_machine.py", "runner.py", "archives.py")
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(PROJECT).as_posix())

@@ -24,7 +24,7 @@ from core.experiment import (
     TrainRecipe,
 )
 from core.options import build, changed, flatten, options
-from core.records import canonical_json, from_json, to_plain
+from core.serialization import canonical_json, from_json, to_plain
 
 OTHER = {  # for every option, a value that is not its default
     "task": "a task",

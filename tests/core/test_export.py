@@ -26,8 +26,8 @@ from core.packed import file
 from core.packed.contents import assemble, contents_of, round_contents
 from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
-from core.places import CACHED_MODELS
-from core.records import from_plain
+from core.paths import CACHED_MODELS
+from core.serialization import from_plain
 from core.targets.registry import targets
 from core.tasks.registry import find_task
 from core.version import VERSION

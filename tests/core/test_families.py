@@ -15,7 +15,7 @@ from core import api
 from core.errors import InputError
 from core.experiment import PARTS, SUMMED
 from core.export.snippets import has_snippet, snippet
-from core.families.bert.attention import NAME
+from core.families.bert.self_attention import NAME
 from core.families.registry import family_names, find_family
 from core.family import HEAD, Batch, Family, Reader, Trace, Windows, address_of
 from core.models.backbones import BACKBONES
@@ -23,7 +23,7 @@ from core.packed.engine import engine_if_possible
 from core.packed.graphs import draw
 from core.targets import targets
 from core.teacher_folders import teacher_folder
-from core.teachers.store import family_of_teacher
+from core.teachers.teacher_store import family_of_teacher
 from core.training import pair
 from core.training.augment import augmented
 from core.training.candidates import masked

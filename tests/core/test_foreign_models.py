@@ -17,11 +17,11 @@ from core.errors import InputError
 from core.experiment import Teaching, TrainRecipe
 from core.families.registry import find_family
 from core.hub import Snapshot
-from core.places import CACHED_MODELS
-from core.teachers import loading
-from core.teachers.loading import has_trained_head, load_model, load_tokenizer
+from core.paths import CACHED_MODELS
+from core.teachers import model_loading
+from core.teachers.model_loading import has_trained_head, load_model, load_tokenizer
 from core.training.candidates import masked
-from core.training.teach import teach
+from core.training.teacher_training import teach
 from tests.conftest import BAD, GOOD, SPECIAL, WORDS, save_tiny_model, tiny_model
 
 TASK, LABELS = "movie-sentiment", ("negative", "positive")
@@ -379,7 +379,7 @@ def test_a_snapshot_of_the_hubs_cache_is_a_folder_of_links_and_is_read(own, tmp_
         asked.append((name, patterns, revision))
         return Snapshot(folder=snapshot, revision="abc123")
 
-    monkeypatch.setattr(loading, "snapshot", download)
+    monkeypatch.setattr(model_loading, "snapshot", download)
     loaded = load_model("owner/bert", "classes", LABELS, seed=0)
     assert (loaded.is_fine_tuned, loaded.revision) == (True, "abc123")
     assert load_tokenizer("owner/bert")("the film")["input_ids"] == [2, 5, 6, 3]
@@ -421,7 +421,7 @@ def same(ours, theirs) -> None:
 
 
 def test_the_shipped_tokenizer_reads_as_the_librarys_loader():
-    ours = loading.tokenizer_from(str(SHIPPED_TOKENIZER), "minilm", find_family("bert"))
+    ours = model_loading.tokenizer_from(str(SHIPPED_TOKENIZER), "minilm", find_family("bert"))
     assert json.loads((SHIPPED_TOKENIZER / "tokenizer_config.json").read_text())["do_lower_case"]
     same(ours, BertTokenizer.from_pretrained(SHIPPED_TOKENIZER))
 
@@ -440,7 +440,7 @@ def test_the_settings_beside_a_tokenizer_file_decide_as_with_the_library(tmp_pat
     shutil.copy(SHIPPED_TOKENIZER / "tokenizer.json", tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
     same(
-        loading.tokenizer_from(str(tmp_path), "x", find_family("bert")),
+        model_loading.tokenizer_from(str(tmp_path), "x", find_family("bert")),
         BertTokenizer.from_pretrained(tmp_path),
     )
 
@@ -475,7 +475,7 @@ def shipped_words(folder: Path) -> None:
 def test_a_list_of_words_reads_as_the_librarys_bert(tmp_path, settings):
     shipped_words(tmp_path / "words")
     (tmp_path / "words" / "tokenizer_config.json").write_text(json.dumps(settings))
-    ours = loading.tokenizer_from(str(tmp_path / "words"), "words", find_family("bert"))
+    ours = model_loading.tokenizer_from(str(tmp_path / "words"), "words", find_family("bert"))
     same(ours, BertTokenizer.from_pretrained(tmp_path / "words"))
 
 
@@ -493,7 +493,7 @@ def test_a_tokenizer_that_is_kept_with_a_teacher_reads_as_before(lab, own):
     words_only(own, do_lower_case=False)
     before = load_tokenizer(str(own))
     before.save_pretrained(own / "kept")
-    same(loading.tokenizer_from(str(own / "kept"), "kept", find_family("bert")), before)
+    same(model_loading.tokenizer_from(str(own / "kept"), "kept", find_family("bert")), before)
     written = json.loads((own / "kept" / "tokenizer_config.json").read_text())
     assert not [value for value in written.values() if isinstance(value, str) and "/" in value]
 

@@ -7,10 +7,10 @@ import pytest
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.places import CACHED_MODELS
+from core.paths import CACHED_MODELS
 from core.runs.grid_results import case_results
 from core.runs.grids import find_grid, grid_of, read_grid
-from core.runs.store import Run
+from core.runs.run_store import Run
 from tests.conftest import compute
 
 PLAIN = {"name": "g", "question": "What?"}

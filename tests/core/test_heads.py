@@ -17,8 +17,8 @@ from core.family import Batch, Trace
 from core.models.student import build_student, weight_quantizers
 from core.packed import file
 from core.targets.registry import targets
-from core.teachers.loading import load_model
-from core.teachers.store import (
+from core.teachers.model_loading import load_model
+from core.teachers.teacher_store import (
     list_teachers,
     load_card,
     load_teacher,

@@ -19,15 +19,15 @@ from core.errors import InputError
 from core.events import Finished, Taught
 from core.experiment import Experiment, Teaching, TrainRecipe
 from core.hub import is_repository, snapshot
-from core.records import canonical_json, from_json
 from core.results import Result, TeacherCard
 from core.runs.runner import PROJECT
+from core.serialization import canonical_json, from_json
 from core.tasks.prepare import folder, is_prepared, load, prepare
 from core.tasks.registry import find_task, tasks
 from core.teacher_folders import load_card
-from core.teachers.loading import files_of, load_model
-from core.training.teach import teach
-from core.training.train import train
+from core.teachers.model_loading import files_of, load_model
+from core.training.student_training import train
+from core.training.teacher_training import teach
 from tests.core import hub_files
 from tests.core.hub_files import CLASS_NAMES, GLUE, ROWS, SQUAD, SQUAD_V2, Hub
 

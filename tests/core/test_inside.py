@@ -9,10 +9,10 @@ import torch
 
 from core import api
 from core.analysis.drift import compare
-from core.analysis.inside import BINS, Look, _real, look, spread
+from core.analysis.internals import BINS, Look, _real, look, spread
 from core.errors import InputError
 from core.experiment import QuantRecipe
-from core.families.bert.attention import NAME
+from core.families.bert.self_attention import NAME
 from core.families.registry import find_family
 from core.family import Trace, Unit
 from core.models.student import become_student
@@ -277,7 +277,7 @@ def test_long_texts_are_cut_before_they_are_read(lab):
 
 
 def test_at_most_so_many_tokens_are_read_however_many_the_model_could(lab, monkeypatch):
-    monkeypatch.setattr("core.api.inside.MOST_UNITS", 12)
+    monkeypatch.setattr("core.api.see_inside.MOST_UNITS", 12)
     opened = api.open_to_look(api.source_of_teacher(lab.experiment.task, lab.model))
     seen = api.look_inside(opened, "the film was dull " * 5)
     assert (len(seen.look.units), seen.shown, seen.reading.read) == (12, 10, 20)

@@ -3,8 +3,8 @@
 import pytest
 
 from core.__main__ import main
-from core.classroom import classes, database, students
-from core.lessons import shelf
+from core.classroom import administration, database, students
+from core.lessons import lesson_list
 from core.lessons.lesson import CHOICE
 
 
@@ -20,7 +20,7 @@ def _shipped(monkeypatch, tmp_path):
 def test_all_lessons_are_listed(capsys, language):
     assert main(["lessons", "--language", language]) == 0
     told = capsys.readouterr().out
-    lessons, wrong = shelf.lessons(language)
+    lessons, wrong = lesson_list.lessons(language)
     assert wrong == []
     assert len(told.splitlines()) == len(lessons) == 10
     assert all(lesson.name in told and lesson.title in told for lesson in lessons)
@@ -29,7 +29,7 @@ def test_all_lessons_are_listed(capsys, language):
 def test_solutions_have_one_right_choice_and_what_comes_out(capsys):
     assert main(["lessons", "10-every-byte-counted"]) == 0
     told = capsys.readouterr().out
-    lesson = shelf.find_lesson("10-every-byte-counted")
+    lesson = lesson_list.find_lesson("10-every-byte-counted")
     choices = sum(step.question.kind == CHOICE for step in lesson.steps)
     assert told.count("**right**") == len(lesson.steps) + choices
     assert told.count("What comes out: **") == len(lesson.steps)
@@ -51,7 +51,7 @@ def test_classes_are_listed_copied_and_deleted(capsys, tmp_path):
     assert main(["class"]) == 0
     assert capsys.readouterr().out == ""
     assert main(["class", "backup", str(tmp_path / "copy")]) == 2
-    opened = classes.open_class("Tuesday", "01-three-numbers")
+    opened = administration.open_class("Tuesday", "01-three-numbers")
     students.join(opened.code, "Ada")
     assert main(["class"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
@@ -60,8 +60,8 @@ def test_classes_are_listed_copied_and_deleted(capsys, tmp_path):
     assert "Tuesday" in line
     assert main(["class", "backup", str(tmp_path / "copy")]) == 0
     assert main(["class", "delete", opened.code]) == 0
-    assert classes.classes() == []
+    assert administration.classes() == []
     assert main(["class", "delete", opened.code]) == 2
     database.path().unlink()
     (tmp_path / "copy").rename(database.path())
-    assert classes.classes() == [opened]
+    assert administration.classes() == [opened]

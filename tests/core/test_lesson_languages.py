@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.lessons import shelf
+from core.lessons import lesson_list
 from core.lessons.lesson import OUTCOMES, Lesson, Step
-from core.lessons.reading import read_lesson
+from core.lessons.lesson_parser import read_lesson
 from core.lessons.translating import check_translation
 from tests.core.test_lessons import FIGURE, PLACEHOLDER
 
-OTHERS = [one for one in shelf.languages() if one != shelf.ENGLISH]
-ORIGINALS = shelf.lessons()[0]
+OTHERS = [one for one in lesson_list.languages() if one != lesson_list.ENGLISH]
+ORIGINALS = lesson_list.lessons()[0]
 PAIRS = [
     (original, translated)
     for language in OTHERS
-    for original, translated in zip(ORIGINALS, shelf.lessons(language)[0], strict=True)
+    for original, translated in zip(ORIGINALS, lesson_list.lessons(language)[0], strict=True)
 ]
 STEPS = [
     pytest.param(one, other, id=f"{translated.language}-{original.number}-{one.name}")
@@ -38,10 +38,10 @@ def _shipped(monkeypatch):
 def test_german_is_complete():
     assert "de" in OTHERS
     for language in OTHERS:
-        found, wrong = shelf.lessons(language)
+        found, wrong = lesson_list.lessons(language)
         assert wrong == []
         assert [one.name for one in found] == [one.name for one in ORIGINALS]
-    assert {one.language for one in shelf.lessons("de")[0]} == {"de"}
+    assert {one.language for one in lesson_list.lessons("de")[0]} == {"de"}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_nothing_is_left_in_english(step: Step, translated: Step):
 # Files
 
 NAME = "01-three-numbers"
-ENGLISH = (shelf.OURS / "en" / f"{NAME}.md").read_text(encoding="utf-8")
-GERMAN = (shelf.OURS / "de" / f"{NAME}.md").read_text(encoding="utf-8")
+ENGLISH = (lesson_list.OURS / "en" / f"{NAME}.md").read_text(encoding="utf-8")
+GERMAN = (lesson_list.OURS / "de" / f"{NAME}.md").read_text(encoding="utf-8")
 
 
 def replaced(old: str, new: str) -> str:
@@ -125,15 +125,15 @@ def written(folder: Path, language: str, name: str, text: str) -> None:
 
 
 def test_where_a_language_lacks_a_lesson_the_english_one_is_there(tmp_path, monkeypatch):
-    other = (shelf.OURS / "en" / "02-where-to-cut.md").read_text(encoding="utf-8")
+    other = (lesson_list.OURS / "en" / "02-where-to-cut.md").read_text(encoding="utf-8")
     written(tmp_path, "en", NAME, ENGLISH)
     written(tmp_path, "en", "02-where-to-cut", other)
     written(tmp_path, "de", NAME, GERMAN)
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(tmp_path))
-    found, wrong = shelf.lessons("de")
+    found, wrong = lesson_list.lessons("de")
     assert [(one.name, one.language) for one in found] == [(NAME, "de"), ("02-where-to-cut", "en")]
     assert wrong == []
-    assert shelf.find_lesson(NAME, "de").title == "Drei Zahlen genügen"
+    assert lesson_list.find_lesson(NAME, "de").title == "Drei Zahlen genügen"
 
 
 def test_a_translation_that_does_not_fit_is_named_and_the_english_one_is_there(
@@ -142,7 +142,7 @@ def test_a_translation_that_does_not_fit_is_named_and_the_english_one_is_there(
     written(tmp_path, "en", NAME, ENGLISH)
     written(tmp_path, "de", NAME, replaced("version: 1", "version: 2"))
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(tmp_path))
-    found, (sentence,) = shelf.lessons("de")
+    found, (sentence,) = lesson_list.lessons("de")
     assert [one.language for one in found] == ["en"]
     assert sentence.startswith(f"de/{NAME}.md: version: 2.")
 
@@ -152,6 +152,6 @@ def test_a_translation_under_another_name_is_named(tmp_path, monkeypatch):
     written(tmp_path, "de", "01-drei-zahlen", GERMAN)
     written(tmp_path, "de", "11-eine-eigene", GERMAN)
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(tmp_path))
-    found, (sentence,) = shelf.lessons("de")
+    found, (sentence,) = lesson_list.lessons("de")
     assert [one.name for one in found] == [NAME, "11-eine-eigene"]
     assert "Give the translation the same name" in sentence

@@ -11,12 +11,12 @@ import pytest
 
 from core import settings
 from core.errors import InputError
-from core.lessons import shelf
+from core.lessons import lesson_list
 from core.lessons.catalogue import Words
 from core.lessons.judging import facts
+from core.lessons.language_words import FILE, found_words, read_words, words_in
 from core.lessons.lesson import OUTCOMES, Lesson, Step
 from core.lessons.revealing import find_reveal
-from core.lessons.words import FILE, found_words, read_words, words_in
 from tests.core.test_lessons import PLACEHOLDER, model
 from tests.core.test_lessons import revealed as in_english
 
@@ -43,7 +43,7 @@ def texts(words: Words) -> dict[tuple[str, str], str]:
 # The words that ship
 
 
-@pytest.mark.parametrize("language", shelf.languages())
+@pytest.mark.parametrize("language", lesson_list.languages())
 def test_every_language_with_lessons_has_all_words(language):
     words, wrong = found_words(language)
     assert wrong == ""
@@ -123,9 +123,11 @@ def test_no_text_is_out_of_use():
 
 STEPS = [
     pytest.param(lesson, original, step, id=f"{lesson.language}-{lesson.number}-{step.name}")
-    for language in shelf.languages()
-    if language != shelf.ENGLISH
-    for first, lesson in zip(shelf.lessons()[0], shelf.lessons(language)[0], strict=True)
+    for language in lesson_list.languages()
+    if language != lesson_list.ENGLISH
+    for first, lesson in zip(
+        lesson_list.lessons()[0], lesson_list.lessons(language)[0], strict=True
+    )
     for original, step in zip(first.steps, lesson.steps, strict=True)
 ]
 
@@ -150,7 +152,7 @@ def test_a_reveal_finds_the_same_in_every_language(lesson: Lesson, original: Ste
 
 # Files
 
-TEXT = (shelf.OURS / "de" / FILE).read_text(encoding="utf-8")
+TEXT = (lesson_list.OURS / "de" / FILE).read_text(encoding="utf-8")
 
 
 def line_of(text: str) -> int:
@@ -223,8 +225,8 @@ def test_a_language_without_words_has_english_ones_and_says_so(tmp_path: Path, m
 
 
 def test_the_command_speaks_the_language_of_the_lesson():
-    from core.commands.lessons import solutions
+    from core.commands.lessons_command import solutions
 
-    told = "\n".join(solutions(shelf.find_lesson("10-every-byte-counted", "de")))
+    told = "\n".join(solutions(lesson_list.find_lesson("10-every-byte-counted", "de")))
     assert words_in("de").sizes.how in told
     assert ENGLISH.sizes.how not in told

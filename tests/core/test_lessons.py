@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from core import api, places
+from core import api, paths
 from core.errors import InputError
-from core.lessons import answers as records
-from core.lessons import shelf
-from core.lessons.answers import Answer, check_answer, decode, encode
+from core.lessons import lesson_answers as records
+from core.lessons import lesson_list
 from core.lessons.judging import facts, in_words, is_right, judge
 from core.lessons.lesson import BOTH, CHOICE, DRAG, OUTCOMES, REASON, TRAP, Lesson, Settings, Step
-from core.lessons.reading import read_lesson
+from core.lessons.lesson_answers import Answer, check_answer, decode, encode
+from core.lessons.lesson_parser import read_lesson
 from core.lessons.revealing import REPLAYED, Item, Revealed, find_reveal, holds, range_of
 from core.lessons.sheet import Taken, sheet
 
-LESSONS, WRONG = shelf.lessons()
+LESSONS, WRONG = lesson_list.lessons()
 STEPS = [(lesson, step) for lesson in LESSONS for step in lesson.steps]
 # A figure with its unit. The 95 % of an interval is no result.
 FIGURE = re.compile(r"\d[\d.,]*\s?(%|points|dB|MiB|KiB|times|x\b)")
@@ -33,7 +33,7 @@ def _shipped(monkeypatch):
     """What ships, and nothing of this computer's own."""
     for name in ("TERNARY_LAB_SHIPPED", "TERNARY_LAB_GRIDS", "TERNARY_LAB_LESSONS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERNARY_LAB_HOME", str(places.CACHED_MODELS / "no-such-folder"))
+    monkeypatch.setenv("TERNARY_LAB_HOME", str(paths.CACHED_MODELS / "no-such-folder"))
 
 
 @functools.cache
@@ -212,7 +212,7 @@ def test_ranges_are_half_open():
 
 # Files
 
-FILE = (shelf.OURS / "en" / "01-three-numbers.md").read_text(encoding="utf-8")
+FILE = (lesson_list.OURS / "en" / "01-three-numbers.md").read_text(encoding="utf-8")
 
 
 def replaced(old: str, new: str) -> str:
@@ -279,11 +279,11 @@ def test_a_broken_file_takes_nothing_from_the_others(tmp_path: Path, monkeypatch
     (folder / "02-broken.md").write_text("nothing", encoding="utf-8")
     (folder / "01-again.md").write_text(FILE, encoding="utf-8")
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(tmp_path))
-    found, wrong = shelf.lessons()
+    found, wrong = lesson_list.lessons()
     assert len(found) == 1
     assert any("02-broken.md, line 1" in sentence for sentence in wrong)
     assert any("there is a lesson 01 already" in sentence for sentence in wrong)
-    assert shelf.languages() == ("en",)
+    assert lesson_list.languages() == ("en",)
 
 
 # Sheets

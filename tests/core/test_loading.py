@@ -17,9 +17,9 @@ from core.families.registry import find_family
 from core.targets.registry import targets
 from core.teacher_folders import teacher_folder
 from core.teachers.labels import label_order, use_label_order
-from core.teachers.loading import files_of, has_trained_head, load_model, load_tokenizer
-from core.teachers.store import load_teacher
-from core.training.teach import teach
+from core.teachers.model_loading import files_of, has_trained_head, load_model, load_tokenizer
+from core.teachers.teacher_store import load_teacher
+from core.training.teacher_training import teach
 from tests.conftest import save_tiny_model, tiny_config, tiny_head, tiny_model
 
 TASK, LABELS = "movie-sentiment", ("negative", "positive")
@@ -340,7 +340,7 @@ def test_too_large_a_number_for_float32_is_refused(own):
 def test_pairs_need_a_model_that_knows_two_kinds_of_text(
     lab, tmp_path, monkeypatch, task, kind, fine_tune
 ):
-    monkeypatch.setattr("core.training.teach.prepare", lambda task: iter(()))
+    monkeypatch.setattr("core.training.teacher_training.prepare", lambda task: iter(()))
     save_tiny_model(tmp_path / "own", tiny_model(kind=kind, type_vocab_size=1))
     teaching = Teaching(task=task, model=str(tmp_path / "own"), fine_tune=fine_tune, train=RECIPE)
     with pytest.raises(InputError, match=r"knows one kind of text .type_vocab_size 1.; this task"):

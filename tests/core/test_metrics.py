@@ -15,7 +15,7 @@ from core.metrics import Metric
 from core.metrics import score as score_by
 from core.results import Score
 from core.targets import find_target, metric_of, targets
-from core.targets.answers import exact_match, normalized, word_f1
+from core.targets.answer_match import exact_match, normalized, word_f1
 
 METRICS = [metric.name for target in targets().values() for metric in target.metrics]
 STATISTICS = [name for name in METRICS if metric_of(name).of_all is not None]

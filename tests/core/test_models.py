@@ -18,8 +18,8 @@ from core.models.student import (
 from core.quantizers import quantize
 from core.quantizers.importance import importance
 from core.teacher_folders import slug, teacher_folder
-from core.teachers.store import load_teacher
-from core.training.train import train
+from core.teachers.teacher_store import load_teacher
+from core.training.student_training import train
 from tests.conftest import tiny_config, tiny_model, with_quant, with_train
 
 BERT = find_family("bert")
@@ -126,8 +126,8 @@ def test_activation_bits_change_the_answer_a_little(activation, bits):
 
 def test_lat_uses_adams_second_moment_of_the_step_before(lab, monkeypatch):
     """The codes at step t equal those computed by hand from the optimizer after step t - 1."""
-    from core.training import step as one_step
-    from core.training import train as module
+    from core.training import student_step as one_step
+    from core.training import student_training as module
 
     experiment = with_quant(lab.experiment, method="lat", embedding_bits=32)
     # Scoring on the way would leave another start behind, and with it other last bits.

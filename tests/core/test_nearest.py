@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from core import api, machine
-from core.experiment import Experiment, Teaching, TrainRecipe
+from core.experiment import Job, Teaching, TrainRecipe
 from tests.conftest import compute, move_to, with_quant, with_train
 
 SHIPPED_DEFAULT = "197caee709a1"
 
 
-def found(order: Experiment | Teaching) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    shown = api.shown_run(order)
+def found(job: Job) -> tuple[str, str, dict[str, tuple[str, str]]]:
+    shown = api.shown_run(job)
     assert shown is not None
     told = {one.name: (one.asked, one.found) for one in shown.differences}
     return shown.run.run_id, shown.relation, told
@@ -29,8 +29,8 @@ def test_a_run_of_these_very_settings_is_exact(finished_run):
 
 def test_the_same_in_another_precision_is_called_the_same(finished_run):
     asked = {"fp32": "bf16", "bf16": "fp32"}[finished_run.experiment.train.precision]
-    order = with_train(finished_run.experiment, precision=asked, evaluate_every=3)
-    run_id, relation, told = found(order)
+    job = with_train(finished_run.experiment, precision=asked, evaluate_every=3)
+    run_id, relation, told = found(job)
     assert (run_id, relation) == (finished_run.run_id, "same")
     assert told == {
         "precision": (asked, finished_run.experiment.train.precision),
@@ -40,10 +40,10 @@ def test_the_same_in_another_precision_is_called_the_same(finished_run):
 
 def test_the_nearest_is_the_one_with_the_fewest_differences_that_matter(lab, finished_run):
     four = compute(with_quant(lab.experiment, weight_bits=4))
-    order = replace(with_quant(lab.experiment, weight_bits=4), seed=5)
-    assert found(order) == (four.run_id, "near", {"seed": ("5", "0")})
-    order = with_quant(lab.experiment, method="lat")
-    assert found(order) == (finished_run.run_id, "near", {"method": ("lat", "twn")})
+    job = replace(with_quant(lab.experiment, weight_bits=4), seed=5)
+    assert found(job) == (four.run_id, "near", {"seed": ("5", "0")})
+    job = with_quant(lab.experiment, method="lat")
+    assert found(job) == (finished_run.run_id, "near", {"method": ("lat", "twn")})
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_a_setting_without_effect_is_no_difference(finished_run, train):
 
 def test_a_learning_rate_of_steps_counts_where_steps_are_learned(lab):
     compute(with_quant(lab.experiment, method="lsq"))
-    order = with_train(with_quant(lab.experiment, method="lsq"), step_learning_rate=0.5)
-    assert found(order)[2] == {"step_learning_rate": ("0.5", "0.0002")}
+    job = with_train(with_quant(lab.experiment, method="lsq"), step_learning_rate=0.5)
+    assert found(job)[2] == {"step_learning_rate": ("0.5", "0.0002")}
 
 
 def test_another_task_is_never_taken_for_this_one(finished_run):
-    order = replace(finished_run.experiment, task="news-topic")
-    assert found(order) == (finished_run.run_id, "other", {})
+    job = replace(finished_run.experiment, task="news-topic")
+    assert found(job) == (finished_run.run_id, "other", {})
     shown = api.shown_run(None)
     assert shown is not None
     assert shown.relation == "other"

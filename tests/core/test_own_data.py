@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.records import canonical_json, from_json
-from core.tables import limits
-from core.tables.reading import read_files, read_table
+from core.serialization import canonical_json, from_json
+from core.tables import table_limits
+from core.tables.file_reading import read_files, read_table
 from core.tables.table import BadRow, Table
 from core.tasks import own_data
 from core.tasks.checking import MAX_TEXT, Checked, apart, check, class_names, told
@@ -269,14 +269,14 @@ LIMITS = [
 
 @pytest.mark.parametrize(("limit", "most", "name", "data", "message"), LIMITS)
 def test_more_than_the_limit_is_refused(limit, most, name, data, message, monkeypatch):
-    monkeypatch.setattr(limits, limit, most)
+    monkeypatch.setattr(table_limits, limit, most)
     with pytest.raises(InputError, match=f"more than .*{message}, the most that is read"):
         read_table(name, data)
 
 
 def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
     bomb = gzip.compress(bytes(2**26), compresslevel=1)
-    monkeypatch.setattr(limits, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(table_limits, "MAX_BYTES", 2**20)
     tracemalloc.start()
     with pytest.raises(InputError, match="more than 1 MiB"):
         read_table("bomb.csv.gz", bomb)
@@ -297,7 +297,7 @@ def test_a_passage_counts_with_each_of_its_questions(monkeypatch):
     table = read_table("a.json", squad_of(*[question(f"what {i}?", ("The", 0)) for i in range(9)]))
     plan = guess(table, "Amazon")
     assert len(check(table, plan).rows) == 9
-    monkeypatch.setattr(limits, "MAX_CHARACTERS", 8 * len(PASSAGE))
+    monkeypatch.setattr(table_limits, "MAX_CHARACTERS", 8 * len(PASSAGE))
     with pytest.raises(InputError, match="characters of text"):
         check(table, plan)
 
@@ -341,7 +341,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, monkeypatch):
         read_files([first, write(tmp_path, "b.tsv", b"text\tlabel\none\t1\n")])
     with pytest.raises(InputError, match=r"b\.csv has the columns text, class, but a.csv"):
         read_files([first, write(tmp_path, "b.csv", b"text,class\none,1\n")])
-    monkeypatch.setattr(limits, "MAX_BYTES", 25)
+    monkeypatch.setattr(table_limits, "MAX_BYTES", 25)
     with pytest.raises(InputError, match=r"a\.csv holds more than"):
         read_files([first, first])
 

@@ -10,7 +10,7 @@ from core.family import HEAD
 from core.models.student import build_student
 from core.packed import audit, file
 from core.packed.container import read_container
-from core.places import CACHED_MODELS
+from core.paths import CACHED_MODELS
 from tests.conftest import tiny_model
 
 BERT = find_family("bert")

@@ -18,7 +18,7 @@ from core.packed.contents import assemble, contents_of
 from core.packed.graph import Graph
 from core.packed.operators import Operators
 from core.quantizers.activations import activation_range
-from core.quantizers.base import levels
+from core.quantizers.quantizer import levels
 from tests.conftest import tiny_model
 
 BERT = find_family("bert")

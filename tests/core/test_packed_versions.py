@@ -15,8 +15,8 @@ from core.errors import InputError
 from core.export.checks import examine
 from core.packed import file
 from core.packed.container import read_container, write_container
-from core.places import CACHED_MODELS
-from core.records import canonical_json, canonical_json_as, from_json
+from core.paths import CACHED_MODELS
+from core.serialization import canonical_json, canonical_json_as, from_json
 from core.tasks.own_data import _digest
 from core.tasks.plans import Plan
 

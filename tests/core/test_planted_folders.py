@@ -18,13 +18,13 @@ from core import api, events, results
 from core.errors import InputError
 from core.events import KINDS, Evaluated, Preparing, StepDone
 from core.experiment import Experiment
-from core.places import check_file, read_text_up_to, replacing
-from core.records import Range, canonical_json
+from core.paths import check_file, read_text_up_to, replacing
 from core.results import Measured, Result, Score, TeacherCard
-from core.runs import event_files, leftovers, locks, retention, run_files, runner
-from core.runs.event_files import read_events, read_log
+from core.runs import event_reading, leftovers, locks, retention, run_files, runner
+from core.runs.event_reading import read_events, read_log
 from core.runs.grids import read_grid
-from core.runs.store import find_run, list_runs, read_folder, run_folder, runs_folder
+from core.runs.run_store import find_run, list_runs, read_folder, run_folder, runs_folder
+from core.serialization import Range, canonical_json
 from core.teacher_folders import read_card
 from core.training.checkpoint_header import step_kept
 from tests.conftest import card_of, compute, tiny_model, with_train
@@ -338,8 +338,8 @@ def steps_of(folder: Path) -> list[int]:
 @pytest.fixture
 def parsed(monkeypatch):
     """The lines that were understood, one by one."""
-    seen, whole = [], event_files.from_json
-    monkeypatch.setattr(event_files, "from_json", lambda line: seen.append(line) or whole(line))
+    seen, whole = [], event_reading.from_json
+    monkeypatch.setattr(event_reading, "from_json", lambda line: seen.append(line) or whole(line))
     return seen
 
 
@@ -398,11 +398,11 @@ def test_a_record_of_one_endless_line_is_no_event(tmp_path, parsed):
 def test_noise_is_not_read_to_its_end(tmp_path, parsed):
     (tmp_path / "events.jsonl").write_text("[]\n" * 10**6 + step_line(1))
     assert read_events(tmp_path) == []
-    assert len(parsed) == event_files.MOST_UNREADABLE + 1
+    assert len(parsed) == event_reading.MOST_UNREADABLE + 1
 
 
 def test_a_long_record_is_thinned_out_between_its_beginning_and_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(event_files, "MOST_EVENTS", 100)
+    monkeypatch.setattr(event_reading, "MOST_EVENTS", 100)
     record = tmp_path / "events.jsonl"
     for last in range(10, 1001, 10):
         with record.open("a") as file:
@@ -476,7 +476,7 @@ def test_every_shipped_run_is_read_as_before():
         assert (run.state, run.run_id) == ("finished", run.folder.name), run.message
         assert isinstance(run.experiment, Experiment)
         assert run.result is not None
-        log = event_files.log_of(run)
+        log = event_reading.log_of(run)
         assert log.note == ""
         assert sum(isinstance(event, StepDone) for event in log.events) == run.result.steps
         assert any(isinstance(event, Evaluated) for event in log.events)

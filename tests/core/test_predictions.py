@@ -15,15 +15,15 @@ from core.__main__ import main
 from core.api.answering import MAX_CHARACTERS
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe, TrainRecipe
-from core.runs.store import Run
-from core.targets.answers import word_f1
-from core.targets.base import NO_ANSWER
+from core.runs.run_store import Run
+from core.targets.answer_match import word_f1
+from core.targets.target import NO_ANSWER
 from core.targets.windows import Answers
 from core.tasks.prepare import folder, load
 from core.tasks.registry import find_task
 from core.tasks.splits import save_splits
 from core.tasks.task import Task
-from core.teachers.store import load_teacher, save_teacher
+from core.teachers.teacher_store import load_teacher, save_teacher
 from core.training.evaluate import answers_of, split_predictions
 from tests.conftest import card_of, compute, move_to, save_tiny_model, tiny_model, tiny_tokenizer
 from tests.core.hub_files import SQUAD_V2, glue_rows, squad_rows

@@ -13,12 +13,12 @@ import pytest
 
 from core import api
 from core.runs import locks, runner
-from core.runs.store import is_alive, list_runs, read_folder, run_folder
+from core.runs.run_store import is_alive, list_runs, read_folder, run_folder
 from tests.conftest import end_worker, idle_worker, wait_for
 
 PYTHON = sys.executable
 OTHER_SERVER = """
-from core.runs.store import list_runs
+from core.runs.run_store import list_runs
 print(*sorted({run.state for run in list_runs()}))
 """
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.quantizers import quantize, rules
-from core.quantizers.base import levels
+from core.quantizers.quantizer import levels
 
 EVERY = [(name, bits) for name, rule in rules().items() for bits in rule.bits]
 GRANULARITIES = ("layer", "row")

@@ -8,7 +8,7 @@ from core.doctor import examine
 from core.errors import InputError
 from core.experiment import Teaching
 from core.runs import local, ray_cluster
-from core.runs.computing import chosen
+from core.runs.backend import chosen
 from tests.conftest import with_train
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core import api
-from core.api.reading import Reading
+from core.api.text_coverage import Reading
 
 
 @pytest.fixture

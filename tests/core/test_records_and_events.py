@@ -22,8 +22,8 @@ from core.events import (
     WeightsSeen,
 )
 from core.experiment import Experiment, TrainRecipe
-from core.records import canonical_json, from_json, from_plain, to_plain
 from core.results import LayerReport, Machine, Result, Score, TeacherCard
+from core.serialization import canonical_json, from_json, from_plain, to_plain
 
 SCORE = Score(metric="accuracy", value=0.847, standard_error=0.011, examples=1000)
 MACHINE = Machine(processor="a", cores=2, threads=2, torch="2.13.0", transformers="5.23.0")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
-from core.commands import result_tables, results
+from core.commands import result_tables, results_command
 from core.errors import InputError
-from core.places import shipped
+from core.paths import shipped
 from core.runs.grids import find_grid, grid_files, read_grid
 from core.runs.runner import PROJECT
 
-FILE = PROJECT / results.FILE
+FILE = PROJECT / results_command.FILE
 NAMES = re.findall(r"<!-- table: (.+) -->", FILE.read_text(encoding="utf-8"))
 
 
@@ -25,7 +25,7 @@ def tables() -> dict[str, str]:
 
 @pytest.fixture
 def _computed_once(tables, monkeypatch):
-    monkeypatch.setattr(results, "table", tables.__getitem__)
+    monkeypatch.setattr(results_command, "table", tables.__getitem__)
 
 
 def test_every_grid_and_every_bench_has_its_table():
@@ -47,15 +47,15 @@ def test_a_stale_table_is_named_and_written_anew(tmp_path):
     stale = text[:place] + re.sub(r"\d\.\d", "0.0", text[place:], count=1)
     (tmp_path / "results.md").write_text(stale, encoding="utf-8")
     with pytest.raises(InputError, match=r"stale tables: grid ablation-bits\. Write them anew"):
-        results.check(tmp_path / "results.md")
-    assert results.renewed(stale) == text
+        results_command.check(tmp_path / "results.md")
+    assert results_command.renewed(stale) == text
 
 
 def test_a_table_that_is_not_closed_or_not_known_is_refused():
     with pytest.raises(InputError, match="not closed"):
-        results.renewed("<!-- table: students -->\n| run |\n")
+        results_command.renewed("<!-- table: students -->\n| run |\n")
     with pytest.raises(InputError, match="nonsense"):
-        results.renewed("<!-- table: nonsense -->\n<!-- end -->")
+        results_command.renewed("<!-- table: nonsense -->\n<!-- end -->")
 
 
 def test_the_students_are_those_whose_file_ships(tables):

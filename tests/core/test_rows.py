@@ -7,10 +7,10 @@ from core.events import StepDone
 from core.experiment import QuantRecipe, TrainRecipe
 from core.families.registry import find_family
 from core.models.student import build_student
-from core.teachers.store import load_teacher
+from core.teachers.teacher_store import load_teacher
 from core.training import optimizer
 from core.training.rows import Decay, RowAdamW
-from core.training.train import train
+from core.training.student_training import train
 from tests.conftest import with_quant, with_train
 
 BERT = find_family("bert")

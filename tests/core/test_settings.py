@@ -13,7 +13,7 @@ from transformers.activations import ACT2FN
 from core.errors import InputError
 from core.experiment import Experiment, QuantRecipe
 from core.export.snippets import snippet
-from core.families.bert.settings import ACTIVATIONS, KNOWN, check_config, settings_from_text
+from core.families.bert.config import ACTIVATIONS, KNOWN, check_config, settings_from_text
 from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
@@ -21,7 +21,7 @@ from core.packed.contents import assemble, contents_of
 from core.packed.engine import open_engine
 from core.packed.graphs import draw
 from core.packed.operators import INT2, INT8
-from core.teachers.store import save_teacher
+from core.teachers.teacher_store import save_teacher
 from tests.conftest import card_of, tiny_config, tiny_model, tiny_tokenizer
 
 BERT = find_family("bert")
@@ -135,7 +135,7 @@ def test_no_road_takes_a_setting_that_another_would_lose(setting, value):
 @pytest.mark.parametrize(("setting", "value"), WRONG)
 def test_a_kept_teacher_with_such_a_setting_is_refused(lab, setting, value):
     from core.teacher_folders import teacher_folder
-    from core.teachers.store import load_teacher
+    from core.teachers.teacher_store import load_teacher
 
     model = tiny_model()
     save_teacher(model, card_of(model, lab.model))

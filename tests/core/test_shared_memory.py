@@ -18,8 +18,8 @@ from core.models.tokenizing import tokenized
 from core.packed import engine
 from core.packed.contents import contents_of
 from core.quantizers.importance import FLOOR
-from core.teachers import store
-from core.teachers.store import load_teacher, teacher_tokenizer
+from core.teachers import teacher_store
+from core.teachers.teacher_store import load_teacher, teacher_tokenizer
 
 BERT = find_family("bert")
 
@@ -44,7 +44,7 @@ def test_teachers_of_a_backbone_share_its_word_embedding(shipped_teachers):
 
 def test_the_shared_table_goes_with_the_last_teacher(shipped_teachers, monkeypatch):
     tables = weakref.WeakValueDictionary()  # other tests may hold models of their own
-    monkeypatch.setattr(store, "_tables", tables)
+    monkeypatch.setattr(teacher_store, "_tables", tables)
     models = [load_teacher(*each) for each in shipped_teachers]
     gc.collect()
     assert len(tables) == 1

@@ -12,9 +12,9 @@ from filelock import FileLock
 from core import api
 from core.errors import InputError
 from core.events import StepDone
-from core.places import shipped
-from core.runs import forecast, limits, pin, retention, runner
-from core.runs.store import Run, list_runs, next_ticket, read_folder, run_folder, runs_folder
+from core.paths import shipped
+from core.runs import forecast, pin, retention, run_limits, runner
+from core.runs.run_store import Run, list_runs, next_ticket, read_folder, run_folder, runs_folder
 from core.training.checkpoint_header import FILE
 from tests.conftest import compute, with_quant, with_train
 
@@ -95,11 +95,11 @@ def test_the_forecast_of_a_queued_run_counts_who_is_before(finished_run, lab, mo
 
 
 def test_limits_speak_in_sentences():
-    some = limits.Limits(memory_mib=2000.0, minutes=30.0)
+    some = run_limits.Limits(memory_mib=2000.0, minutes=30.0)
     assert some.broken(1999.0, 29.0) == ""
     assert "took 2,001 MiB of memory" in some.broken(2001.0, 29.0)
     assert "the 30 minutes that this server allows" in some.broken(1.0, 30.1)
-    assert limits.Limits(memory_mib=None, minutes=None).broken(1e9, 1e9) == ""
+    assert run_limits.Limits(memory_mib=None, minutes=None).broken(1e9, 1e9) == ""
 
 
 @pytest.mark.parametrize("text", ["many", "-5", "0", "nan", "1e99"])
@@ -112,17 +112,17 @@ def test_a_limit_that_is_no_number_starts_nothing(lab, monkeypatch, text):
 
 def test_resident_memory_is_what_is_there():
     """It grows with what is written to, and gives back what is let go."""
-    before = limits.resident_mib()
+    before = run_limits.resident_mib()
     ballast = bytearray(b"x") * (200 * 2**20)
-    grown = limits.resident_mib() - before
+    grown = run_limits.resident_mib() - before
     del ballast
-    left = limits.resident_mib() - before
+    left = run_limits.resident_mib() - before
     assert 190 < grown < 260
     assert left < 60
 
 
 def test_the_watch_gives_up_in_the_middle_of_a_block(monkeypatch):
-    monkeypatch.setattr(limits, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(run_limits, "WATCH_SECONDS", 0.01)
     monkeypatch.setenv("TERNARY_LAB_RUN_MINUTES", "0.001")
     said, heard = [], threading.Event()
 
@@ -131,7 +131,7 @@ def test_the_watch_gives_up_in_the_middle_of_a_block(monkeypatch):
         if len(said) == 3:  # said until the block has ended
             heard.set()
 
-    with limits.watched(give_up):
+    with run_limits.watched(give_up):
         assert heard.wait(10.0)
     assert len(set(said)) == 1
     assert "goes on" not in said[0]

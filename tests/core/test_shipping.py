@@ -10,12 +10,12 @@ from core import api
 from core.__main__ import main
 from core.errors import InputError
 from core.events import StepDone
-from core.places import shipped
-from core.runs import store
-from core.runs.event_files import read_events
+from core.paths import shipped
+from core.runs import run_store
+from core.runs.event_reading import read_events
 from core.runs.retention import size_bytes
+from core.runs.run_store import find_run, list_runs, run_folder
 from core.runs.shipping import ship
-from core.runs.store import find_run, list_runs, run_folder
 
 FIGURES = {"experiment.json", "result.json", "predictions.safetensors", "events.jsonl.gz"}
 
@@ -84,7 +84,7 @@ def test_shipped_runs_are_read_again_when_they_change(lab, finished_run, monkeyp
     assert [run.state for run in list_runs()] == ["finished"]
     (folder / "result.json").unlink()
     with monkeypatch.context() as later:
-        later.setattr(store, "SHIPPED_SECONDS", 1e-6)
+        later.setattr(run_store, "SHIPPED_SECONDS", 1e-6)
         assert [run.state for run in list_runs()] == ["interrupted"]
     shutil.rmtree(folder)
     assert list_runs() == []

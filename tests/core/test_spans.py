@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.families.bert.reading import STRIDE
+from core.families.bert.encoding import STRIDE
 from core.families.registry import find_family
 from core.family import Encoded, Windows
-from core.targets.answers import word_f1
+from core.targets.answer_match import word_f1
 from core.targets.span import encode_answers
 from core.targets.windows import (
     BEST,

@@ -11,15 +11,14 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from core import api, places
+from core import api, paths
 from core.errors import InputError
 from core.events import Finished, StepDone
-from core.places import replacing, shipped
-from core.records import canonical_json
+from core.paths import replacing, shipped
 from core.runs import local, runner
-from core.runs.event_files import read_events
-from core.runs.record import CHECKPOINT_FILE
-from core.runs.store import (
+from core.runs.event_log import CHECKPOINT_FILE
+from core.runs.event_reading import read_events
+from core.runs.run_store import (
     find_run,
     is_alive,
     list_runs,
@@ -28,6 +27,7 @@ from core.runs.store import (
     runs_folder,
     waiting_before,
 )
+from core.serialization import canonical_json
 from tests.conftest import compute, is_running, wait_for, with_train
 
 LONG_AGO = time.time() - 1000
@@ -236,14 +236,14 @@ def test_a_fault_of_ours_is_kept_as_the_reason(asked, monkeypatch):
 
 def refuse_to_write(monkeypatch, *names: str) -> None:
     """A disk that is full as soon as one of these files (all without names) is to be written."""
-    original = places.tempfile.mkstemp
+    original = paths.tempfile.mkstemp
 
     def mkstemp(prefix: str, **options):
         if not names or prefix.strip(".") in names:
             raise OSError(28, "No space left on device")
         return original(prefix=prefix, **options)
 
-    monkeypatch.setattr(places.tempfile, "mkstemp", mkstemp)
+    monkeypatch.setattr(paths.tempfile, "mkstemp", mkstemp)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "predictions.safetensors", "result.json"])

@@ -14,7 +14,7 @@ from core.__main__ import main
 from core.runs import runner, sweeps
 from core.runs.grids import Planned
 from core.runs.locks import take
-from core.runs.store import read_folder, run_folder
+from core.runs.run_store import read_folder, run_folder
 from tests.conftest import compute, wait_for, with_train
 
 
@@ -23,13 +23,13 @@ def asked(lab, monkeypatch) -> list[str]:
     """What was submitted. Runs are computed here and now; those of seed 13 fail."""
     seen = []
 
-    def submit(order):
-        seen.append(order.run_id)
-        if order.seed == 13:
-            runner.prepare_folder(run_folder(order.run_id), order)
-            (run_folder(order.run_id) / "error.txt").write_text("Unlucky.")
-            return read_folder(run_folder(order.run_id))
-        return compute(order)
+    def submit(job):
+        seen.append(job.run_id)
+        if job.seed == 13:
+            runner.prepare_folder(run_folder(job.run_id), job)
+            (run_folder(job.run_id) / "error.txt").write_text("Unlucky.")
+            return read_folder(run_folder(job.run_id))
+        return compute(job)
 
     monkeypatch.setattr(runner, "submit", submit)
     return seen
@@ -143,9 +143,9 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
 
     held = []
 
-    def submit(order):
+    def submit(job):
         if not held:
-            runner.prepare_folder(folder, order)
+            runner.prepare_folder(folder, job)
             held.append(take(folder / "worker.lock"))
         return read_folder(folder)
 
@@ -162,8 +162,8 @@ def test_a_sweep_that_is_broken_off_stops_its_run_but_nobody_elses(lab, monkeypa
 def test_a_real_process_computes_the_run_and_gives_way_to_others(lab, monkeypatch):
     nice, sessions, submit = [], [], runner.submit
 
-    def submitted(order):
-        run = submit(order)
+    def submitted(job):
+        run = submit(job)
         worker = runner._children[-1].pid
         nice.append(os.getpriority(os.PRIO_PROCESS, worker))
         with suppress(OSError):  # not every system groups by session

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import InputError
-from core.tables import limits
+from core.tables import table_limits
+from core.tables.cells import as_label
+from core.tables.file_reading import read_table
 from core.tables.pace import keep_going, paced
-from core.tables.reading import read_table
 from core.tables.table import Table
-from core.tables.values import as_label
 from core.tasks.checking import Checked, check, class_names
 from core.tasks.file_targets import MAX_ANSWERS
 from core.tasks.guessing import guess, label_kind
@@ -75,7 +75,7 @@ def test_a_column_may_still_be_called_sep():
 
 
 def test_a_delimiter_of_ones_own_does_not_pass_the_limit_of_values(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_CELLS", 20)
+    monkeypatch.setattr(table_limits, "MAX_CELLS", 20)
     with pytest.raises(InputError, match="more than 20 values"):
         read_table("a.csv", b"sep=^\n" + b"a^b\n" * 3 + b"^" * 20)
 

@@ -305,5 +305,5 @@ def test_a_model_agrees_with_itself_more_than_with_another(target, sample, encod
 def test_a_file_without_a_target_is_one_of_the_tools():
     """A new target that forgets its `TARGET` would be missing without a word."""
     without = {m.__name__ for m in modules_in("core.targets") if not hasattr(m, "TARGET")}
-    tools = ("answers", "base", "ranks", "registry", "windows")
+    tools = ("answer_match", "target", "ranks", "registry", "windows")
     assert without == {f"core.targets.{name}" for name in tools}

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from core.experiment import DistillRecipe
-from core.families.bert.attention import NAME
+from core.families.bert.self_attention import NAME
 from core.families.registry import find_family
 from core.family import Outputs, Trace
 from core.targets import find_target
-from core.training import teacher_outputs, train
+from core.training import student_training, teacher_outputs
 from core.training.batches import training_batches
-from core.training.distill import losses, traces_of
+from core.training.distillation_losses import losses, traces_of
 from core.training.teacher_outputs import (
     CachedOutputs,
     are_worth_caching,
@@ -201,7 +201,9 @@ def test_a_training_hears_the_teacher_once(lab, monkeypatch):
     )
 
     def curve() -> list[float]:
-        return [event.loss for event in train.train(experiment) if hasattr(event, "loss")]
+        return [
+            event.loss for event in student_training.train(experiment) if hasattr(event, "loss")
+        ]
 
     cached = curve()
     assert len(asked) == len(cached) == 40

@@ -9,12 +9,12 @@ from core import api
 from core.errors import InputError
 from core.events import Evaluated, StepDone, Taught
 from core.experiment import Experiment, Teaching, TrainRecipe
-from core.records import canonical_json
 from core.runs import runner
-from core.runs.event_files import read_events
-from core.runs.store import find_run, is_alive, list_runs, read_folder, run_folder
+from core.runs.event_reading import read_events
+from core.runs.run_store import find_run, is_alive, list_runs, read_folder, run_folder
+from core.serialization import canonical_json
 from core.teacher_folders import load_card, teacher_folder
-from core.teachers.store import load_teacher
+from core.teachers.teacher_store import load_teacher
 from tests.conftest import compute, is_running, save_tiny_model, tiny_model, wait_for
 
 RECIPE = TrainRecipe(steps=3, batch_size=8, evaluate_every=2, max_tokens=16)

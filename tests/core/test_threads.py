@@ -12,10 +12,10 @@ import torch
 from core.errors import InputError
 from core.events import Finished, Preparing, Resumed, StepDone, ThreadsChanged
 from core.runs import local
-from core.runs.event_files import read_events
+from core.runs.event_reading import read_events
 from core.runs.local import events_of
+from core.runs.run_store import run_folder
 from core.runs.runner import prepare_folder, work
-from core.runs.store import run_folder
 from core.training import cpu_usage, threads
 from core.training.checkpoint_header import FILE as CHECKPOINT_FILE
 from core.training.cpu_usage import Reading, Usage, read_usage, usage_between

@@ -11,9 +11,9 @@ from core.events import Evaluated, Finished, Started, StepDone
 from core.experiment import DistillRecipe
 from core.models.student import quantized_weights
 from core.packed import file
-from core.training import step as one_step
-from core.training import train as module
-from core.training.train import train
+from core.training import student_step as one_step
+from core.training import student_training as module
+from core.training.student_training import train
 from tests.conftest import with_quant, with_train
 
 

@@ -10,12 +10,12 @@ from core.errors import InputError
 from core.events import StepDone, WeightsSeen
 from core.experiment import DistillRecipe, Experiment, QuantRecipe, TrainRecipe
 from core.models.student import weight_quantizers
-from core.records import canonical_json
+from core.serialization import canonical_json
 from core.training.averaging import Averaging
 from core.training.optimizer import Optimizer, learning_rate_at
-from core.training.train import bits_at, train
+from core.training.student_training import bits_at, train
 from tests.conftest import with_quant, with_train
-from tests.core.test_watching import pair_of
+from tests.core.test_weight_history import pair_of
 
 
 def test_new_options_leave_the_names_of_old_runs_alone():
@@ -65,7 +65,7 @@ def test_averaging_is_the_mean_of_every_tenth_step_of_the_last_share():
         model.weight.data.fill_(float(step))
         if averaging.wants(step):
             averaging.take()
-    averaging.settle()
+    averaging.coerce_fields()
     assert model.weight.item() == (30 + 40 + 50) / 3
     assert not any(Averaging(model, 0.0, 50).wants(step) for step in range(1, 51))
 

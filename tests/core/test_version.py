@@ -14,10 +14,10 @@ from core.families import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.container import read_container, write_container
-from core.records import to_plain
+from core.runs.run_store import find_run
 from core.runs.runner import PROJECT
-from core.runs.store import find_run
-from core.teachers.store import list_teachers
+from core.serialization import to_plain
+from core.teachers.teacher_store import list_teachers
 from core.training import checkpoints
 from core.training.checkpoint_header import FILE, header
 from core.version import VERSION

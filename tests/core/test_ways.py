@@ -10,12 +10,12 @@ from core.errors import InputError
 from core.events import StepDone
 from core.experiment import DistillRecipe
 from core.family import Outputs, Trace
-from core.records import identity_json
+from core.serialization import identity_json
 from core.training.batches import training_batches
 from core.training.depths import check_depths, for_student
-from core.training.distill import OF_LANGUAGE
+from core.training.distillation_losses import OF_LANGUAGE
 from core.training.pair import prepare_pair
-from core.training.step import at_step, batch_losses
+from core.training.student_step import at_step, batch_losses
 from tests.conftest import compute, save_tiny_model, tiny_model, with_train
 
 

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from core.analysis.sensitivity import importance, ranking
-from core.analysis.weights import (
+from core.analysis.matrix_view import (
     latent_histogram,
     level_lines,
     matrices,
     optimum_lines,
     weight_view,
 )
+from core.analysis.sensitivity import importance, ranking
 from core.experiment import QuantRecipe
 from core.families.registry import find_family
 from core.family import Encoded
 from core.quantizers import quantize
 from core.targets import find_target
-from core.teachers.store import load_teacher
+from core.teachers.teacher_store import load_teacher
 from core.training.batches import evaluation_batches
 from tests.conftest import tiny_model
 from tests.core.test_quantizers import check_order, random_importance, random_matrix

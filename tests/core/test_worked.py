@@ -10,12 +10,12 @@ import torch
 from core import api
 from core.analysis.worked import worked
 from core.analysis.worked_step import loss_formulas
-from core.api import theory
+from core.api import worked_numbers
 from core.errors import InputError
 from core.experiment import ACTIVATIONS, SUMMED, DistillRecipe, QuantRecipe
 from core.quantizers import activations, quantize, rules
 from core.quantizers.registry import latex_number
-from core.training import distill
+from core.training import distillation_losses
 from tests.core.test_quantizers import EVERY, random_importance, random_matrix
 
 
@@ -124,17 +124,17 @@ def test_what_cannot_be_shown_is_refused():
 
 
 def test_every_loss_and_every_range_has_its_formula():
-    assert set(distill.FORMULAS) == set(SUMMED)
+    assert set(distillation_losses.FORMULAS) == set(SUMMED)
     assert set(activations.FORMULAS) == set(ACTIVATIONS)
     assert [one.name for one in loss_formulas(DistillRecipe())] == list(SUMMED)
-    assert [kind for kind, _ in theory.range_formulas()] == list(ACTIVATIONS)
+    assert [kind for kind, _ in worked_numbers.range_formulas()] == list(ACTIVATIONS)
 
 
 def test_the_numbers_of_a_step_belong_together(lab):
     model = opened(lab)
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
-    found = theory.worked_step(model, QuantRecipe())
-    assert found.examples == theory.STEP_EXAMPLES
+    found = worked_numbers.worked_step(model, QuantRecipe())
+    assert found.examples == worked_numbers.STEP_EXAMPLES
     weighted = sum(one.weight * one.value for one in found.losses)
     assert found.total == pytest.approx(weighted, rel=1e-6)
     by_name = {one.name: one for one in found.losses}
@@ -153,7 +153,7 @@ def test_the_numbers_of_a_step_belong_together(lab):
 
 def test_a_range_by_hand(lab):
     """The scale that is printed is that of the numbers that are printed beside it."""
-    found = {one.kind: one for one in theory.worked_step(opened(lab), QuantRecipe()).ranges}
+    found = {one.kind: one for one in worked_numbers.worked_step(opened(lab), QuantRecipe()).ranges}
     numbers = [float(each) for each in re.findall(r"-?\d+\.?\d*", found["minmax"].numbers)]
     high, low, top, scale = numbers[:4]
     assert top == 255
@@ -166,15 +166,15 @@ def test_a_range_by_hand(lab):
 
 
 def test_without_rounded_activations_there_is_no_range(lab):
-    found = theory.worked_step(opened(lab), QuantRecipe(activation_bits=32))
+    found = worked_numbers.worked_step(opened(lab), QuantRecipe(activation_bits=32))
     assert found.ranges == ()
-    eight = theory.worked_step(opened(lab), QuantRecipe())
+    eight = worked_numbers.worked_step(opened(lab), QuantRecipe())
     assert found.total != eight.total
 
 
 def test_unrounded_a_student_is_its_teacher(lab):
     whole = QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32)
-    by_name = {one.name: one.value for one in theory.worked_step(opened(lab), whole).losses}
+    by_name = {one.name: one.value for one in worked_numbers.worked_step(opened(lab), whole).losses}
     assert by_name["hidden"] == pytest.approx(0.0, abs=1e-9)
     assert by_name["attention"] == pytest.approx(0.0, abs=1e-9)
 
@@ -185,18 +185,18 @@ def test_unrounded_a_student_is_its_teacher(lab):
 def test_the_bytes_of_a_matrix_by_hand(lab):
     model = opened(lab)
     name = list(api.matrix_shapes(model))[1]
-    found = theory.matrix_bytes(model, name, 2, "row")
+    found = worked_numbers.matrix_bytes(model, name, 2, "row")
     assert found.numbers == 32 * 32
     assert found.size_bytes_float32 == 4096
     assert (found.code_bytes, found.base_3_bytes) == (256, 205)  # 1024 / 4, and / 5 rounded up
     assert (found.scales, found.scale_bytes) == (32, 128)
-    assert theory.matrix_bytes(model, name, 4, "layer").scales == 1
+    assert worked_numbers.matrix_bytes(model, name, 4, "layer").scales == 1
 
 
 def test_the_arithmetic_of_a_model_is_that_of_its_packed_file(lab, finished_run):
     expected = api.inspect_format(
         api.packed_contents(finished_run), api.ExportKind(leftovers="float32")
     ).expected
-    assert theory.size_arithmetic(opened(lab), QuantRecipe()) == expected
+    assert worked_numbers.size_arithmetic(opened(lab), QuantRecipe()) == expected
     eight = replace(QuantRecipe(), weight_bits=8)
-    assert theory.size_arithmetic(opened(lab), eight) != expected
+    assert worked_numbers.size_arithmetic(opened(lab), eight) != expected

@@ -10,8 +10,8 @@ import pytest
 from core.errors import InputError
 from core.events import StepDone
 from core.runs import runner
-from core.runs.event_files import read_events
-from core.runs.store import find_run, list_runs, run_folder, runs_folder
+from core.runs.event_reading import read_events
+from core.runs.run_store import find_run, list_runs, run_folder, runs_folder
 from core.training import resume
 from core.training.checkpoint_header import FILE
 from tests.conftest import compute, with_train
@@ -34,10 +34,10 @@ def small_disk(lab):
     subprocess.run(["umount", "-l", str(runs_folder())], check=True)
 
 
-def refusal(order) -> str:
+def refusal(job) -> str:
     """The sentence with which computing ends; "" if it comes to its end."""
     try:
-        compute(order)
+        compute(job)
     except InputError as error:
         return str(error)
     return ""
@@ -47,7 +47,7 @@ def test_a_full_disk_ends_in_a_sentence_and_harms_nothing_that_is_finished(lab, 
     finished = compute(lab.experiment)
     before = {path.name: path.read_bytes() for path in finished.folder.iterdir()}
     orders = [replace(lab.experiment, seed=seed) for seed in range(1, 9)]
-    refused = {order.run_id: refusal(order) for order in orders}
+    refused = {job.run_id: refusal(job) for job in orders}
     assert refused[orders[-1].run_id]
     for run_id, sentence in refused.items():
         assert not sentence or "No space left" in sentence
@@ -62,9 +62,9 @@ def test_a_full_disk_ends_in_a_sentence_and_harms_nothing_that_is_finished(lab, 
 
 def test_a_disk_too_full_for_a_checkpoint_costs_no_run(lab, small_disk, monkeypatch):
     monkeypatch.setattr(resume, "SHARE", 1e9)
-    order = with_train(lab.experiment, steps=5)
-    folder = run_folder(order.run_id)
-    runner.prepare_folder(folder, order)
+    job = with_train(lab.experiment, steps=5)
+    folder = run_folder(job.run_id)
+    runner.prepare_folder(folder, job)
     run = runner.work(folder)
     assert run.state == "finished", run.message
     said = [event.text for event in read_events(folder) if hasattr(event, "text")]

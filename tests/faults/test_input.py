@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings, strategies
 from core import api
 from core.errors import InputError
 from core.options import options
-from core.records import canonical_json, from_json
 from core.results import TeacherCard
-from core.runs.store import find_run, run_folder
+from core.runs.run_store import find_run, run_folder
+from core.serialization import canonical_json, from_json
 from tests.conftest import compute
 from tests.pages.conftest import ADDRESS_NAMES, PAGES, errors_of, keep_file, open_page, whole
 

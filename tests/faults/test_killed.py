@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from core.events import Finished, StepDone
-from core.records import canonical_json
 from core.runs import runner
-from core.runs.event_files import read_events
-from core.runs.store import is_alive, list_runs, read_folder, run_folder
+from core.runs.event_reading import read_events
+from core.runs.run_store import is_alive, list_runs, read_folder, run_folder
+from core.serialization import canonical_json
 from tests.conftest import compute, end_worker, idle_worker, wait_for, with_train
 
 # Asks for experiments whose worker does nothing but live, all processes at the same moment, and
@@ -24,7 +24,7 @@ ASK = """
 import os, sys, time
 from pathlib import Path
 from core.experiment import Experiment
-from core.records import from_json
+from core.serialization import from_json
 from core.runs import runner
 start, sys.executable, *orders = sys.argv[1:]
 Path(start + "-" + str(os.getpid())).touch()
@@ -41,7 +41,7 @@ print(started)
 
 def ask_from(processes: int, start: Path, orders) -> list[int]:
     """How many workers each of some processes started when all asked for all orders at once."""
-    texts = [canonical_json(order) for order in orders]
+    texts = [canonical_json(job) for job in orders]
     worker = idle_worker(start.parent)
     askers = [
         subprocess.Popen(
@@ -60,7 +60,7 @@ def test_servers_on_one_folder_lose_no_run_and_double_none(lab, tmp_path):
     orders = [replace(lab.experiment, seed=seed) for seed in range(8)]
     started = ask_from(3, tmp_path / "start", orders)
     assert sum(started) == len(orders)
-    assert {run.run_id for run in list_runs()} == {order.run_id for order in orders}
+    assert {run.run_id for run in list_runs()} == {job.run_id for job in orders}
     assert {run.state for run in list_runs()} == {"queued"}
     for run in list_runs():
         end_worker(run.folder)
@@ -89,9 +89,9 @@ def test_the_lock_on_starting_dies_with_its_holder(lab, tmp_path, monkeypatch):
 # Real workers
 
 
-def finish(order):
+def finish(job):
     """Ask for the run until it is finished."""
-    run = runner.submit(order)
+    run = runner.submit(job)
     wait_for(lambda: read_folder(run.folder).is_over, seconds=120)
     return read_folder(run.folder)
 
@@ -113,9 +113,9 @@ def workers():
     runner._children.clear()
 
 
-def killed_at(seconds, order) -> None:
+def killed_at(seconds, job) -> None:
     """Start the run and kill its worker so long after its turn came; it may have finished."""
-    run = runner.submit(order)
+    run = runner.submit(job)
     wait_for(lambda: (run.folder / "began").exists() or read_folder(run.folder).is_over)
     time.sleep(seconds)  # the moment is what is tested
     if is_alive(run.folder):
@@ -126,18 +126,18 @@ def killed_at(seconds, order) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_five_moments_a_run_ends_as_if_it_had_not_been(lab, workers, seed):
-    order = with_train(lab.experiment, steps=600, evaluate_every=150)
+    job = with_train(lab.experiment, steps=600, evaluate_every=150)
     began = time.monotonic()
-    expected = told(compute(order))
+    expected = told(compute(job))
     whole_seconds = time.monotonic() - began
     moments, states = random.Random(seed), []
-    runner.prepare_folder(run_folder(order.run_id), order, fresh=True)
+    runner.prepare_folder(run_folder(job.run_id), job, fresh=True)
     for _ in range(5):
-        killed_at(moments.uniform(0.0, 3.0 + whole_seconds), order)
-        run = read_folder(run_folder(order.run_id))
+        killed_at(moments.uniform(0.0, 3.0 + whole_seconds), job)
+        run = read_folder(run_folder(job.run_id))
         assert run.state in ("interrupted", "finished"), run.message
         states.append(run.state)
-    run = finish(order)
+    run = finish(job)
     assert run.state == "finished", run.message
     assert told(run) == expected
     assert isinstance(read_events(run.folder)[-1], Finished)

@@ -18,14 +18,14 @@ import time
 
 import numpy as np
 
-from core.classroom import answers, classes, students
-from core.classroom.classes import Classroom
+from core.classroom import administration, class_answers, students
+from core.classroom.administration import Classroom
 from core.classroom.students import Student
-from core.lessons import shelf
+from core.lessons import lesson_list
 from tests.load.visitor import Visitor
 from tests.servers import served
 
-LESSON = shelf.lessons()[0][0]
+LESSON = lesson_list.lessons()[0][0]
 STEP = LESSON.steps[0]
 KEY = f"{LESSON.name}-{LESSON.version}-{STEP.name}"
 GOAL_SECONDS = 0.3
@@ -69,7 +69,7 @@ async def lock(tab: Visitor, person: Student, wait: float) -> Waited:
     await asyncio.sleep(wait)
     began = time.time()
     seconds = await tab.press("Lock my answer")
-    kept = answers.answers_by(person)
+    kept = class_answers.answers_by(person)
     return seconds, (kept[0].given - began if kept else np.inf)
 
 
@@ -81,10 +81,10 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ternary-lab-class-") as home:
         os.environ["TERNARY_LAB_HOME"] = home
-        opened = classes.open_class("Load", LESSON.name)
+        opened = administration.open_class("Load", LESSON.name)
         with served(TERNARY_LAB_HOME=home) as server:
             waited = asyncio.run(the_class(server.address, opened, asked.students, asked.seconds))
-        kept = len(answers.answers_of(opened.code)) - 1  # without the first
+        kept = len(class_answers.answers_of(opened.code)) - 1  # without the first
     for title, column in (("page with what came out", 0), ("answer on the disk", 1)):
         values = [each[column] for each in waited]
         middle, most = np.percentile(values, [50, 95])

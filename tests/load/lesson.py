@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 
-from core.runs import store
+from core.runs import run_store
 from tests.load.visitor import Visitor
 
 THINKING_SECONDS = (2.0, 6.0)
@@ -30,7 +30,7 @@ WORDS = (
 # Method, steps, seed: the first is among the shipped runs, the others are trained meanwhile.
 EXPERIMENTS = (("twn", 300, 0), ("lat", 300, 1), ("twn", 1000, 2), ("lat", 2000, 3))
 SHIPPED_RUN = next(
-    (run.run_id for run in store.list_runs() if run.shipped and run.keeps_student), ""
+    (run.run_id for run in run_store.list_runs() if run.shipped and run.keeps_student), ""
 )
 
 Note = Callable[[str, float], None]

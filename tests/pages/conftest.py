@@ -27,12 +27,12 @@ from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core import api
-from core.experiment import Experiment, Teaching, TrainRecipe
-from core.runs import runner, store
-from core.runs.store import Run
+from core.experiment import Experiment, Job, Teaching, TrainRecipe
+from core.runs import run_store, runner
+from core.runs.run_store import Run
 from core.tasks.task import Task
-from pages.ui import quick, tidy
-from pages.ui.words import WORD_JOINER
+from pages.ui import fast_charts, idle_memory
+from pages.ui.formatting import WORD_JOINER
 from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 
 PAGES = {
@@ -77,7 +77,7 @@ class _Routed(PagesManager):
 @pytest.fixture(autouse=True)
 def _untidied(monkeypatch):
     """What tidies a server's memory has no business in the tests' process."""
-    monkeypatch.setattr(tidy, "start", lambda: None)
+    monkeypatch.setattr(idle_memory, "start", lambda: None)
     monkeypatch.setattr(api, "tidy_memory", lambda: None)
     monkeypatch.setattr(api, "give_back_memory", lambda: None)
 
@@ -94,7 +94,7 @@ def _components_are_looked_for_once(monkeypatch):
 @pytest.fixture(autouse=True)
 def _checked_charts(monkeypatch):
     """The app trusts its charts; the tests have altair check every one of them."""
-    monkeypatch.setattr(quick, "trust_charts", lambda: None)
+    monkeypatch.setattr(fast_charts, "trust_charts", lambda: None)
     monkeypatch.setattr(schemapi, "DEBUG_MODE", True)
 
 
@@ -169,24 +169,24 @@ def press(app: AppTest, label: str) -> AppTest:
     return whole(button(app, label).click().run())
 
 
-def prepared(order: Experiment | Teaching) -> Run:
+def prepared(job: Job) -> Run:
     """A run that was asked for and that no process computes."""
-    folder = store.run_folder(order.run_id)
-    runner.prepare_folder(folder, order)
-    return store.read_folder(folder)
+    folder = run_store.run_folder(job.run_id)
+    runner.prepare_folder(folder, job)
+    return run_store.read_folder(folder)
 
 
 @pytest.fixture
-def submitted(monkeypatch) -> Iterator[list[Experiment | Teaching]]:
+def submitted(monkeypatch) -> Iterator[list[Job]]:
     """What was submitted; nothing is started, but what was submitted last counts as living."""
     asked, locks = [], []
 
-    def submit(order, again=False):
-        asked.append(order)
-        run = prepared(order)
+    def submit(job, again=False):
+        asked.append(job)
+        run = prepared(job)
         locks[:] = [FileLock(run.folder / "worker.lock")]
         locks[0].acquire()
-        return store.read_folder(run.folder)
+        return run_store.read_folder(run.folder)
 
     monkeypatch.setattr(api, "submit", submit)
     yield asked

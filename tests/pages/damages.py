@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from safetensors.numpy import save_file
 
-from core.records import canonical_json
-from core.runs import store
+from core.runs import run_store
+from core.serialization import canonical_json
 
 
 def damage_experiment(run) -> None:
@@ -41,7 +41,7 @@ def unknown_task(run) -> None:
     result = replace(run.result, task="poetry", run_id=experiment.run_id)
     (run.folder / "experiment.json").write_text(canonical_json(experiment))
     (run.folder / "result.json").write_text(canonical_json(result))
-    run.folder.rename(store.run_folder(experiment.run_id))
+    run.folder.rename(run_store.run_folder(experiment.run_id))
 
 
 def hopeless_teacher(run) -> None:
@@ -52,12 +52,12 @@ def hopeless_teacher(run) -> None:
 def another_run(run):
     """The folder of another finished run, made from this one: the same but for its seed."""
     experiment = replace(run.experiment, seed=run.experiment.seed + 1)
-    folder = store.run_folder(experiment.run_id)
+    folder = run_store.run_folder(experiment.run_id)
     shutil.copytree(run.folder, folder)
     (folder / "experiment.json").write_text(canonical_json(experiment))
     result = replace(run.result, run_id=experiment.run_id)
     (folder / "result.json").write_text(canonical_json(result))
-    return store.read_folder(folder)
+    return run_store.read_folder(folder)
 
 
 def foreign_experiment(run) -> None:

@@ -2,9 +2,9 @@
 
 An expression is our own when it is a literal, a constant of a module, a number, the result of
 `plain` (or of another function that gives numbers or our own words), a text of the catalogue
-(`words.page.title`: core/lessons/words.py lets nothing foreign in), or put together from such. A
-variable is followed to what it was set to, a parameter to all calls, a function of the pages to
-what it returns. Whatever cannot be followed counts as foreign: wrap it in `plain`.
+(`words.page.title`: core/lessons/language_words.py lets nothing foreign in), or put together from
+such. A variable is followed to what it was set to, a parameter to all calls, a function of the
+pages to what it returns. Whatever cannot be followed counts as foreign: wrap it in `plain`.
 """
 
 import ast
@@ -62,11 +62,11 @@ NUMBERS = re.compile(rf"(tuple\[)?{NUMBER}(, ({NUMBER}|\.\.\.))*\]?( \| None)?")
 NUMBER_FORMAT = re.compile(r"[-+,.\d]*[dfg%,]")
 # Read by a person: ours, though it is not seen from here.
 KNOWN = {
-    "sentence(shown, order)": "of pages/ui/nearest.py: names and values go through plain there",
+    "sentence(shown, job)": "of pages/ui/nearest_note.py: names and values go through plain",
     "watched_sentence(seen)": "the same",
-    "against_teacher(run)": "of pages/ui/outcomes.py: numbers, and an error through plain",
+    "against_teacher(run)": "of pages/ui/result_panels.py: numbers, and an error through plain",
     "_threads(result.machine)": "numbers of threads",
-    "_program(result.machine)": "of pages/ui/outcomes.py: the version, through plain",
+    "_program(result.machine)": "of pages/ui/result_panels.py: the version, through plain",
     "_program(card.machine)": "the same",
     "', and the scales of the rows' * rows": "our own words, or none",
     "rules[chosen].title": "a rule's own title, from core/quantizers",

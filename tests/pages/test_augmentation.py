@@ -48,7 +48,7 @@ def test_settings_in_the_address_count_only_with_augmentation_on(lab, submitted)
     address = {"augment_copies": "7", "augment_probability": "0.9", "augment_candidates": "many"}
     press(open_page("train", augment="true", **address), "Start")
     press(open_page("train", **address), "Start")
-    on, off = (order.train for order in submitted)
+    on, off = (job.train for job in submitted)
     assert (on.augment_copies, on.augment_probability, on.augment_candidates) == (7, 0.9, 15)
     assert off == api.default_experiment("movie-sentiment").train
 

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import api
-from core.classroom import answers, challenge, classes, students
-from core.lessons.words import words_in
+from core.classroom import administration, class_answers, class_board, students
+from core.lessons.language_words import words_in
 from pages.ui.classroom import distribution
 from tests.pages.conftest import as_read, button, errors_of, open_page, press, texts_of
 from tests.pages.test_lessons_page import FIRST
@@ -24,9 +24,9 @@ def _shipped(monkeypatch, tmp_path):
     monkeypatch.delenv("TERNARY_LAB_PIN", raising=False)
 
 
-def a_class(people: int = 0) -> classes.Classroom:
+def a_class(people: int = 0) -> administration.Classroom:
     """A class of the first lesson, of whom so many have answered its first step."""
-    opened = classes.open_class("Tuesday", FIRST.name)
+    opened = administration.open_class("Tuesday", FIRST.name)
     for number in range(people):
         give(students.join(opened.code, f"person {number}"), guess=str(40 + number))
     return opened
@@ -34,7 +34,7 @@ def a_class(people: int = 0) -> classes.Classroom:
 
 def give(student: students.Student, guess: str) -> None:
     step = FIRST.steps[0]
-    answers.give(
+    class_answers.give(
         student,
         lesson=FIRST.name,
         lesson_version=str(FIRST.version),
@@ -44,7 +44,7 @@ def give(student: students.Student, guess: str) -> None:
     )
 
 
-def looked_at(opened: classes.Classroom, view: str, **more: str) -> AppTest:
+def looked_at(opened: administration.Classroom, view: str, **more: str) -> AppTest:
     return open_page("classroom", watched_class=opened.code, class_view=view, **more)
 
 
@@ -52,7 +52,7 @@ def test_a_lecturer_opens_a_class_and_sees_the_way_in():
     app = open_page("classroom")
     app.text_input(key="class-title").set_value("[Tuesday](http://x.example)")
     press(app, "Open the class")
-    (opened,) = classes.classes()
+    (opened,) = administration.classes()
     assert (opened.title, opened.lesson) == ("[Tuesday](http://x.example)", FIRST.name)
     assert app.query_params["watched_class"] == opened.code
     assert f"lessons?class={opened.code}" in app.code[0].value
@@ -64,7 +64,7 @@ def test_a_class_without_a_name_is_refused_and_the_form_stays():
     app = open_page("classroom")
     press(app, "Open the class")
     assert "a name of 1 to 60 letters" in errors_of(app)
-    assert classes.classes() == []
+    assert administration.classes() == []
     assert app.text_input(key="class-title")
 
 
@@ -85,7 +85,7 @@ def test_who_follows_the_invitation_joins_answers_and_is_known_again():
     app.number_input(key=f"guess-{key}").set_value(44.0)
     app.radio(key=f"reason-{key}").set_value(step.reason.right).run()
     press(app, "Lock my answer")
-    (kept,) = answers.answers_of(opened.code)
+    (kept,) = class_answers.answers_of(opened.code)
     assert (kept.nickname, kept.step, kept.guess) == ("*Ada*", step.name, "44")
     again = open_page("lessons", member=secret, lesson=FIRST.name)
     assert "My guess" in texts_of(again)  # the answer is there without the address's
@@ -108,7 +108,7 @@ def test_the_address_of_no_class_and_of_a_deleted_one():
     assert "no class of that code" in errors_of(app)
     opened = a_class()
     ada = students.join(opened.code, "Ada")
-    classes.delete_class(opened.code)
+    administration.delete_class(opened.code)
     app = open_page("lessons", member=ada.secret)
     assert "was deleted" in texts_of(app)
     assert FIRST.title in texts_of(app)
@@ -139,7 +139,7 @@ def test_an_answer_to_another_version_of_a_lesson_is_not_counted():
     ada = students.join(opened.code, "Ada")
     step = FIRST.steps[0]
     for version in (FIRST.version, FIRST.version + 1):
-        answers.give(
+        class_answers.give(
             ada,
             lesson=FIRST.name if version == FIRST.version else "other",
             lesson_version=str(version),
@@ -147,7 +147,7 @@ def test_an_answer_to_another_version_of_a_lesson_is_not_counted():
             guess="40",
             reason=step.reason.right,
         )
-    given = answers.answers_of(opened.code)
+    given = class_answers.answers_of(opened.code)
     assert len(given) == 2
     assert len(distribution.of_step(given, FIRST.name, FIRST.version, step)) == 1
     assert distribution.of_step(given, FIRST.name, FIRST.version + 1, step) == []
@@ -188,7 +188,7 @@ def test_the_board_ranks_runs_by_dev_and_keeps_test_for_the_end():
     )
     worst, best = fit[0], fit[-1]
     for name, run in (("Ada", worst), ("Grace", best)):
-        challenge.enter(students.join(opened.code, name), run.run_id)
+        class_board.enter(students.join(opened.code, name), run.run_id)
     app = looked_at(opened, "challenge")
     app.number_input(key="class-budget").set_value(500.0).run()
     table = app.dataframe[0].value
@@ -207,7 +207,7 @@ def test_somebody_of_a_class_enters_a_run_and_sees_no_test_score():
     assert entry.value is None
     entry.set_value(DEFAULT_RUN).run()
     press(app, "Enter it")
-    (entered,) = challenge.entries(opened.code)
+    (entered,) = class_board.entries(opened.code)
     assert (entered.nickname, entered.run) == ("Ada", DEFAULT_RUN)
     assert not [metric for metric in app.metric if metric.label == "Test"]
     assert not errors_of(app)
@@ -224,7 +224,7 @@ def test_deleting_a_class_leaves_nothing():
     opened = a_class(2)
     app = looked_at(opened, "invite")
     press(app, "Delete everything for good")
-    assert classes.classes() == []
+    assert administration.classes() == []
     assert not errors_of(app)
     assert app.text_input(key="class-title")
 

@@ -7,8 +7,8 @@ import pytest
 
 from core import api
 from core.events import Preparing
-from core.records import canonical_json
-from pages.ui import loaded, state
+from core.serialization import canonical_json
+from pages.ui import cached, state
 from tests.conftest import compute, with_quant, with_train
 from tests.pages.conftest import School, errors_of, open_page, press, texts_of, whole
 
@@ -32,10 +32,10 @@ def test_work_without_a_bar_ends_with_the_visitor_too(monkeypatch):
     steps: list[int] = []
     monkeypatch.setattr(state, "check_wanted", gone)
     with pytest.raises(GoneError):
-        loaded.last(computing())
+        cached.last(computing())
     assert steps == [0, 1]
     steps = [-1, -1]
-    assert loaded.last(computing()) == "measured"
+    assert cached.last(computing()) == "measured"
 
 
 # Compare

@@ -11,11 +11,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from core import api
-from core.places import grids, shipped
-from core.records import canonical_json
-from core.runs.store import Run, read_folder, run_folder
-from pages.ui import compare_charts, compare_table, published_panel
-from pages.ui.compare_panels import VIEWS
+from core.paths import grids, shipped
+from core.runs.run_store import Run, read_folder, run_folder
+from core.serialization import canonical_json
+from pages.ui.compare import compare_charts, compare_table, published_panel
+from pages.ui.compare.compare_panels import VIEWS
 from tests.conftest import with_quant, with_train
 from tests.pages.conftest import errors_of, open_page, texts_of, whole
 

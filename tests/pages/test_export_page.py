@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.packed import engine, file
-from pages.ui import export_charts
+from pages.ui.export import export_charts
 from tests.pages.conftest import open_page, press, texts_of
 
 

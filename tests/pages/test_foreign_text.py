@@ -14,12 +14,12 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from core import api
-from core.classroom import classes, students
-from core.classroom.classes import MOST_TITLE
+from core.classroom import administration, students
+from core.classroom.administration import MOST_TITLE
 from core.classroom.students import MOST_NICKNAME
-from core.runs.store import Run
+from core.runs.run_store import Run
 from pages.ui.classroom.lecturer import VIEWS
-from pages.ui.words import WORD_JOINER, code, plain
+from pages.ui.formatting import WORD_JOINER, code, plain
 from tests.pages.conftest import (
     PAGES,
     School,
@@ -168,7 +168,7 @@ def hostile(school: School) -> list[tuple[str, dict[str, str]]]:
     (failed.folder / "error.txt").write_text(HOSTILE)
     finished = school.run("pair")
     spoil_result(finished)
-    opened = classes.open_class(HOSTILE[:MOST_TITLE], "01-three-numbers")
+    opened = administration.open_class(HOSTILE[:MOST_TITLE], "01-three-numbers")
     ada = students.join(opened.code, HOSTILE[:MOST_NICKNAME])
     places = [(page, {}) for page in PAGES]
     places += [("classroom", {"watched_class": opened.code, "class_view": view}) for view in VIEWS]

@@ -71,7 +71,7 @@ def test_every_tooltip_is_an_entry_of_the_glossary():
 
 
 def test_terms_that_are_looked_up_by_a_name_are_there():
-    from pages.ui.compare_panels import ONE_DECIMAL
+    from pages.ui.compare.compare_panels import ONE_DECIMAL
 
     assert {key for key in ONE_DECIMAL.values() if key} <= TERMS.keys()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core import api
-from pages.ui import good_and_bad
+from pages.ui.start import good_and_bad_list
 from tests.pages.conftest import as_read, open_page, texts_of
 
 
@@ -43,7 +43,7 @@ def test_a_reason_is_not_told_where_the_runs_do_not_show_it(found, monkeypatch):
     said = texts_of(open_page("start"))
     assert changed.setting.reason not in said
     assert "chosen because they had shown: better" in said
-    assert good_and_bad.what_came_out(changed) in said
+    assert good_and_bad_list.what_came_out(changed) in said
 
 
 def test_there_is_no_list_where_nothing_ships(finished_run):

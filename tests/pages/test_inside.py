@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.family import Unit
-from core.teachers.store import save_teacher
-from pages.ui import loaded
+from core.teachers.teacher_store import save_teacher
+from pages.ui import cached
 from pages.ui.inside.attention_charts import HeadPair, _label, difference, one
 from tests.conftest import card_of, compute, save_tiny_model, tiny_model
 from tests.pages.conftest import School, button, errors_of, open_page, texts_of, whole
@@ -66,10 +66,10 @@ def test_nothing_is_looked_into_before_it_is_asked_for(finished_run, monkeypatch
 def test_what_is_large_can_be_let_go(finished_run):
     look()
     source = api.source_of_run(finished_run)
-    first = loaded.inside(source, 0, SENTENCE)
-    assert loaded.inside(source, 0, SENTENCE) is first
-    loaded.let_go()
-    assert loaded.inside(source, 0, SENTENCE) is not first
+    first = cached.inside(source, 0, SENTENCE)
+    assert cached.inside(source, 0, SENTENCE) is first
+    cached.let_go()
+    assert cached.inside(source, 0, SENTENCE) is not first
 
 
 # What is seen
@@ -234,7 +234,7 @@ def test_a_long_passage_is_seen_piece_by_piece(school):
 
 
 def test_a_long_text_says_how_much_of_it_is_seen(finished_run, monkeypatch):
-    monkeypatch.setattr("core.api.inside.MOST_UNITS", 12)
+    monkeypatch.setattr("core.api.see_inside.MOST_UNITS", 12)
     monkeypatch.setattr(api, "MOST_UNITS", 12)
     text = texts_of(look("the film was dull " * 5))
     assert "12 tokens are read here, 10 of them of the text" in text

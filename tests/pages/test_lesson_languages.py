@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from core import settings
-from core.classroom import answers, classes, students
-from core.lessons import shelf
-from core.lessons.words import FILE, words_in
+from core.classroom import administration, class_answers, students
+from core.lessons import lesson_list
+from core.lessons.language_words import FILE, words_in
 from pages.ui.glossary import TERMS
 from tests.pages.conftest import button, errors_of, open_page, press, texts_of, whole
 from tests.pages.markdown_reading import MARKDOWN
 from tests.pages.test_lessons_page import FIRST, answers_to, subheaders
 
-GERMAN = shelf.lessons("de")[0]
+GERMAN = lesson_list.lessons("de")[0]
 WORDS = words_in("de")
 PANELS = sorted((settings.PROJECT / "pages" / "ui" / "lessons").glob("*.py"))
 # What students of a lesson see is drawn here. (The lecturer's own views are in English.)
@@ -187,7 +187,7 @@ def test_every_lesson_is_shown_in_german(lesson):
         for table, name in (("shown", "see"), ("shown", "because"), ("shown", "guess"))
     }
     last = len(lesson.steps)
-    code = answers_to(shelf.find_lesson(lesson.name))
+    code = answers_to(lesson_list.find_lesson(lesson.name))
     app = open_page("lessons", language="de", lesson=lesson.name, step=str(last), answers=code)
     assert not errors_of(app)
     assert lesson.steps[-1].title in texts_of(app)
@@ -195,7 +195,7 @@ def test_every_lesson_is_shown_in_german(lesson):
 
 
 def test_who_joins_in_german_answers_in_the_class_of_all():
-    opened = classes.open_class("Dienstag", FIRST.name)
+    opened = administration.open_class("Dienstag", FIRST.name)
     app = open_page("lessons", language="de", **{"class": opened.code})
     assert WORDS.joining.invited.format(title="Dienstag") in texts_of(app)
     app.text_input(key="nickname").set_value("Ada")
@@ -206,7 +206,7 @@ def test_who_joins_in_german_answers_in_the_class_of_all():
     app.radio(key=f"reason-{key}").set_value(step.reason.right).run()
     press(app, WORDS.asking.lock)
     assert not errors_of(app)
-    (kept,) = answers.answers_of(opened.code)
+    (kept,) = class_answers.answers_of(opened.code)
     assert (kept.lesson, kept.step, kept.guess) == (FIRST.name, step.name, "44")
     guesses = WORDS.joining.guesses.format(people=1)
     assert guesses in [each.label for each in app.expander]
@@ -219,12 +219,12 @@ def test_a_lesson_that_is_not_translated_is_shown_in_english_and_that_is_said(
     folder = tmp_path / "lessons"
     for language, count in (("en", 2), ("de", 1)):
         (folder / language).mkdir(parents=True)
-        for path in sorted((shelf.OURS / language).glob("*.md"))[:count]:
+        for path in sorted((lesson_list.OURS / language).glob("*.md"))[:count]:
             (folder / language / path.name).write_text(path.read_text("utf-8"), "utf-8")
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(folder))
     app = open_page("lessons", language="de")
     assert [each.value for each in app.caption].count(WORDS.page.not_translated) == 1
-    second = shelf.lessons()[0][1]
+    second = lesson_list.lessons()[0][1]
     app = open_page("lessons", language="de", lesson=second.name)
     assert WORDS.page.not_translated in [each.value for each in app.info]
     assert second.steps[0].title in texts_of(app)
@@ -235,7 +235,7 @@ def test_words_that_cannot_be_read_are_named_and_english_ones_are_there(tmp_path
     folder = tmp_path / "lessons"
     for language in ("en", "de"):
         (folder / language).mkdir(parents=True)
-        path = shelf.OURS / language / f"{FIRST.name}.md"
+        path = lesson_list.OURS / language / f"{FIRST.name}.md"
         (folder / language / path.name).write_text(path.read_text("utf-8"), "utf-8")
     (folder / "de" / FILE).write_text('name = "Deutsch"\nlok = "x"\n', "utf-8")
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(folder))

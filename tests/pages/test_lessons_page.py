@@ -4,12 +4,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import api
-from core.lessons import challenge as rules
-from core.lessons import shelf
-from core.lessons.answers import Answer, encode
+from core.lessons import budget_challenge as rules
+from core.lessons import lesson_list
 from core.lessons.instruments import INSTRUMENTS
 from core.lessons.lesson import CHOICE, NUMBER, Lesson, Step
-from pages.ui.lessons import instruments
+from core.lessons.lesson_answers import Answer, encode
+from pages.ui.lessons import instrument_panels
 from tests.pages.conftest import (
     button,
     errors_of,
@@ -20,7 +20,7 @@ from tests.pages.conftest import (
     whole,
 )
 
-LESSONS = shelf.lessons()[0]
+LESSONS = lesson_list.lessons()[0]
 FIRST = LESSONS[0]
 
 
@@ -63,7 +63,7 @@ def subheaders(app: AppTest) -> list[str]:
 
 
 def test_every_instrument_can_be_drawn():
-    assert {*instruments.DRAWN} == {*INSTRUMENTS}
+    assert {*instrument_panels.DRAWN} == {*INSTRUMENTS}
 
 
 def test_the_list_names_every_lesson_and_begins_one():
@@ -142,7 +142,7 @@ def test_the_end_of_a_lesson_gives_a_sheet_and_can_be_begun_again():
 def test_a_broken_lesson_is_named_and_the_others_are_there(tmp_path, monkeypatch):
     folder = tmp_path / "lessons" / "en"
     folder.mkdir(parents=True)
-    (folder / "01-good.md").write_text((shelf.OURS / "en" / f"{FIRST.name}.md").read_text())
+    (folder / "01-good.md").write_text((lesson_list.OURS / "en" / f"{FIRST.name}.md").read_text())
     (folder / "02-bad.md").write_text("---\ntitle: ![p](http://evil.example)\n")
     monkeypatch.setenv("TERNARY_LAB_LESSONS", str(folder.parent))
     app = open_page("lessons")

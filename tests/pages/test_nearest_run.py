@@ -4,7 +4,7 @@ import pytest
 
 from core import api, machine
 from core.experiment import Experiment
-from pages.ui import nearest
+from pages.ui import nearest_note
 from tests.conftest import compute, move_to, with_quant, with_train
 from tests.pages.conftest import FILES, keep_file, open_page, press, texts_of, whole
 
@@ -83,7 +83,7 @@ def test_a_task_without_a_run_of_its_own_says_so(school):
     other = Experiment(task="news-topic")
     shown = api.shown_run(other)
     assert shown is not None
-    told = nearest.sentence(shown, other).replace("\\", "")
+    told = nearest_note.sentence(shown, other).replace("\\", "")
     assert told.startswith("**There is no run of news-topic yet**; Start makes one.")
     assert " As an example, here is a student of another task" in told
 
@@ -92,7 +92,7 @@ def test_what_hardly_matters_comes_last(finished_run):
     order = with_train(finished_run.experiment, evaluate_every=3, steps=9)
     shown = api.shown_run(order)
     assert shown is not None
-    assert nearest.sentence(shown, order).endswith(
+    assert nearest_note.sentence(shown, order).endswith(
         "It has steps **4** (not 9) and evaluate every **2** (not 3)."
     )
 
@@ -102,7 +102,7 @@ def test_many_differences_are_counted(lab, finished_run):
     order = with_train(with_quant(finished_run.experiment, **changes), steps=9, clip=1.0)
     shown = api.shown_run(order)
     assert shown is not None
-    assert nearest.sentence(shown, order).endswith("(not 4) and 2 other differences.")
+    assert nearest_note.sentence(shown, order).endswith("(not 4) and 2 other differences.")
 
 
 def test_the_run_of_the_settings_takes_the_place_of_the_nearest(lab, finished_run):
@@ -111,8 +111,8 @@ def test_the_run_of_the_settings_takes_the_place_of_the_nearest(lab, finished_ru
     after = compute(order)
     assert before is not None
     assert before.run.run_id == finished_run.run_id
-    assert nearest.sentence(before, order)
+    assert nearest_note.sentence(before, order)
     shown = api.shown_run(order)
     assert shown is not None
     assert shown.run.run_id == after.run_id
-    assert nearest.sentence(shown, order) == ""
+    assert nearest_note.sentence(shown, order) == ""

@@ -12,11 +12,11 @@ from core import api, machine
 from core.experiment import Experiment, QuantRecipe
 from core.option_fields import Among, Box, Range
 from core.options import as_text, build, find_option, flatten, options
-from core.teachers.store import save_teacher
+from core.teachers.teacher_store import save_teacher
 from tests.conftest import card_of, save_tiny_model, tiny_model
 from tests.core.test_experiment import OTHER
 from tests.pages.conftest import errors_of, open_page, press, whole
-from tests.pages.test_address import address_of, copied
+from tests.pages.test_url_state import address_of, copied
 
 # Values that the lab can offer, where those of the other test are names that it does not have.
 OTHERS = OTHER | {"task": "movie-sentiment", "learning_rate": "5e-05", "precision": "bf16"}

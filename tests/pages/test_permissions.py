@@ -18,10 +18,10 @@ from streamlit.testing.v1 import AppTest
 from core import api
 from core.errors import InputError
 from core.experiment import Experiment, Teaching
-from core.runs import pin, runner, store
+from core.runs import pin, run_store, runner
 from core.training import resume
 from core.training.checkpoint_header import FILE
-from core.training.train import train
+from core.training.student_training import train
 from pages.ui import state
 from tests.pages.conftest import (
     PAGES,
@@ -50,7 +50,7 @@ class World:
         self.folders = {school.lab.home: scratch / "home", school.lab.cache: scratch / "cache"}
         for here, kept in self.folders.items():
             shutil.copytree(here, kept)
-        self.lock = FileLock(store.run_folder(running) / "worker.lock")
+        self.lock = FileLock(run_store.run_folder(running) / "worker.lock")
         self.lock.acquire()
 
     def restored(self) -> None:
@@ -72,17 +72,17 @@ class World:
                     new.exists() and new.read_bytes() == old.read_bytes()
                 ):
                     found.add(str(old.relative_to(kept)))
-        if (store.run_folder(self.running) / "STOP").exists():
+        if (run_store.run_folder(self.running) / "STOP").exists():
             found.add("STOP")
         return found | {
             f"the teacher of {run.teaching.task} and {run.teaching.model}"
-            for run in store.list_runs()
+            for run in run_store.list_runs()
             if run.teaching and not run.card and self._has_teacher(run.teaching)
         }
 
-    def _has_teacher(self, order: Teaching) -> bool:
+    def _has_teacher(self, job: Teaching) -> bool:
         pairs = {(card.task, card.model) for card in api.teachers()}
-        return (order.task, order.model) in pairs
+        return (job.task, job.model) in pairs
 
     def places(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Every page, and those addresses that show more of others."""
@@ -203,7 +203,7 @@ def test_whoever_presses_start_on_the_run_of_another_does_not_own_it(world, lock
     app = open_page("train", run=world.interrupted)
     (resume_button,) = [each for each in app.button if each.label == "Resume"]
     whole(resume_button.click().run())
-    (store.run_folder(world.interrupted) / "error.txt").write_text("Broken off.")
+    (run_store.run_folder(world.interrupted) / "error.txt").write_text("Broken off.")
     whole(app.run())
     assert "Resume" in labels_of(app)
     assert "Begin again" not in labels_of(app)
@@ -216,7 +216,7 @@ def test_whoever_started_a_run_first_begins_it_again(lab, locked, monkeypatch):
     app = open_page("train", seed="5")
     (start,) = [each for each in app.button if each.label == "Start"]
     whole(start.click().run())
-    (run,) = store.list_runs()
+    (run,) = run_store.list_runs()
     assert run.experiment is not None
     training = train(run.experiment, run.folder)
     while not (run.folder / FILE).exists():

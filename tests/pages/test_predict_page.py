@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from core import api
 from core.errors import InputError
 from core.events import Preparing
-from core.records import canonical_json
-from core.runs.store import Run
+from core.runs.run_store import Run
+from core.serialization import canonical_json
 from pages.ui import browser
 from tests.conftest import compute, with_train
 from tests.pages.conftest import School, errors_of, go_to, open_page, texts_of, whole

@@ -85,7 +85,7 @@ def test_questions_on_which_they_part_are_found_on_demand(run):
 
 
 def test_passages_that_are_not_there_give_a_sentence(run):
-    from core.tasks.sample import sample_file
+    from core.tasks.sample_passages import sample_file
 
     sample_file().unlink()
     assert "Restore the folder" in errors_of(whole(open_page("predict")))

@@ -13,9 +13,9 @@ import pytest
 import streamlit as st
 
 from core import machine
-from core.experiment import Experiment, Teaching
-from core.records import to_plain
+from core.experiment import Experiment, Job, Teaching
 from core.runs.runner import PROJECT
+from core.serialization import to_plain
 from tests.pages.conftest import button, open_page, press
 
 RECORD: dict[str, Any] = json.loads(
@@ -53,12 +53,12 @@ def shown(app, name: str) -> Any:
     return app.session_state[name] if is_read else "not read"
 
 
-def asked(order: Experiment | Teaching) -> dict[str, Any]:
+def asked(job: Job) -> dict[str, Any]:
     """What differs from the record's own default."""
     usual = (
-        Experiment() if isinstance(order, Experiment) else Teaching(task="a task", model="a model")
+        Experiment() if isinstance(job, Experiment) else Teaching(task="a task", model="a model")
     )
-    return {type(order).__name__: difference(to_plain(order), to_plain(usual))}
+    return {type(job).__name__: difference(to_plain(job), to_plain(usual))}
 
 
 def difference(plain: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import pytest
 
 from core import api
 from core.experiment import GRANULARITIES
-from core.runs.store import Run
-from pages.ui import outcomes, weight_words
+from core.runs.run_store import Run
+from pages.ui import result_panels
+from pages.ui.weights import weight_sentences
 from tests.pages.conftest import open_page, texts_of, whole
 
 BITS = (2, 3, 4, 8)
@@ -29,7 +30,7 @@ def test_the_sentence_of_a_column_is_true_of_its_numbers(lab, method, bits, gran
     if bits not in api.rules()[method].bits:
         return
     view = view_of(lab, method, bits, granularity)
-    words = weight_words.what_happens(bits, view)
+    words = weight_sentences.what_happens(bits, view)
     sizes = [len(np.unique(np.abs(row[row != 0]).round(7))) for row in view.block_values]
     if "move to the same level" in words:
         kinds = np.unique(np.abs(view.block_values[view.block_values != 0]).round(6))
@@ -108,15 +109,15 @@ def test_where_p_and_the_interval_part_it_is_said_which_decides(
         metric="accuracy", examples=1000, first=0.876, second=0.895, low=low, high=high,
         test="a test", p=p, only_first=only_first, only_second=only_first,
     )  # fmt: skip
-    monkeypatch.setattr(outcomes.loaded, "comparison", lambda *asked: found)
-    said = outcomes.against_teacher(Run(run_id="0" * 12, folder=Path(), state="finished"))
+    monkeypatch.setattr(result_panels.cached, "comparison", lambda *asked: found)
+    said = result_panels.against_teacher(Run(run_id="0" * 12, folder=Path(), state="finished"))
     assert ("p decides" in said) == bool(words)
     assert words in said
 
 
 def test_without_answers_no_difference_is_claimed(finished_run):
     (finished_run.folder / "predictions.safetensors").unlink()
-    words = outcomes.against_teacher(finished_run)
+    words = result_panels.against_teacher(finished_run)
     assert words.startswith("Whether the student differs from its teacher cannot be told")
 
 

@@ -9,13 +9,13 @@ import streamlit as st
 from filelock import FileLock
 
 from core import api
-from core.families.bert import loading as weights
+from core.families.bert import from_files as weights
 from core.runs import pin, runner
-from core.runs.store import list_runs
-from core.teachers import loading
+from core.runs.run_store import list_runs
+from core.teachers import model_loading
 from core.training import resume
 from core.training.checkpoint_header import FILE
-from core.training.train import train
+from core.training.student_training import train
 from tests.conftest import compute, save_tiny_model, tiny_model
 from tests.pages.conftest import button, errors_of, open_page, prepared, press, texts_of, whole
 
@@ -42,9 +42,7 @@ def buttons(app):
 def test_a_run_with_a_checkpoint_can_be_resumed_or_begun_again(kept, monkeypatch):
     assert kept.state == "interrupted"
     asked = []
-    monkeypatch.setattr(
-        api, "submit", lambda order, again=False: asked.append((order, again)) or kept
-    )
+    monkeypatch.setattr(api, "submit", lambda job, again=False: asked.append((job, again)) or kept)
     app = open_page("train", run=kept.run_id)
     assert f"saved after step {api.step_kept(kept)}" in texts_of(app)
     press(app, "Resume")
@@ -140,7 +138,7 @@ def _noting(real, asked):
 def asked_of(monkeypatch, folder):
     """What the pages ask of the files of a folder."""
     asked = []
-    for module, name in ((loading, "read_text"), (weights, "places")):
+    for module, name in ((model_loading, "read_text"), (weights, "places")):
         monkeypatch.setattr(module, name, _noting(getattr(module, name), asked))
     return asked
 
@@ -171,14 +169,14 @@ def test_typing_it_is_no_way_round_and_the_pin_opens_it(folder, pin_set, submitt
     give_pin(app, "4711")
     assert REFUSAL not in errors_of(app)
     press(app, "Start")
-    assert [order.model for order in submitted] == [folder]
+    assert [job.model for job in submitted] == [folder]
 
 
 def test_without_a_pin_a_folder_is_a_model_as_ever(folder, submitted):
     app = open_page("train", role="teacher", model=folder)
     assert "trained head of the right size" in texts_of(app)
     press(app, "Start")
-    assert [order.model for order in submitted] == [folder]
+    assert [job.model for job in submitted] == [folder]
 
 
 def test_with_a_pin_hub_ids_and_embedded_models_are_free(lab, pin_set, submitted):
@@ -186,7 +184,7 @@ def test_with_a_pin_hub_ids_and_embedded_models_are_free(lab, pin_set, submitted
         app = open_page("train", role="teacher", model=name, how="fine-tune")
         assert not errors_of(app)
         press(app, "Start")
-    assert [order.model for order in submitted] == ["minilm-l6", "google-bert/bert-base-uncased"]
+    assert [job.model for job in submitted] == ["minilm-l6", "google-bert/bert-base-uncased"]
 
 
 def test_with_a_pin_no_folder_proposes_words_to_a_stranger(lab, folder, pin_set, submitted):
@@ -218,7 +216,7 @@ def test_with_a_pin_a_stranger_does_not_go_on_with_a_run_that_reads_a_folder(
     (run.folder / "began").touch()
     monkeypatch.setattr(api, "step_kept", lambda run: 5)
     begun = []
-    monkeypatch.setattr(api, "submit", lambda order, again=False: begun.append(order) or run)
+    monkeypatch.setattr(api, "submit", lambda job, again=False: begun.append(job) or run)
     app = open_page("train", run=run.run_id)
     press(app, "Resume")
     assert REFUSAL in errors_of(app)
@@ -231,7 +229,7 @@ def test_with_a_pin_a_stranger_does_not_go_on_with_a_run_that_reads_a_folder(
 def test_a_student_of_a_teacher_that_came_from_a_folder_is_free(lab, pin_set, submitted):
     """It reads what its teacher has kept, not the folder."""
     press(open_page("train", seed="5"), "Start")
-    assert [order.model for order in submitted] == [lab.model]
+    assert [job.model for job in submitted] == [lab.model]
 
 
 def test_secrets_hold_the_pin_too(finished_run, monkeypatch):

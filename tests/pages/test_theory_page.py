@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core import api
-from core.api import theory
+from core.api import worked_numbers
 from core.experiment import QuantRecipe
 from core.quantizers import registry, rules
 from pages.ui import formula
@@ -44,7 +44,7 @@ def test_the_formula_stands_with_the_numbers_of_the_matrix(teacher, method, gran
     name = app.selectbox(key="matrix").value
     quant = (method, 2, granularity)
     row = app.number_input(key="row").value if granularity == "row" else 0
-    rule, found = rules()[method], theory.worked_matrix(teacher, name, quant, row)
+    rule, found = rules()[method], worked_numbers.worked_matrix(teacher, name, quant, row)
     shown = latex_of(app)
     assert rule.latex in shown
     assert found.error_line in shown or rule.uses_importance
@@ -56,7 +56,7 @@ def test_the_formula_stands_with_the_numbers_of_the_matrix(teacher, method, gran
 def test_importance_changes_the_numbers(teacher):
     app = open_page("theory", method="lat")
     name = app.selectbox(key="matrix").value
-    unweighted = theory.worked_matrix(teacher, name, ("lat", 2, "layer"))
+    unweighted = worked_numbers.worked_matrix(teacher, name, ("lat", 2, "layer"))
     assert not set(unweighted.lines) <= set(latex_of(app))
 
 
@@ -112,7 +112,7 @@ def test_a_row_that_another_matrix_has_not_breaks_nothing(teacher):
 
 
 def test_a_step_is_worked_through_with_eight_examples(teacher):
-    found = theory.worked_step(teacher, QuantRecipe())
+    found = worked_numbers.worked_step(teacher, QuantRecipe())
     app = open_page("theory")
     shown = latex_of(app)
     assert found.total_line in shown
@@ -128,8 +128,8 @@ def test_without_the_text_the_formulas_stand_alone(lab, monkeypatch, tmp_path):
     app = open_page("theory", method="lat")
     assert not app.error
     shown = latex_of(app)
-    assert [one.line for one in theory.loss_formulas() if one.line not in shown] == []
-    assert all(latex in shown for _, latex in theory.range_formulas())
+    assert [one.line for one in worked_numbers.loss_formulas() if one.line not in shown] == []
+    assert all(latex in shown for _, latex in worked_numbers.range_formulas())
     assert "Every weight counts the same here" in texts_of(app)
     assert "Their numbers need the task's text" in texts_of(app)
     assert {"fetch-importance", "fetch-step"} <= {button.key for button in app.button}
@@ -137,9 +137,11 @@ def test_without_the_text_the_formulas_stand_alone(lab, monkeypatch, tmp_path):
 
 def test_the_bytes_of_matrix_and_model(teacher):
     app = open_page("theory")
-    lines = theory.matrix_bytes(teacher, app.selectbox(key="matrix").value, 2, "layer").lines
+    lines = worked_numbers.matrix_bytes(
+        teacher, app.selectbox(key="matrix").value, 2, "layer"
+    ).lines
     assert set(lines) <= set(latex_of(app))
-    rows = theory.size_arithmetic(teacher, QuantRecipe())
+    rows = worked_numbers.size_arithmetic(teacher, QuantRecipe())
     before, after = sum(r.size_bytes_float32 for r in rows), sum(r.size_bytes for r in rows)
     assert f"{before / after:.2f} times smaller" in texts_of(app)
     (table,) = [each.value for each in app.dataframe if "packed (MiB)" in each.value.columns]
@@ -205,7 +207,7 @@ def test_parts_of_a_formula(text, sign, parts):
 @pytest.mark.parametrize("method", rules())
 def test_a_narrow_formula_has_every_sign_of_the_wide_one(teacher, method):
     name = list(api.matrix_shapes(teacher))[1]
-    found = theory.worked_matrix(teacher, name, (method, 2, "layer"))
+    found = worked_numbers.worked_matrix(teacher, name, (method, 2, "layer"))
     for line in (rules()[method].latex, *found.lines, found.error_line):
         narrow = "".join(formula.narrowed(line))
         for extra in (r"\begin{aligned} &", r"\end{aligned}", r" \\ &", r"\quad", " "):

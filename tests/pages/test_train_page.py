@@ -9,8 +9,8 @@ from core import api
 from core.errors import InputError
 from core.events import ThreadsChanged, to_json
 from core.experiment import QuantRecipe
-from core.records import canonical_json
-from pages.ui import live
+from core.serialization import canonical_json
+from pages.ui.train import live_run
 from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
 from tests.pages.damages import damage_experiment, damage_result, empty_folder
 
@@ -180,18 +180,18 @@ def test_a_run_that_came_to_nothing_says_what_to_do(lab, name, word):
 )
 def test_a_page_goes_on_asking_while_a_run_can_change(lab, state, seconds):
     run = replace(prepared(lab.experiment), state=state)
-    assert live.refresh_seconds(run) == seconds
+    assert live_run.refresh_seconds(run) == seconds
 
 
 def test_a_run_that_somebody_goes_on_with_is_followed_again(lab, monkeypatch):
     run = prepared(lab.experiment)
-    intervals, whole = [], live.st.fragment
+    intervals, whole = [], live_run.st.fragment
 
     def fragment(*, run_every):
         intervals.append(run_every)
         return whole
 
-    monkeypatch.setattr(live.st, "fragment", fragment)
+    monkeypatch.setattr(live_run.st, "fragment", fragment)
     app = open_page("train", run=run.run_id)
     assert "interrupted" in texts_of(app)
     assert 5.0 in intervals

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from core import api
 from core.errors import InputError
-from core.experiment import Experiment, Teaching
+from core.experiment import Job, Teaching
 from core.runs import runner
 from tests.conftest import compute, save_tiny_model, tiny_model
 from tests.pages.conftest import (
@@ -93,13 +93,13 @@ def test_what_must_be_fetched_is_said_before_it_is_fetched(lab):
 
 
 @pytest.fixture
-def computed(monkeypatch) -> list[Experiment | Teaching]:
+def computed(monkeypatch) -> list[Job]:
     """What was submitted; each is computed before the page is drawn again."""
     asked = []
 
-    def compute_now(order, again=False):
-        asked.append(order)
-        run = prepared(order)
+    def compute_now(job, again=False):
+        asked.append(job)
+        run = prepared(job)
         try:
             return runner.work(run.folder)
         except InputError:
@@ -124,7 +124,7 @@ def test_a_typed_folder_becomes_a_teacher_and_then_a_student(lab, tmp_path, comp
     app.segmented_control(key="role").set_value("student").run()
     app.number_input(key="steps").set_value(10)
     press(app, "Start")
-    assert [order.model for order in computed] == [str(folder)] * 2
+    assert [job.model for job in computed] == [str(folder)] * 2
     assert app.query_params["run"] == computed[1].run_id
     assert "Trained student" in [metric.label for metric in app.metric]
 
@@ -151,7 +151,7 @@ def test_a_folder_in_the_address_stays_chosen(lab, tmp_path, submitted):
 )
 def test_a_model_that_cannot_be_had_gives_a_sentence(lab, computed, model, sentence):
     app = press(open_page("train", model=model), "Start")
-    assert [order.model for order in computed] == [model]
+    assert [job.model for job in computed] == [model]
     assert sentence in errors_of(app)
     assert ":material/error: failed" in texts_of(app)
     assert "minilm-l3" in errors_of(app)  # what works instead

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from core.events import MatrixState, WeightsSeen, to_json
-from pages.ui import weight_history_charts as charts
+from pages.ui.train import weight_history_charts as charts
 from tests.pages.conftest import open_page, texts_of, whole
 
 QUESTION = "Do the weights settle?"

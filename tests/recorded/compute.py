@@ -45,11 +45,11 @@ def record() -> dict[str, Any]:
 
 def _run_ids() -> dict[str, str]:
     """Folder of each shipped run -> the id that its experiment has today."""
-    from core.places import shipped
-    from core.runs.store import read_order
+    from core.paths import shipped
+    from core.runs.run_store import read_job
 
     folders = sorted((shipped() / "runs").iterdir())
-    return {folder.name: read_order(folder).run_id for folder in folders}
+    return {folder.name: read_job(folder).run_id for folder in folders}
 
 
 def _grid_ids() -> dict[str, list[str]]:
@@ -67,7 +67,7 @@ def _answers() -> dict[str, list[list[str]]]:
     import torch
 
     from core.packed import file
-    from core.places import shipped
+    from core.paths import shipped
 
     answers = {}
     for path in sorted((shipped() / "runs").glob("*/model.safetensors")):
@@ -95,8 +95,8 @@ def _trainings(root: Path, patch: Any) -> Iterator[tuple[str, list[dict[str, str
     from core.experiment import DistillRecipe, Experiment, QuantRecipe, Teaching, TrainRecipe
     from core.tasks.prepare import prepare
     from core.tasks.registry import find_task
-    from core.training.teach import teach
-    from core.training.train import train
+    from core.training.student_training import train
+    from core.training.teacher_training import teach
     from tests.conftest import move_to, save_tiny_model, tiny_model
     from tests.core import hub_files
 

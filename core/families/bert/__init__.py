@@ -2,29 +2,10 @@
 core/packed/graphs/bert.py and in core/export/snippets/bert.py."""
 
 from core.families.bert import replacing
-from core.families.bert.attention import leave_attention_whole as prepare_teacher
-from core.families.bert.attention import prepare, without_traces
-from core.families.bert.heads import reorder_outputs
-from core.families.bert.loading import FILES as files
-from core.families.bert.loading import (
-    check_fits,
-    from_state,
-    has_trained_head,
-    load,
-    save_processor,
-)
-from core.families.bert.matrices import (
-    TABLE,
-    depth,
-    keep_layers,
-    kind_of,
-    matrices,
-    matrix_of,
-)
-from core.families.bert.outputs import ALWAYS as always
-from core.families.bert.outputs import DISTANCES as distances
-from core.families.bert.outputs import forward, longest, trace_bytes
-from core.families.bert.reading import (
+from core.families.bert.config import MODEL_TYPES as model_types
+from core.families.bert.config import TITLE as title
+from core.families.bert.config import config_text, config_text_as, outputs_of, read_config
+from core.families.bert.encoding import (
     collate,
     count,
     encode,
@@ -34,9 +15,21 @@ from core.families.bert.reading import (
     units_of,
     windows,
 )
-from core.families.bert.settings import MODEL_TYPES as model_types
-from core.families.bert.settings import TITLE as title
-from core.families.bert.settings import config_text, config_text_as, outputs_of, read_config
+from core.families.bert.from_files import FILES as files
+from core.families.bert.from_files import (
+    check_fits,
+    from_state,
+    has_trained_head,
+    load,
+    save_processor,
+)
+from core.families.bert.heads import reorder_outputs
+from core.families.bert.layout import TABLE, depth, keep_layers, kind_of, matrices, matrix_of
+from core.families.bert.outputs import ALWAYS as always
+from core.families.bert.outputs import DISTANCES as distances
+from core.families.bert.outputs import forward, longest, trace_bytes
+from core.families.bert.self_attention import leave_attention_whole as prepare_teacher
+from core.families.bert.self_attention import prepare, without_traces
 from core.families.bert.shapes import shapes
 from core.families.bert.vocabulary import TOKENIZER_FILE as processor_file
 from core.families.bert.vocabulary import open_tokenizer as open_processor

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.families.bert.attention import recorded_attention
-from core.families.bert.reading import MASK
+from core.families.bert.encoding import MASK
+from core.families.bert.self_attention import recorded_attention
 from core.family import Batch, Distance, Outputs, Trace
 from core.models.distances import divergence, squared
 

@@ -10,9 +10,9 @@ from transformers import BertForMaskedLM
 
 from core.errors import InputError
 from core.events import Preparing
-from core.families.bert.loading import build, read_settings
-from core.families.bert.reading import IDS
-from core.families.bert.settings import config_of
+from core.families.bert.config import config_of
+from core.families.bert.encoding import IDS
+from core.families.bert.from_files import build, read_settings
 from core.models.tokenizing import tokenized
 
 BATCH = 64

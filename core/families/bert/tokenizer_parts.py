@@ -8,7 +8,7 @@ hours with one text, and a dropout would draw random numbers; both are refused.
 from collections.abc import Container, Iterator
 from typing import Any
 
-from core.records import list_in, object_in
+from core.serialization import list_in, object_in
 
 MAX_WORDS, MAX_WORD_CHARACTERS = 2_000_000, 1000
 KNOWN_PARTS = {

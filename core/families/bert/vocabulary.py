@@ -17,7 +17,7 @@ from transformers import BertTokenizer, PreTrainedTokenizerFast, TokenizersBacke
 
 from core.families.bert.tokenizer_parts import MAX_WORDS, check_parts
 from core.models.folder_files import MAX_WORDS_BYTES, read_bytes, read_json
-from core.records import list_in, object_in
+from core.serialization import list_in, object_in
 
 TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.txt"
 SETTINGS_FILE, SPECIAL_FILE, ADDED_FILE = (

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from core.models.folder_files import inside, read_json
-from core.records import object_in
+from core.serialization import object_in
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 WEIGHT_FILES = (WEIGHTS_FILE, INDEX_FILE, "model-*.safetensors")

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from core.errors import InputError
-from core.families.bert.settings import ACTIVATIONS, GELU, RELU, SILU, TANH, check_config
+from core.families.bert.config import ACTIVATIONS, GELU, RELU, SILU, TANH, check_config
 from core.packed.contents import Contents
 from core.packed.graph import Graph, onnx
 from core.packed.operators import Operators

@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from core.classroom import challenge
-from core.classroom.classes import Classroom
+from core.classroom import class_board
+from core.classroom.administration import Classroom
 from core.classroom.students import Student
-from core.lessons import challenge as rules
+from core.lessons import budget_challenge as rules
 from core.lessons.catalogue import Words
 from core.lessons.lesson import Lesson
-from core.runs.store import Run
+from core.runs.run_store import Run
 from pages.ui import state
 
 LOOK_SECONDS = 3.0
@@ -32,7 +32,7 @@ def panel(classroom: Classroom, lesson: Lesson) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def _live(classroom: Classroom, budget: float, over: bool) -> None:
-    entered = state.attempt(challenge.entries, classroom.code)
+    entered = state.attempt(class_board.entries, classroom.code)
     if entered is None:
         return
     runs = {run.run_id: run for run in api.runs() if run.result is not None}
@@ -46,7 +46,7 @@ def _live(classroom: Classroom, budget: float, over: bool) -> None:
 
 
 def board(
-    entered: list[challenge.Entry], runs: dict[str, Run], budget: float, over: bool
+    entered: list[class_board.Entry], runs: dict[str, Run], budget: float, over: bool
 ) -> pd.DataFrame:
     """A row for each entry that is finished and fits the budget, best dev score first."""
     fit = {one.run_id: one for one in rules.entries(runs.values(), budget)}
@@ -93,4 +93,4 @@ def pick(
 
 def _enter(me: Student, run: str) -> None:
     with state.explained():
-        challenge.enter(me, run)
+        class_board.enter(me, run)

@@ -8,16 +8,16 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.classroom.answers import Given
-from core.lessons.answers import number_of
+from core.classroom.class_answers import Given
 from core.lessons.catalogue import Words
 from core.lessons.judging import is_right
 from core.lessons.lesson import CHOICE, Option, Question, Step
+from core.lessons.lesson_answers import number_of
 from core.lessons.revealing import Revealed
 from pages.ui import state
+from pages.ui.fast_charts import tips, unchecked
 from pages.ui.lessons import picture
 from pages.ui.palette import GREY, VERMILION, Layered, ink, student_blue, top_legend
-from pages.ui.quick import tips, unchecked
 
 LINE_LETTERS = 46  # of an option beside its bar
 TEXT_SIZE = 16

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.classroom import answers
-from core.classroom.classes import Classroom
+from core.classroom import class_answers
+from core.classroom.administration import Classroom
+from core.lessons.language_words import words_in
 from core.lessons.lesson import Lesson, Step
-from core.lessons.words import words_in
-from pages.ui import address, state
+from pages.ui import state, url_state
 from pages.ui.classroom import distribution
+from pages.ui.formatting import plain, prose
 from pages.ui.lessons import computed
-from pages.ui.words import plain, prose
 
 LOOK_SECONDS = 2.0
 
@@ -22,7 +22,7 @@ def panel(classroom: Classroom, lesson: Lesson) -> None:
             "Step",
             range(1, len(names) + 1),
             required=True,
-            **address.by_id("class_step", range(1, len(names) + 1), usual=1),
+            **url_state.by_id("class_step", range(1, len(names) + 1), usual=1),
         )
         shown = st.toggle("Show what came out", key="class-truth")
     step = lesson.steps[(number or 1) - 1]
@@ -33,8 +33,8 @@ def panel(classroom: Classroom, lesson: Lesson) -> None:
 @st.fragment(run_every=LOOK_SECONDS)
 def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None:
     """Drawn anew every two seconds."""
-    given = state.attempt(answers.answers_of, classroom.code)
-    people = state.attempt(answers.progress, classroom.code, lesson.name)
+    given = state.attempt(class_answers.answers_of, classroom.code)
+    people = state.attempt(class_answers.progress, classroom.code, lesson.name)
     if given is None or people is None:
         return
     found = distribution.of_step(given, lesson.name, lesson.version, step)

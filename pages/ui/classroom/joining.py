@@ -8,22 +8,22 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.classroom import answers, classes, students
-from core.classroom.classes import Classroom
+from core.classroom import administration, class_answers, students
+from core.classroom.administration import Classroom
 from core.classroom.students import MOST_NICKNAME, Student
 from core.lessons.catalogue import Words
 from core.lessons.lesson import Lesson, Step
-from pages.ui import address, state
+from pages.ui import state, url_state
 from pages.ui.classroom import distribution
+from pages.ui.formatting import plain
 from pages.ui.lessons import computed
-from pages.ui.words import plain
 
 CLASS, MEMBER, NICKNAME = "class", "member", "nickname"
 
 
 def me(lessons: Sequence[Lesson], words: Words) -> Student | None:
     """Who this visitor is in a class; None for somebody who is in none. An invitation is shown."""
-    secret, code = address.note(MEMBER), address.note(CLASS)
+    secret, code = url_state.note(MEMBER), url_state.note(CLASS)
     student = state.attempt(students.student_of, secret) if secret else None
     if student is not None:
         st.caption(
@@ -41,7 +41,7 @@ def class_guesses(student: Student | None, lesson: Lesson, step: Step, words: Wo
     """What the class guessed, for one of it who has answered."""
     if student is None:
         return
-    given = state.attempt(answers.answers_of, student.code) or []
+    given = state.attempt(class_answers.answers_of, student.code) or []
     found = distribution.of_step(given, lesson.name, lesson.version, step)
     revealed = state.attempt(computed.revealed, step.reveal, words)
     with st.expander(words.joining.guesses.format(people=len(found))):
@@ -49,7 +49,7 @@ def class_guesses(student: Student | None, lesson: Lesson, step: Step, words: Wo
 
 
 def _invited(code: str, lessons: Sequence[Lesson], words: Words) -> None:
-    classroom = state.attempt(classes.find_class, code)
+    classroom = state.attempt(administration.find_class, code)
     if classroom is None:
         return
     with st.form("join", border=True):
@@ -68,8 +68,8 @@ def _invited(code: str, lessons: Sequence[Lesson], words: Words) -> None:
 def _join(classroom: Classroom, lessons: Sequence[str]) -> None:
     with state.explained():
         student = students.join(classroom.code, state.typed(NICKNAME))
-        address.write_note(MEMBER, student.secret)
-        address.write_note(CLASS, "")
+        url_state.write_note(MEMBER, student.secret)
+        url_state.write_note(CLASS, "")
         if classroom.lesson in lessons:
-            address.choose("lesson", classroom.lesson, "")
-            address.choose("step", 1, 1)
+            url_state.choose("lesson", classroom.lesson, "")
+            url_state.choose("step", 1, 1)

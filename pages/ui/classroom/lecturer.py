@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.classroom import answers, classes, report
+from core.classroom import administration, class_answers, report
 from core.classroom import invitation as inviting
-from core.classroom.classes import MOST_TITLE, Classroom
+from core.classroom.administration import MOST_TITLE, Classroom
 from core.lessons.lesson import Lesson
-from core.lessons.shelf import ENGLISH
-from core.lessons.shelf import lessons as on_shelf
-from pages.ui import address, state
+from core.lessons.lesson_list import ENGLISH
+from core.lessons.lesson_list import lessons as on_shelf
+from pages.ui import state, url_state
 from pages.ui.classroom import board, guesses, projector, whereabouts
-from pages.ui.words import plain
+from pages.ui.formatting import plain
 
 INVITE, ANSWERS, WHO_IS_WHERE, CHALLENGE, PROJECTOR = VIEWS = (
     *("invite", "answers", "where", "challenge", "projector"),
@@ -36,14 +36,14 @@ def view() -> str:
         required=True,
         format_func=lambda one: TITLES[one],
         label_visibility="collapsed",
-        **address.by_id("class_view", VIEWS, usual=INVITE),
+        **url_state.by_id("class_view", VIEWS, usual=INVITE),
     )
     return chosen or INVITE
 
 
 def choose() -> Classroom | None:
     """The class that is looked at; None for a new one."""
-    known = {one.code: one for one in state.attempt(classes.classes) or []}
+    known = {one.code: one for one in state.attempt(administration.classes) or []}
     if not known:
         return None
     codes = ["", *known]
@@ -52,7 +52,7 @@ def choose() -> Classroom | None:
             "Class",
             codes,
             format_func=lambda one: f"{known[one].title} ({one})" if one else "A new class",
-            **address.by_id(CLASS, codes),
+            **url_state.by_id(CLASS, codes),
         )
     return known.get(code)
 
@@ -100,8 +100,8 @@ def open_one() -> None:
 def _open() -> None:
     with state.explained():
         state.check("lead")
-        opened = classes.open_class(state.typed(TITLE), state.typed(LESSON))
-        address.choose(CLASS, opened.code, "")
+        opened = administration.open_class(state.typed(TITLE), state.typed(LESSON))
+        url_state.choose(CLASS, opened.code, "")
 
 
 def invitation(classroom: Classroom) -> None:
@@ -124,7 +124,7 @@ def invitation(classroom: Classroom) -> None:
 
 def keeping(classroom: Classroom) -> None:
     """Take the answers away as a file; delete the class."""
-    given = state.attempt(answers.answers_of, classroom.code) or []
+    given = state.attempt(class_answers.answers_of, classroom.code) or []
     st.header("What is kept", divider="gray")
     st.markdown(f"{len(given):d} answers so far.")
     with st.container(horizontal=True):
@@ -149,8 +149,8 @@ def keeping(classroom: Classroom) -> None:
 def _delete(code: str) -> None:
     with state.explained():
         state.check("lead")
-        classes.delete_class(code)
-        address.choose(CLASS, "", "")
+        administration.delete_class(code)
+        url_state.choose(CLASS, "", "")
 
 
 PANELS: dict[str, Callable[[Classroom, Lesson], None]] = {

@@ -6,14 +6,14 @@ choice above, where the focus often is); "Q" shows the question, "G" the guesses
 
 import streamlit as st
 
-from core.classroom import answers, invitation
-from core.classroom.classes import Classroom
+from core.classroom import class_answers, invitation
+from core.classroom.administration import Classroom
+from core.lessons.language_words import words_in
 from core.lessons.lesson import CHOICE, Lesson, Step
-from core.lessons.words import words_in
-from pages.ui import address, state
+from pages.ui import state, url_state
 from pages.ui.classroom import distribution
+from pages.ui.formatting import plain, prose
 from pages.ui.lessons import computed
-from pages.ui.words import plain, prose
 
 LOOK_SECONDS = 2.0
 QUESTION, GUESSES, TRUTH = STAGES = ("question", "guesses", "truth")
@@ -23,9 +23,9 @@ STEP, STAGE = "wall_step", "wall_stage"
 def panel(classroom: Classroom, lesson: Lesson) -> None:
     """The step, the class's guesses or what came out, and the buttons that keys press."""
     numbers = range(1, len(lesson.steps) + 1)
-    number = int(address.note(STEP) or 1)
+    number = int(url_state.note(STEP) or 1)
     number = number if number in numbers else 1
-    stage = address.note(STAGE)
+    stage = url_state.note(STAGE)
     step = lesson.steps[number - 1]
     st.title(prose(step.title))
     if stage in (GUESSES, TRUTH):
@@ -50,15 +50,15 @@ def _question(classroom: Classroom, lesson: Lesson, step: Step) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def _count(classroom: Classroom, lesson: Lesson, step: Step) -> None:
-    given = state.attempt(answers.answers_of, classroom.code) or []
-    people = state.attempt(answers.progress, classroom.code, lesson.name) or []
+    given = state.attempt(class_answers.answers_of, classroom.code) or []
+    people = state.attempt(class_answers.progress, classroom.code, lesson.name) or []
     found = distribution.of_step(given, lesson.name, lesson.version, step)
     st.markdown(f"### {len(found):d} of {len(people):d} have answered")
 
 
 @st.fragment(run_every=LOOK_SECONDS)
 def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None:
-    given = state.attempt(answers.answers_of, classroom.code) or []
+    given = state.attempt(class_answers.answers_of, classroom.code) or []
     found = distribution.of_step(given, lesson.name, lesson.version, step)
     revealed = state.attempt(computed.revealed, step.reveal) if shown else None
     st.header(prose(step.question.text))
@@ -83,6 +83,6 @@ def _key(label: str, key: str, name: str, value: str, disabled: bool = False) ->
 
 
 def _go(name: str, value: str) -> None:
-    address.write_note(name, value)
+    url_state.write_note(name, value)
     if name == STEP:
-        address.write_note(STAGE, QUESTION)
+        url_state.write_note(STAGE, QUESTION)

@@ -5,8 +5,8 @@ import time
 import pandas as pd
 import streamlit as st
 
-from core.classroom import answers
-from core.classroom.classes import Classroom
+from core.classroom import class_answers
+from core.classroom.administration import Classroom
 from core.lessons.lesson import Lesson
 from pages.ui import state
 
@@ -21,7 +21,7 @@ def panel(classroom: Classroom, lesson: Lesson) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def _live(classroom: Classroom, lesson: Lesson) -> None:
-    people = state.attempt(answers.progress, classroom.code, lesson.name)
+    people = state.attempt(class_answers.progress, classroom.code, lesson.name)
     if people is None:
         return
     if not people:

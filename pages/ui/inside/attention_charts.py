@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pages.ui.fast_charts import tips
 from pages.ui.palette import BLUE, LIGHT_BLUE, VERMILION, Layered
-from pages.ui.quick import tips
 
 if TYPE_CHECKING:
     from core.analysis.drift import Compared

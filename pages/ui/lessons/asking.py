@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.lessons.answers import Answer
 from core.lessons.catalogue import Words
 from core.lessons.lesson import CHOICE, DRAG, Lesson, Question, Step
+from core.lessons.lesson_answers import Answer
 from core.lessons.material import MATRIX_SETTING
-from pages.ui import loaded, state
-from pages.ui.lessons import instruments, picture
-from pages.ui.quick import unchecked
-from pages.ui.words import plain, prose
+from pages.ui import cached, state
+from pages.ui.fast_charts import unchecked
+from pages.ui.formatting import plain, prose
+from pages.ui.lessons import instrument_panels, picture
 
 
 def panel(lesson: Lesson, step: Step, words: Words, locked: Callable[[Answer], None]) -> None:
@@ -100,9 +100,9 @@ def _dragged(step: Step, key: str, words: Words) -> str:
         key=f"guess-{key}",
     )
     settings = step.reveal.settings
-    source, name = instruments.source_of(settings), settings.text(MATRIX_SETTING)
-    title = instruments.title_of(source, name)
-    edges, counts = loaded.latent_histogram(source, name)
+    source, name = instrument_panels.source_of(settings), settings.text(MATRIX_SETTING)
+    title = instrument_panels.title_of(source, name)
+    edges, counts = cached.latent_histogram(source, name)
     st.altair_chart(
         unchecked(picture.hill(edges.tolist(), counts.tolist(), cut, words)),
         alt=words.asking.hill.format(matrix=title),

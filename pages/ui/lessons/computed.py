@@ -6,11 +6,11 @@ import streamlit as st
 from core import api
 from core.lessons.catalogue import Words
 from core.lessons.inputs import input_of
+from core.lessons.language_words import words_in
 from core.lessons.lesson import Settings, Use
 from core.lessons.one_step import OneStep, one_step
 from core.lessons.revealing import Revealed, find_reveal
-from core.lessons.words import words_in
-from pages.ui import loaded
+from pages.ui import cached
 
 
 def revealed(use: Use, words: Words | None = None) -> Revealed:
@@ -23,7 +23,7 @@ def revealed(use: Use, words: Words | None = None) -> Revealed:
 
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs={Words: hash})
 def _revealed(name: str, pairs: tuple[tuple[str, str], ...], words: Words) -> Revealed:
-    return find_reveal(name).compute(Settings(pairs=pairs), loaded.model, words)
+    return find_reveal(name).compute(Settings(pairs=pairs), cached.model, words)
 
 
 def step(source: api.Source, words: Words) -> OneStep:
@@ -34,7 +34,7 @@ def step(source: api.Source, words: Words) -> OneStep:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _step(source: api.Source) -> OneStep:
-    return one_step(loaded.model(source))
+    return one_step(cached.model(source))
 
 
 def inputs(source: api.Source, matrix: str, sentence: str, words: Words) -> np.ndarray:
@@ -45,4 +45,4 @@ def inputs(source: api.Source, matrix: str, sentence: str, words: Words) -> np.n
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _inputs(source: api.Source, matrix: str, sentence: str) -> np.ndarray:
-    return input_of(loaded.model(source), matrix, sentence).flatten().numpy()
+    return input_of(cached.model(source), matrix, sentence).flatten().numpy()

@@ -9,22 +9,22 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.classroom import answers as kept
+from core.classroom import class_answers as kept
 from core.classroom.students import Student
-from core.lessons import answers as records
-from core.lessons.answers import Answer
+from core.lessons import lesson_answers as records
 from core.lessons.lesson import Lesson
+from core.lessons.lesson_answers import Answer
 from core.lessons.revealing import REPLAYED, find_reveal
-from pages.ui import address, state
+from pages.ui import state, url_state
+from pages.ui.formatting import plain
 from pages.ui.lessons import computed
-from pages.ui.words import plain
 
 NAME = "answers"
 
 
 def read(lessons: Sequence[Lesson], me: Student | None = None) -> list[Answer]:
     """All answers that the class or the address holds; what of it cannot be used is said."""
-    found, wrong = records.decode(lessons, address.note(NAME))
+    found, wrong = records.decode(lessons, url_state.note(NAME))
     for sentence in wrong:
         st.warning(plain(sentence), icon=":material/link_off:")
     if me is None:
@@ -81,7 +81,7 @@ def lock(
                 reason=answer.reason,
                 runs=_runs(lessons, answer),
             )
-    address.write_note(NAME, records.encode(lessons, [*answers, answer]))
+    url_state.write_note(NAME, records.encode(lessons, [*answers, answer]))
 
 
 def _runs(lessons: Sequence[Lesson], answer: Answer) -> tuple[str, ...]:
@@ -97,5 +97,5 @@ def _runs(lessons: Sequence[Lesson], answer: Answer) -> tuple[str, ...]:
 def begin_again(lessons: Sequence[Lesson], answers: Sequence[Answer], lesson: Lesson) -> None:
     """Forget the answers to one lesson."""
     kept = [answer for answer in answers if answer.lesson != lesson.name]
-    address.write_note(NAME, records.encode(lessons, kept))
-    address.choose("step", 1, 1)
+    url_state.write_note(NAME, records.encode(lessons, kept))
+    url_state.choose("step", 1, 1)

@@ -10,8 +10,8 @@ import pandas as pd
 from core.lessons.catalogue import Words
 from core.lessons.judging import error_at
 from core.lessons.revealing import Revealed
+from pages.ui.fast_charts import tips
 from pages.ui.palette import GREY, VERMILION, Layered, ink, student_blue, top_legend
-from pages.ui.quick import tips
 
 SHAPES = ("diamond", "circle", "circle", "stroke")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.lessons.answers import Answer, number_of
 from core.lessons.catalogue import Words
 from core.lessons.judging import Judged, judge
 from core.lessons.lesson import BOTH, CHOICE, REASON, Link, Step
+from core.lessons.lesson_answers import Answer, number_of
 from core.lessons.revealing import REPLAYED, Revealed, find_reveal
 from core.lessons.sheet import judgement
 from pages.ui import browser, state
-from pages.ui.lessons import computed, instruments, picture
-from pages.ui.quick import unchecked
-from pages.ui.words import plain, prose
+from pages.ui.fast_charts import unchecked
+from pages.ui.formatting import plain, prose
+from pages.ui.lessons import computed, instrument_panels, picture
 
 PAGES = Path("pages")
 
@@ -35,7 +35,7 @@ def panel(step: Step, answer: Answer, words: Words, others: Sequence[float] = ()
     )
     st.subheader(words.shown.see)
     with state.explained():
-        instruments.draw(step.instrument, words)
+        instrument_panels.draw(step.instrument, words)
     st.subheader(words.shown.came_out)
     _picture(step, answer, (revealed, others), words)
     _verdict(judged, words)

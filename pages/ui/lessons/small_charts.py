@@ -8,8 +8,8 @@ import pandas as pd
 
 from core.lessons.catalogue import Words
 from core.lessons.revealing import Item
+from pages.ui.fast_charts import tips
 from pages.ui.palette import GREY, ORANGE, Layered, ink, student_blue, top_legend
-from pages.ui.quick import tips
 
 BINS = 60
 

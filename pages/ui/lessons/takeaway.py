@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.lessons import judging
-from core.lessons.answers import Answer
 from core.lessons.catalogue import Words
 from core.lessons.lesson import BOTH, REASON, Lesson
+from core.lessons.lesson_answers import Answer
 from core.lessons.sheet import Taken, sheet
-from pages.ui import address, state
+from pages.ui import state, url_state
+from pages.ui.formatting import plain
 from pages.ui.lessons import computed, given
-from pages.ui.words import plain
 
 
 def panel(
@@ -60,5 +60,5 @@ def _taken(lesson: Lesson, mine: dict[str, Answer], words: Words) -> list[Taken]
 
 
 def _go_to(name: str) -> None:
-    address.choose("lesson", name, "")
-    address.choose("step", 1, 1)
+    url_state.choose("lesson", name, "")
+    url_state.choose("step", 1, 1)

@@ -4,9 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from core import api
-from pages.ui import address, loaded, published_panel
+from pages.ui import cached, url_state
+from pages.ui.compare import published_panel
+from pages.ui.formatting import plain
 from pages.ui.glossary import TERMS
-from pages.ui.words import plain
 
 # A model as it is called in print, and the case of a shipped grid that is nearest to it.
 BESIDE = {
@@ -23,7 +24,7 @@ def panel() -> None:
     """A benchmark of the paper; its rows with ours beside them."""
     figures = api.published()
     benchmarks = list(dict.fromkeys(one.benchmark for one in figures))
-    benchmark = st.selectbox("Published on", benchmarks, **address.bound("benchmark"))
+    benchmark = st.selectbox("Published on", benchmarks, **url_state.bound("benchmark"))
     chosen = [one for one in figures if one.benchmark == benchmark]
     table = beside(published_panel.published_table(chosen))
     one_decimal = st.column_config.NumberColumn(format="%.1f")
@@ -65,7 +66,7 @@ def _ours() -> dict[str, dict[str, str | float]]:
     grids = {grid.name: grid for grid in api.grids()[0]}
     found = {}
     for model, (name, case) in BESIDE.items():
-        rows = loaded.grid_rows(grids[name], runs) if name in grids else []
+        rows = cached.grid_rows(grids[name], runs) if name in grids else []
         results = [run.result for row in rows if row.result.case == case for run in row.result.runs]
         scores = [result.score / result.teacher_score for result in results if result]
         sizes = [result.compression for result in results if result]

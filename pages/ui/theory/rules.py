@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import formula
-from pages.ui.words import plain
+from pages.ui.formatting import plain
 
 
 def panel() -> None:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.formatting import plain
 from pages.ui.glossary import GLOSSARY
-from pages.ui.words import plain
 
 
 def panel() -> None:

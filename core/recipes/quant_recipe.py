@@ -1,0 +1,98 @@
+"""How weights and activations are quantized."""
+
+from dataclasses import dataclass
+
+from core.option_fields import check, option
+from core.serialization import Among, Range, coerce_fields
+
+WEIGHT_BITS = (2, 3, 4, 8, 32)
+ACTIVATION_BITS = (8, 4, 32)
+STAGE_BITS = (8, 4, 3)
+GRANULARITIES = ("layer", "row")
+ACTIVATIONS = ("minmax", "symmetric", "lsq")
+PARTS = ("embedding", "attention", "feed-forward", "pooler")
+_BITS = "2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantRecipe:
+    """How weights and activations are quantized; the default is the paper's W2-E2-A8.
+
+    Bits of 32 leave a tensor alone. Granularity "layer" gives one scale to a matrix, "row" one
+    to each of its rows. `parts` and `layers` choose what is quantized at all (`layers` empty:
+    every encoder layer). `stages` are the bits that training passes through on its way down, in
+    equal shares of the steps: (8, 4) and 2 weight bits train a third at each.
+    """
+
+    method: str = option(
+        "twn",
+        "Method",
+        "The rule that turns float weights into a few levels: which threshold, which scale.",
+        widget="name",
+    )
+    weight_bits: int = option(2, "Weight bits", _BITS, Among(WEIGHT_BITS))
+    weight_granularity: str = option(
+        "layer",
+        "Weight scale per",
+        "One scale for the whole matrix (layer), or one for each of its rows (row).",
+        Among(GRANULARITIES),
+        what="Weight granularity",
+    )
+    embedding_bits: int = option(2, "Embedding bits", _BITS, Among(WEIGHT_BITS))
+    embedding_granularity: str = option(
+        "row",
+        "Embedding scale per",
+        "One scale for the whole embedding (layer), or one for each word (row).",
+        Among(GRANULARITIES),
+        what="Embedding granularity",
+    )
+    activation_bits: int = option(
+        8,
+        "Activation bits",
+        "Every input of a matrix product is rounded to 2^bits levels on the fly; 32: left alone.",
+        Among(ACTIVATION_BITS),
+    )
+    activation: str = option(
+        "minmax",
+        "Activation range",
+        "minmax: from the smallest to the largest value, with a zero point. symmetric: the same "
+        "distance to both sides of zero. lsq: learned.",
+        Among(ACTIVATIONS),
+    )
+    parts: tuple[str, ...] = option(
+        PARTS,
+        "Parts",
+        "What is quantized (on the command line with commas).",
+        Among(PARTS),
+        what="Part",
+        box="What is quantized",
+    )
+    layers: tuple[int, ...] = option(
+        (),
+        "Encoder layers",
+        "Numbers from 0 of the layers that are quantized, with commas; empty for all.",
+        Range(0, 999),
+        what="Layer number",
+        box="What is quantized",
+    )
+    stages: tuple[int, ...] = option(
+        (),
+        "Stages of bits",
+        "Weight bits that training passes through first, with commas, e.g. 8,4; empty for none.",
+        Among(STAGE_BITS),
+        what="The bits of a stage",
+        box="More",
+        later=True,
+    )
+
+    def __post_init__(self) -> None:
+        coerce_fields(self)
+        check(self)
+        # One spelling per option: order and repetition carry no meaning, so they are removed.
+        object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
+        object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+
+    @property
+    def label(self) -> str:
+        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8"."""
+        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}"
