@@ -223,13 +223,26 @@ def test_a_damaged_grid_is_said_and_the_others_are_shown(grid):
 
 def test_two_students_are_compared_on_the_same_examples(seeds):
     app = open_pair(seeds[0].run_id, seeds[3].run_id)
-    assert [head.value for head in app.header] == ["The student is better than the other"]
+    assert app.header[0].value == "The student is better than the other"
     assert app.metric[2].value == "+90.0"
     counts = app.dataframe[0].value.iloc[0]
     assert counts.tolist() == [2, 18, 0, 0]
     app = open_pair(seeds[3].run_id, seeds[0].run_id)
-    assert [head.value for head in app.header] == ["The student is worse than the other"]
+    assert app.header[0].value == "The student is worse than the other"
     assert app.metric[3].value == "< 0.001"
+
+
+def test_the_examples_that_a_wished_for_difference_needs_follow_from_how_often_they_differ(seeds):
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
+    app = whole(app.number_input(key="wished").set_value(5.0).run())
+    spread = api.spread_of(seeds[3], seeds[0], ("student", "student"))
+    assert (spread.losses, spread.gains) == (0, 18)
+    found = {metric.label: metric.value for metric in app.metric}
+    assert found["Test examples for 5.0 points"] == f"{api.examples_to_show(spread, 0.05):,}"
+    smallest = api.smallest_to_show(spread)
+    assert smallest
+    assert found["Smallest with these 20"] == f"{100 * smallest:.1f} points"
+    assert "is right on 18 of 20 examples (90.0 %)" in texts_of(app)
 
 
 def test_a_student_like_its_teacher_shows_no_difference(finished_run):
@@ -238,7 +251,7 @@ def test_a_student_like_its_teacher_shows_no_difference(finished_run):
     saved["test.student"] = saved["test.teacher"]
     save_file(saved, file)
     app = open_page("compare", view=PAIR)
-    assert [head.value for head in app.header] == ["No difference shown"]
+    assert app.header[0].value == "No difference shown"
     assert app.metric[2].value == "+0.0"
     assert api.agreement(finished_run) == 1.0
 
