@@ -9,7 +9,6 @@ wait for it.
 
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.comparisons import (
-    FLOAT_MODEL,
     Comparison,
     Grid,
     GridRow,

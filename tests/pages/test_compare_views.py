@@ -292,13 +292,48 @@ def test_published_figures_are_ratios_and_say_what_is_not_verified(finished_run)
     assert "a higher point is no better method" in texts_of(app)
 
 
-def test_every_benchmark_has_its_full_model():
+def test_every_figure_is_held_against_the_full_model_of_its_source():
     figures = api.published()
-    for benchmark in {one.benchmark for one in figures}:
-        mine = [one for one in figures if one.benchmark == benchmark]
-        assert [one.megabytes for one in mine if one.model == api.FLOAT_MODEL] == [418.0]
-        assert all(0 <= one.score <= 100 for one in mine)
-    assert sum(one.benchmark == "MNLI-m" for one in figures) == 19
+    named = {(one.benchmark, one.model): one for one in figures}
+    for one in figures:
+        assert 0 <= one.score <= 100
+        full = named[one.benchmark, one.full_model.split(",")[0]]
+        assert (full.score, full.share) == (one.full_score, 100.0)
+        assert one.megabytes is None or one.times_smaller == pytest.approx(418 / one.megabytes)
+        apart = one.source != full.source
+        assert apart == one.full_model.endswith("its own paper's is not known here")
+    assert sum(one.benchmark == "MNLI-m" for one in figures) == 30
+    on_test = {m: one.share for (b, m), one in named.items() if b == "GLUE mean"}
+    assert on_test["BiT, 4 bit"] == pytest.approx(94.8, abs=0.05)  # 79.5 of 83.9
+    assert named["MTEB v2", "BitNet-embeddings-270m"].share == pytest.approx(99.6, abs=0.05)
+
+
+def test_two_sources_print_other_figures_of_one_model():
+    found = [
+        (one.benchmark[-2:], one.score, one.full_score, one.source)
+        for one in api.published()
+        if one.model.startswith("BinaryBERT, 4 bit") and one.benchmark.startswith("SQuAD v1.1")
+    ]
+    there, bit = "as compared in print with TernaryBERT or BinaryBERT", "README of BiT"
+    assert [(name, score, full) for name, score, full, source in found if source == there] == [
+        ("EM", 79.3, 81.5),
+        ("F1", 87.2, 88.7),
+    ]
+    assert [(name, score, full) for name, score, full, source in found if bit in source] == [
+        ("EM", 77.9, 82.6),
+        ("F1", 85.8, 89.7),
+    ]
+
+
+def test_how_a_figure_was_read_is_said(finished_run):
+    table = open_page("compare", view=PUBLISHED, benchmark="MNLI-m").dataframe[0].value
+    read = table.set_index("model")["read"]
+    assert read["XTC, 6 layers"] == read["BiT, 1 bit"] == "authors' own text"
+    assert read["BinaryBERT, 4 bit, as in BiT"] == "second-hand"
+    assert read["TernaryTinyBERT"] == "memory"
+    assert table.set_index("model").loc["XTC, 6 layers", "times smaller"] == 50.0
+    alone = open_page("compare", view=PUBLISHED, benchmark="MTEB v2").dataframe[0].value
+    assert alone.set_index("model").loc["harrier-270m", "score"] == 66.5
 
 
 # Close up, and the lines
