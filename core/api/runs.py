@@ -155,6 +155,10 @@ def check(experiment: Experiment) -> None:
     check_rule(quant.method, quant.weight_bits, quant.weight_granularity)
     check_rule(quant.method, quant.embedding_bits, quant.embedding_granularity)
     card_for(experiment)
+    if quant.matrix_bits:
+        from core.teachers.outlines import outline_of
+
+        outline_of(experiment)
 
 
 def submit(job: Job, again: bool = False) -> Run:
