@@ -23,6 +23,7 @@ from core.api.comparisons import (
 )
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.file_sizes import FileSize, foreseen_size
 from core.api.models import (
     OpenModel,
     Source,

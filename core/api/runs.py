@@ -1,10 +1,11 @@
 """What there is (tasks, rules, teachers, runs), and starting and stopping runs."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.errors import InputError
+from core.errors import InputError, NotHere
 from core.events import Event, Preparing
 from core.experiment import Experiment, Job, Teaching, TrainRecipe
 from core.results import TeacherCard
@@ -158,7 +159,8 @@ def check(experiment: Experiment) -> None:
     if quant.matrix_bits:
         from core.teachers.outlines import outline_of
 
-        outline_of(experiment)
+        with suppress(NotHere):  # then the training itself finds out
+            outline_of(experiment)
 
 
 def submit(job: Job, again: bool = False) -> Run:

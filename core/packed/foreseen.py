@@ -20,16 +20,19 @@ from core.packed.contents import FLOATS, Contents
 from core.packed.file import CODES, SCALE, metadata_of
 from core.packed.origin import Origin, origin_of
 from core.quantizers.quantizer import Quantized
+from core.teacher_folders import card_for
 from core.teachers.outlines import Outline, outline_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Foreseen:
-    """A student that is not there yet: what its file is worked out from."""
+    """A student that is not there yet: what its file is worked out from. `teacher_bytes` is its
+    teacher in float32."""
 
     experiment: Experiment
     outline: Outline
     origin: Origin
+    teacher_bytes: int
 
     def size_bytes(
         self,
@@ -63,7 +66,10 @@ class Foreseen:
 def foresee(experiment: Experiment) -> Foreseen:
     """The student of this experiment. Raises InputError as `outline_of` does."""
     return Foreseen(
-        experiment=experiment, outline=outline_of(experiment), origin=origin_of(experiment)
+        experiment=experiment,
+        outline=outline_of(experiment),
+        origin=origin_of(experiment),
+        teacher_bytes=4 * card_for(experiment).parameters,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from core.errors import InputError
+from core.errors import InputError, NotHere
 from core.experiment import Experiment, QuantRecipe
 from core.families import find_family
 from core.family import Family, Head, Matrix
@@ -23,10 +23,6 @@ from core.teacher_folders import card_for, teacher_folder
 from core.teachers.model_loading import config_text_of
 
 MOST_CONFIG_BYTES = 2**23
-
-
-class NotHere(InputError):
-    """The model that a student starts from is not on this computer yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

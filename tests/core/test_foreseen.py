@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core import api
-from core.errors import InputError
+from core.errors import InputError, NotHere
 from core.experiment import Experiment, QuantRecipe
 from core.models.student import build_student
 from core.packed import file
@@ -16,7 +16,6 @@ from core.packed.foreseen import foresee, size_of_contents
 from core.packed.origin import origin_of
 from core.paths import CACHED_MODELS
 from core.runs.run_store import read_folder
-from core.teachers.outlines import NotHere
 from core.teachers.teacher_store import load_teacher
 from tests.conftest import compute, save_tiny_model, tiny_model, with_quant
 
