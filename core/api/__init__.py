@@ -8,6 +8,16 @@ wait for it.
 # ruff: noqa: F401
 
 from core.api.answering import Prediction, Span, check_text, predict
+from core.api.bit_plans import (
+    PLAN_WIDTHS,
+    SizeAndLoss,
+    frontier_of,
+    measure_losses,
+    plan_start,
+    planner_of,
+    predict_losses,
+    widths_of,
+)
 from core.api.comparisons import (
     FLOAT_MODEL,
     Comparison,

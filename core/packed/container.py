@@ -59,10 +59,14 @@ def write_container(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) 
     return b"".join([len(text).to_bytes(8, "little"), text, *pieces])
 
 
-def container_size(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> int:
-    """How many bytes `write_container` would give; the tensors need no numbers (device "meta")."""
-    text = _header_of(tensors, metadata)
-    return 8 + len(text) + -len(text) % 8 + sum(each.nbytes for each in tensors.values())
+def container_size(
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], filled: bool = True
+) -> int:
+    """How many bytes `write_container` would give; the tensors need no numbers (device "meta").
+    Not `filled`: without the blanks at the end of the header."""
+    length = len(_header_of(tensors, metadata))
+    blanks = -length % 8 if filled else 0
+    return 8 + length + blanks + sum(each.nbytes for each in tensors.values())
 
 
 def _order(tensors: Mapping[str, Tensor]) -> list[str]:

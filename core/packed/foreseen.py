@@ -39,11 +39,13 @@ class Foreseen:
         experiment: Experiment | None = None,
         layout: str = TWO_BIT,
         leftovers: str = FLOAT32,
+        filled: bool = True,
     ) -> int:
         """The size of its packed file; with `experiment`, that of one which differs in weight bits
-        (and the like) only. Without more it is the file that a run keeps."""
+        (and the like) only. Without more it is the file that a run keeps; not `filled` it is
+        without the blanks at the end of its header."""
         contents = self.contents(experiment or self.experiment)
-        return size_of_contents(contents, layout, leftovers)
+        return size_of_contents(contents, layout, leftovers, filled)
 
     def contents(self, experiment: Experiment) -> Contents:
         """The contents as shapes without numbers."""
@@ -73,7 +75,7 @@ def foresee(experiment: Experiment) -> Foreseen:
     )
 
 
-def size_of_contents(contents: Contents, layout: str, leftovers: str) -> int:
+def size_of_contents(contents: Contents, layout: str, leftovers: str, filled: bool = True) -> int:
     """How many bytes `contents_to_bytes` would give. Only shapes are looked at, so the contents
     need no numbers (device "meta"). Raises InputError for an unknown layout or leftovers."""
     one_of("Leftovers", leftovers, tuple(FLOATS))
@@ -84,7 +86,7 @@ def size_of_contents(contents: Contents, layout: str, leftovers: str) -> int:
         length = packed_size(matrix.codes.numel(), matrix.bits, layout)
         tensors[name + CODES] = _empty((length,), torch.uint8)
         tensors[name + SCALE] = matrix.scale.to(kind)
-    return container_size(tensors, metadata)
+    return container_size(tensors, metadata, filled)
 
 
 def _quantized(rows: int, cols: int, choice: Choice) -> Quantized:
