@@ -114,7 +114,7 @@ def round_student(student: Any, experiment: Experiment, leftovers: str) -> Any:
 
 def assemble(contents: Contents) -> Any:
     """The model that computes with these contents, eval mode, gradients off. Its leftovers are the
-    very tensors of `contents`: whoever wants to change it copies it first.
+    very tensors of `contents`: copy them before changing any.
 
     Raises InputError when names or shapes do not fit the config.
     """

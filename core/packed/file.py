@@ -202,7 +202,7 @@ def _check_digest(container: Container) -> None:
     container.data[place : place + 64] = NO_DIGEST.encode()
     if hashlib.sha256(container.data).hexdigest() != digest:
         raise InputError(
-            "its bytes are not those that were written (SHA-256 differs). Copy it anew."
+            "its bytes are not those that were written (SHA-256 differs). Copy it again."
         )
 
 
