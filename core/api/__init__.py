@@ -8,8 +8,17 @@ wait for it.
 # ruff: noqa: F401
 
 from core.api.answering import Prediction, Span, check_text, predict
+from core.api.bit_plans import (
+    PLAN_WIDTHS,
+    SizeAndLoss,
+    frontier_of,
+    measure_losses,
+    plan_start,
+    planner_of,
+    predict_losses,
+    widths_of,
+)
 from core.api.comparisons import (
-    FLOAT_MODEL,
     Comparison,
     Grid,
     GridRow,
@@ -23,6 +32,7 @@ from core.api.comparisons import (
 )
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.file_sizes import FileSize, foreseen_size
 from core.api.models import (
     OpenModel,
     Source,
@@ -53,6 +63,15 @@ from core.api.packed_files import (
     verify_file,
 )
 from core.api.passage_search import FIRST_STAGE, Ranking, asked_like, find_candidates, rank, sample
+from core.api.quality_gate import (
+    Gate,
+    PairSpread,
+    examples_to_show,
+    gate,
+    judge,
+    smallest_to_show,
+    spread_of,
+)
 from core.api.runs import (
     check,
     default_experiment,

@@ -138,29 +138,17 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     from core.packed.choices import FLOAT32, TWO_BIT
     from core.teacher_folders import load_card
     from core.teachers.teacher_store import family_of_teacher, load_teacher
+    from core.training.static_ranges import calibrate_copy
 
     threshold = load_card(source.task, source.model).threshold
     quant, family = source.quant or QuantRecipe(), family_of_teacher(source.task, source.model)
     experiment = Experiment(task=source.task, model=source.model, quant=quant, family=family.name)
     student = become_student(load_teacher(source.task, source.model), quant, family)
-    _calibrate(student, source, quant, family)
+    calibrate_copy(student, source.task, source.model, quant, family)
     contents = file.contents_of(student, experiment)
     del student  # before the model that computes takes as much again
     size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))
     return _computing(contents, size_bytes, threshold, lean)
-
-
-def _calibrate(student: Any, source: Source, quant: QuantRecipe, family: "Family") -> None:
-    """Static ranges, where the recipe has them: those that a training would begin with."""
-    from core.tasks.registry import find_task
-    from core.teachers.teacher_store import load_teacher, teacher_tokenizer
-    from core.training.static_ranges import calibrate, needs_ranges
-
-    if needs_ranges(quant):
-        start = load_teacher(source.task, source.model)
-        tokenizer = teacher_tokenizer(source.task, source.model)
-        for _ in calibrate(student, start, find_task(source.task), family, tokenizer, quant):
-            pass
 
 
 def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bool) -> _Loaded:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError, one_of
-from core.experiment import Experiment
+from core.experiment import Experiment, QuantRecipe
 from core.families import find_family
 from core.family import Family, address_of
 from core.models.layers import CodeEmbedding, QuantEmbedding
@@ -115,7 +115,7 @@ def round_student(student: Any, experiment: Experiment, leftovers: str) -> Any:
 
 def assemble(contents: Contents) -> Any:
     """The model that computes with these contents, eval mode, gradients off. Its leftovers are the
-    very tensors of `contents`: whoever wants to change it copies it first.
+    very tensors of `contents`: copy them before changing any.
 
     Raises InputError when names or shapes do not fit the config.
     """
@@ -125,7 +125,7 @@ def assemble(contents: Contents) -> Any:
     leftovers = {name: value for name, value in contents.rest.items() if name not in numbers}
     model = family.from_state(contents.config, {**leftovers, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
-    quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
+    quant = unquantized(contents.experiment.quant)
     student = become_student(model, quant, family).requires_grad_(False)
     missing, unknown = student.load_state_dict(numbers, strict=False)
     if unknown or any(name.endswith(OF_QUANTIZERS) for name in missing):
@@ -139,6 +139,11 @@ def _check_ranges(numbers: Mapping[str, Tensor]) -> None:
     for name, value in numbers.items():
         if name.endswith(RANGE) and not bool(value[0] <= 0.0 <= value[1]):
             raise InputError(f"{name} is no range of activations: two ends, 0 between them.")
+
+
+def unquantized(quant: QuantRecipe) -> QuantRecipe:
+    """The recipe with every weight left alone; activations as they are."""
+    return replace(quant, weight_bits=32, embedding_bits=32, matrix_bits=())
 
 
 def keep_codes(model: nn.Module, contents: Contents) -> None:

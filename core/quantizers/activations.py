@@ -1,4 +1,4 @@
-"""Activations: their levels lie in a range, which is found anew whenever they are computed.
+"""Activations: their levels lie in a range, which is found again whenever they are computed.
 
 Activations change with every text, so their range is measured while computing ("dynamic"): over
 the whole tensor, with all texts of a batch in it, or of each token by itself (the last axis is what

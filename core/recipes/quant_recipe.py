@@ -1,9 +1,11 @@
 """How weights and activations are quantized."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import InputError
 from core.option_fields import check, option
+from core.recipes.matrix_bits import MatrixBits, exceptions, spelled
 from core.serialization import Among, Range, coerce_fields
 
 WEIGHT_BITS = (2, 3, 4, 8, 32)
@@ -25,7 +27,8 @@ class QuantRecipe:
     Bits of 32 leave a tensor alone. Granularity "layer" gives one scale to a matrix, "row" one
     to each of its rows. `parts` and `layers` choose what is quantized at all (`layers` empty:
     every encoder layer). `stages` are the bits that training passes through on its way down, in
-    equal shares of the steps: (8, 4) and 2 weight bits train a third at each.
+    equal shares of the steps: (8, 4) and 2 weight bits train a third at each. `matrix_bits` are
+    exceptions for single matrices (see `core.recipes.matrix_bits`), whatever parts and layers say.
     """
 
     method: str = option(
@@ -116,6 +119,15 @@ class QuantRecipe:
         step=16,
         later=True,
     )
+    matrix_bits: tuple[str, ...] = option(
+        (),
+        "Bits by matrix",
+        "Matrices with bits of their own, with commas: name=bits, and with /scale per/method "
+        "behind where these differ too, as in encoder.0.key=4/row/lat.",
+        empty="none: all alike",
+        box="What is quantized",
+        later=True,
+    )
 
     def __post_init__(self) -> None:
         coerce_fields(self)
@@ -128,6 +140,9 @@ class QuantRecipe:
         # One spelling per option: order and repetition carry no meaning, so they are removed.
         object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+        usual = (self.weight_granularity, self.embedding_granularity)
+        own = spelled(self.matrix_bits, WEIGHT_BITS, GRANULARITIES, self.method, usual)
+        object.__setattr__(self, "matrix_bits", own)
 
     @property
     def keeps_texts_apart(self) -> bool:
@@ -136,5 +151,12 @@ class QuantRecipe:
 
     @property
     def label(self) -> str:
-        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8"."""
-        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}"
+        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8", and how many
+        matrices have bits of their own: "2-2-8 (5 own)"."""
+        own = f" ({len(self.matrix_bits)} own)" if self.matrix_bits else ""
+        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}{own}"
+
+    @property
+    def own(self) -> Mapping[str, MatrixBits]:
+        """The matrices with bits of their own, by name."""
+        return exceptions(self.matrix_bits)

@@ -25,9 +25,12 @@ from core.family import Encoded, Family
 from core.models.activation import ActivationQuantizer
 from core.models.each_text import one_thread
 from core.models.student import build_student
+from core.packed.contents import unquantized
 from core.quantizers.range_search import BINS, Histogram, range_ends
 from core.tasks.prepare import load
+from core.tasks.registry import find_task
 from core.tasks.task import Task
+from core.teachers.teacher_store import load_teacher, teacher_tokenizer
 
 Note = Callable[[str, Tensor], None]  # the name of a quantizer, and what enters it
 
@@ -73,6 +76,16 @@ def calibrate(
         quantizer.set_range(*range_ends(seen, quantizer.bits, quantizer.kind, recipe.calibration))
 
 
+def calibrate_copy(
+    student: Any, task: str, model: str, recipe: QuantRecipe, family: Family
+) -> None:
+    """The same, at once, for a student that is a copy of the teacher of this task and model."""
+    if needs_ranges(recipe):
+        start, tokenizer = load_teacher(task, model), teacher_tokenizer(task, model)
+        for _ in calibrate(student, start, find_task(task), family, tokenizer, recipe):
+            pass
+
+
 def quantizers_of(student: nn.Module) -> Iterator[tuple[str, ActivationQuantizer]]:
     """(name, quantizer) of every activation that is rounded."""
     for name, module in student.named_modules():
@@ -91,9 +104,7 @@ def _texts(task: Task, family: Family, tokenizer: Any, model: Any, count: int) -
 def _in_full_precision(start: Any, recipe: QuantRecipe, family: Family) -> Any:
     """A copy of the network with quantizers in the same places, which round nothing."""
     off = replace(
-        recipe,
-        weight_bits=32,
-        embedding_bits=32,
+        unquantized(recipe),
         activation_bits=32,
         activation="minmax",
         activation_scope="tensor",

@@ -54,6 +54,7 @@ OTHER = {  # for every option, a value that is not its default
     "activation_scope": "token",
     "calibration": "kl",
     "calibration_texts": "16",
+    "matrix_bits": "bert.pooler.dense=8/row/twn",
     "temperature": "4.0",
     "language_steps": "5",
     "student_model": "owner/small",
