@@ -5,6 +5,7 @@ The range is found per tensor and batch or per token (scope "token"), fixed befo
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from core.errors import InputError
 from core.experiment import LEARNED_ACTIVATIONS, QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
+from core.quantizers.learned_steps import LSQ, Learning
 from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
 from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows
@@ -27,9 +29,12 @@ class ActivationQuantizer(nn.Module):
     each tensor uses the first value that LSQ would give it.
     """
 
-    def __init__(self, bits: int, kind: str, scope: str = "tensor") -> None:
+    def __init__(
+        self, bits: int, kind: str, scope: str = "tensor", learning: Learning = LSQ
+    ) -> None:
         super().__init__()
         self.bits, self.kind, self.scope = bits, kind, scope
+        self.learning = replace(learning, straight=False)  # which is of weights alone
         self.prepared: Tensor | None = None  # the next forward's rounded input
         self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
         is_static = scope == "static" and kind not in LEARNED_ACTIVATIONS and bits != 32
@@ -40,7 +45,8 @@ class ActivationQuantizer(nn.Module):
     @classmethod
     def of(cls, recipe: QuantRecipe) -> "ActivationQuantizer":
         """The one that a recipe wants everywhere."""
-        return cls(recipe.activation_bits, recipe.activation, recipe.activation_scope)
+        kind, scope = recipe.activation, recipe.activation_scope
+        return cls(recipe.activation_bits, kind, scope, Learning.of(recipe))
 
     @property
     def keeps_texts_apart(self) -> bool:
@@ -52,7 +58,9 @@ class ActivationQuantizer(nn.Module):
             return x
         prepared, self.prepared = self.prepared, None
         if self.kind == "lsq":
-            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
+            quantized: Tensor = LearnedStep.apply(  # type: ignore[assignment]
+                x.float(), self._learned(x), self.bits, self.learning
+            )
             return quantized.to(x.dtype)
         return straight_through(x, self.rounded(x) if prepared is None else prepared)
 

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from core.family import Matrix
 from core.models.straight_through import straight_through
 from core.quantizers.importance import importance
+from core.quantizers.learned_steps import LSQ, Learning, first_clip
 from core.quantizers.lsq import STEP_FLOOR, LearnedStep
-from core.quantizers.quantizer import Quantized, quantize, with_scale
+from core.quantizers.quantizer import Quantized, levels, quantize, with_scale
 from core.quantizers.registry import check
 
 Observer = Callable[[Quantized, Tensor | None], None]  # (what was computed with, its rows)
@@ -31,9 +32,16 @@ class WeightQuantizer(nn.Module):
     """
 
     def __init__(
-        self, matrix: Matrix, method: str, bits: int, granularity: str, weight: Tensor
+        self,
+        matrix: Matrix,
+        method: str,
+        bits: int,
+        granularity: str,
+        weight: Tensor,
+        learning: Learning = LSQ,
     ) -> None:
         super().__init__()
+        self.learning = learning
         self.rule = check(method, bits, granularity)
         self.matrix, self.bits, self.granularity = matrix, bits, granularity
         self.second_moment: Tensor | None = None
@@ -43,8 +51,7 @@ class WeightQuantizer(nn.Module):
         self._given: Quantized | None = None  # what it holds in place of the rule's answer
         self._prepared: Tensor | None = None  # the next forward's answer
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
-            self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
+            self.step = nn.Parameter(self._first_step(weight))
 
     def change_bits(self, bits: int, weight: Tensor) -> None:
         """Continue with other bits; a learned step starts again from `weight`."""
@@ -52,9 +59,15 @@ class WeightQuantizer(nn.Module):
             return
         self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
             with torch.no_grad():
-                self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
+                self.step.copy_(self._first_step(weight))
+
+    def _first_step(self, weight: Tensor) -> Tensor:
+        scale = self._solve(weight, None, None).scale
+        if self.learning.start != "mean":
+            rows = weight if scale.shape[0] > 1 else weight.reshape(1, -1)
+            scale = first_clip(rows, self.bits, self.learning.start) / levels(self.bits)
+        return scale.clamp_min(STEP_FLOOR)
 
     def give(self, quantized: Quantized) -> None:
         """Compute with this in evaluation, in place of the rule's answer, until it is trained:
@@ -91,7 +104,7 @@ class WeightQuantizer(nn.Module):
         if self.observer is not None:
             self.quantize(weight, rows)
         step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
-        value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
+        value: Tensor = LearnedStep.apply(latent, step, self.bits, self.learning)  # type: ignore[assignment]
         return value
 
     @torch.no_grad()
