@@ -8,6 +8,16 @@ wait for it.
 # ruff: noqa: F401
 
 from core.api.answering import Prediction, Span, check_text, predict
+from core.api.bit_plans import (
+    PLAN_WIDTHS,
+    SizeAndLoss,
+    frontier_of,
+    measure_losses,
+    plan_start,
+    planner_of,
+    predict_losses,
+    widths_of,
+)
 from core.api.comparisons import (
     Comparison,
     Grid,
@@ -22,6 +32,7 @@ from core.api.comparisons import (
 )
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.file_sizes import FileSize, foreseen_size
 from core.api.ladders import (
     LADDER_BITS,
     SCALES,

@@ -127,7 +127,7 @@ def matrix_bytes(opened: OpenModel, name: str, bits: int, granularity: str) -> M
 
 def size_arithmetic(opened: OpenModel, quant: QuantRecipe) -> "tuple[Expected, ...]":
     """The paper's arithmetic for a whole model: its rows of numbers and bytes."""
-    from core.packed.audit import arithmetic
+    from core.packed.audit import arithmetic, own_bits_of
 
     shapes = {name: tuple(value.shape) for name, value in opened.model.named_parameters()}
     return arithmetic(
@@ -135,4 +135,5 @@ def size_arithmetic(opened: OpenModel, quant: QuantRecipe) -> "tuple[Expected, .
         shapes,
         weight_bits=quant.weight_bits,
         embedding_bits=quant.embedding_bits,
+        own_bits=own_bits_of(quant),
     )

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.experiment import QuantRecipe
 from core.family import HEAD, Family, address_of
 from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
@@ -76,6 +77,11 @@ def shapes_of(contents: Contents) -> Shapes:
     return matrices | rest
 
 
+def own_bits_of(quant: QuantRecipe) -> dict[str, int]:
+    """The bits of the matrices that a recipe gives bits of their own, by name."""
+    return {name: each.bits for name, each in quant.own.items()}
+
+
 def arithmetic(
     family: Family,
     shapes: Shapes,
@@ -83,10 +89,12 @@ def arithmetic(
     leftovers: str = FLOAT32,
     weight_bits: int = 2,
     embedding_bits: int = 2,
+    own_bits: Mapping[str, int] | None = None,
 ) -> tuple[Expected, ...]:
     """The paper's table for an architecture: tables row by row, matrices with one scale each.
 
-    Bits of 32 leave a part in float, without a scale.
+    Bits of 32 leave a part in float, without a scale. `own_bits` are those of single matrices, by
+    name, that have others.
     """
     wide = FLOATS[leftovers].itemsize
     numbers: dict[str, int] = dict.fromkeys(family.groups.values(), 0)
@@ -98,6 +106,7 @@ def arithmetic(
             kept += 0 if family.kind_of(address) == HEAD else count
             continue
         bits = embedding_bits if matrix.is_table else weight_bits
+        bits = (own_bits or {}).get(matrix.name, bits)
         group = family.groups[matrix.part]
         numbers[group] += count
         packed[group] += count * wide if bits == 32 else packed_size(count, bits, layout)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError, one_of
-from core.experiment import Experiment
+from core.experiment import Experiment, QuantRecipe
 from core.families import find_family
 from core.family import Family, address_of
 from core.models.layers import CodeEmbedding, QuantEmbedding
@@ -124,12 +124,17 @@ def assemble(contents: Contents) -> Any:
     leftovers = {name: value for name, value in contents.rest.items() if name not in steps}
     model = family.from_state(contents.config, {**leftovers, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
-    quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
+    quant = unquantized(contents.experiment.quant)
     student = become_student(model, quant, family).requires_grad_(False)
     missing, unknown = student.load_state_dict(steps, strict=False)
     if unknown or any(name.endswith(STEP) for name in missing):
         raise InputError("its learned steps do not fit its model.")
     return student
+
+
+def unquantized(quant: QuantRecipe) -> QuantRecipe:
+    """The recipe with every weight left alone; activations as they are."""
+    return replace(quant, weight_bits=32, embedding_bits=32, matrix_bits=())
 
 
 def keep_codes(model: nn.Module, contents: Contents) -> None:

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,7 @@ from core.families import find_family
 from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
 from core.packed.codes import pack, packed_size, unpack
 from core.packed.container import Container, read_container, write_container
-from core.packed.contents import (
-    FLOATS,
-    Contents,
-    assemble,
-    contents_of,
-    round_contents,
-)
+from core.packed.contents import FLOATS, Contents, assemble, contents_of, round_contents
 from core.packed.origin import Origin
 from core.paths import replacing
 from core.quantizers.quantizer import Quantized
@@ -45,6 +40,7 @@ CODES, SCALE = ".codes", ".scale"
 NO_DIGEST = "0" * 64
 WRITER = "ternary_lab"  # the key of the version of the program
 BITS = (2, 3, 4, 8)
+_json = partial(json.dumps, separators=(",", ":"), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,13 +102,21 @@ def _written(
     contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
 ) -> bytes:
     """The file; `spelled` are metadata in another spelling than today's (None: left out)."""
-    if layout not in LAYOUTS:
-        raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
+    metadata = metadata_of(contents, layout, leftovers, spelled)
     tensors = {name: value.to(kind) for name, value in contents.rest.items()}
     for name, matrix in contents.weights.items():
         tensors[name + CODES] = pack(matrix.codes, matrix.bits, layout)
         tensors[name + SCALE] = matrix.scale.to(kind)
+    return signed(write_container(tensors, metadata))
+
+
+def metadata_of(
+    contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The metadata of the file, without its digest. Raises InputError for an unknown layout."""
+    if layout not in LAYOUTS:
+        raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     shapes = {name: [*matrix.codes.shape, matrix.bits] for name, matrix in contents.weights.items()}
     metadata: dict[str, str | None] = {
         "format": FORMAT,
@@ -128,18 +132,13 @@ def _written(
         WRITER: PROGRAM_VERSION,
         **spelled,
     }
-    named = {name: value for name, value in metadata.items() if value is not None}
-    return signed(write_container(tensors, named))
+    return {name: value for name, value in metadata.items() if value is not None}
 
 
 def signed(data: bytes) -> bytes:
     """A file written with NO_DIGEST, with its digest in place."""
     digest = hashlib.sha256(data).hexdigest()
     return data.replace(_spelled(NO_DIGEST), _spelled(digest), 1)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def _spelled(digest: str) -> bytes:

@@ -112,8 +112,11 @@ def test_without_the_text_the_card_says_that_it_was_not_scored(finished_run, tmp
         {},
         {"activation": "symmetric", "activation_bits": 4},
         {"activation": "lsq", "method": "lsq"},
+        {"activation_scope": "token"},
+        {"activation_scope": "token", "activation": "symmetric"},
         {"method": "uniform", "weight_bits": 3, "embedding_bits": 8},
         {"activation_bits": 32},
+        {"matrix_bits": ("bert.encoder.layer.0.output.dense=8/row", "bert.pooler.dense=3")},
     ],
 )
 def test_the_snippet_predicts_without_torch_and_without_us(lab, tmp_path, changes):
@@ -156,8 +159,11 @@ GRAPHS = [
     {"embedding_granularity": "layer"},
     {"activation": "symmetric", "activation_bits": 4},
     {"activation": "lsq", "method": "lsq"},
+    {"activation_scope": "token"},
+    {"activation_scope": "token", "activation": "symmetric", "weight_bits": 32},
     {"method": "uniform", "weight_bits": 8, "embedding_bits": 8},
     {"method": "uniform", "weight_bits": 3, "embedding_bits": 32},
+    {"matrix_bits": ("bert.encoder.layer.0.output.dense=32", "bert.pooler.dense=8")},
     {"activation_bits": 32},
 ]
 

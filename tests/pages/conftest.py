@@ -54,7 +54,7 @@ ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
     *("lesson", "answers", "entry", "budget", "class", "member"),
     *("watched_class", "class_view", "class_step", "wall_step", "wall_stage"),
-    *("view", "rival", "head", "into", "piece", "passage", "may_lose", "wished"),
+    *("view", "rival", "head", "into", "piece", "passage", "search", "may_lose", "wished"),
     "ladder_bits",
     *("text_movie-sentiment", "embed", "nonsense", ""),
 ]

@@ -17,7 +17,9 @@ from core.families.bert.encoding import (
 )
 from core.families.bert.from_files import FILES as files
 from core.families.bert.from_files import (
+    blank,
     check_fits,
+    fresh_config,
     from_state,
     has_trained_head,
     load,
@@ -47,6 +49,7 @@ shared = matrix_of(TABLE)
 
 __all__ = [
     "always",
+    "blank",
     "check_fits",
     "collate",
     "config_text",
@@ -58,6 +61,7 @@ __all__ = [
     "files",
     "first_units",
     "forward",
+    "fresh_config",
     "from_state",
     "groups",
     "has_trained_head",
