@@ -33,6 +33,17 @@ from core.api.comparisons import (
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
 from core.api.file_sizes import FileSize, foreseen_size
+from core.api.ladders import (
+    LADDER_BITS,
+    SCALES,
+    Ladder,
+    LadderQuestion,
+    LadderRow,
+    compute_ladder,
+    known_ladder,
+    ladder_question,
+    ladder_rows,
+)
 from core.api.models import (
     OpenModel,
     Source,

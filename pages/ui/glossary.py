@@ -29,6 +29,11 @@ optimal | exact optimum | the exact solution of TWN's problem (arXiv 1605.04711,
 lsq | LSQ | Esser et al. (arXiv 1902.08153) | Learned step size: the scale is a parameter with a gradient of its own.
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.
+ladder | ladder | this program | The same teacher quantized with more and more care: rounded, with the best scales, calibrated on a few texts, trained.
+gptq | GPTQ | Frantar et al. (arXiv 2210.17323) | Rounds a matrix column by column; what a column's rounding does to the outputs is made up for in the columns to come. No training.
+adaround | AdaRound | Nagel et al. (arXiv 2004.10568) | Decides for all weights of a matrix together whether each is rounded up or down, so that the outputs change least. No training.
+bias_correction | bias correction | Nagel et al. (arXiv 1906.04721) | What rounding adds to each output on average is taken out of its bias.
+smoothing | smoothing | SmoothQuant (Xiao et al., arXiv 2211.10438) | Wide channels of activations are made narrower, and the weights that read them wider by as much.
 straight-through | straight-through estimator | Bengio et al. 2013 (arXiv 1308.3432) | Rounding has no useful gradient, so training takes the gradient at the rounded weight and applies it to the latent one.
 qat | quantization-aware training | TernaryBERT (Zhang et al. 2020), algorithm 1 | Training in which the network computes with quantized weights, so that it learns around the rounding.
 untrained | quantized without training | this program | The teacher's weights quantized as they are, without any training.
