@@ -56,18 +56,20 @@ def plan_start(task: str, model: str, method: str, widths: Sequence[int]) -> Exp
 
 
 def predict_losses(
-    opened: OpenModel, start: Experiment, importances: "Mapping[str, FewRows]"
+    opened: OpenModel,
+    start: Experiment,
+    importances: "Mapping[str, FewRows]",
+    widths: Sequence[int],
 ) -> "Generator[Preparing, None, MatrixLosses]":
-    """What each matrix does at every number of bits, by the importance of its weights (see
+    """What each matrix does at each of these numbers of bits, by the importance of its weights (see
     `importances` of `weight_views`)."""
     from core.plan.matrix_losses import predicted
 
-    widths = widths_of(start.quant.method)
     return predicted(opened.model, opened.family, start.quant, widths, importances)
 
 
 def measure_losses(
-    opened: OpenModel, start: Experiment
+    opened: OpenModel, start: Experiment, widths: Sequence[int]
 ) -> "Generator[Preparing, None, MatrixLosses]":
     """The same by quantizing one matrix at a time and reading 64 dev sentences. Raises InputError
     when the task's text is not on this computer."""
@@ -76,7 +78,6 @@ def measure_losses(
 
     encoded = sentences(opened, "dev", RANKING_SENTENCES)
     batches = list(evaluation_batches(opened.family, encoded, 64))
-    widths = widths_of(start.quant.method)
     return (yield from measured(opened.model, opened.family, start.quant, widths, batches))
 
 

@@ -233,8 +233,8 @@ def test_from_the_models_own_text_to_a_plan(lab):
     opened = api.open_model(api.source_of_teacher(start.task, start.model))
     importances, _ = last(api.importances(opened))
     for computing in (
-        api.predict_losses(opened, start, importances),
-        api.measure_losses(opened, start),
+        api.predict_losses(opened, start, importances, WIDTHS),
+        api.measure_losses(opened, start, WIDTHS),
     ):
         losses, _ = last(computing)
         planning = api.planner_of(start, losses, WIDTHS)
