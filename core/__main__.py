@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core import api, settings
 from core.commands import (
     class_command,
+    gate_command,
     import_command,
     lessons_command,
     packed_command,
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep_command.add(commands)
     ship_command.add(commands)
     sample_command.add(commands)
+    gate_command.add(commands)
     lessons_command.add(commands)
     class_command.add(commands)
     results_command.add(commands)

@@ -23,7 +23,6 @@ from core.api.bit_plans import (
     widths_of,
 )
 from core.api.comparisons import (
-    FLOAT_MODEL,
     Comparison,
     Grid,
     GridRow,
@@ -68,6 +67,15 @@ from core.api.packed_files import (
     verify_file,
 )
 from core.api.passage_search import FIRST_STAGE, Ranking, asked_like, find_candidates, rank, sample
+from core.api.quality_gate import (
+    Gate,
+    PairSpread,
+    examples_to_show,
+    gate,
+    judge,
+    smallest_to_show,
+    spread_of,
+)
 from core.api.runs import (
     check,
     default_experiment,

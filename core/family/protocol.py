@@ -26,6 +26,7 @@ from core.family.data_types import (
     Loaded,
     Matrix,
     Outputs,
+    Smoothing,
     Unit,
 )
 
@@ -187,6 +188,10 @@ class Family(Reader, Protocol):
 
     def matrices(self, model: Any) -> tuple[Matrix, ...]:
         """Every matrix of the model, in the order of the network."""
+        ...
+
+    def smoothings(self, model: Any) -> tuple[Smoothing, ...]:
+        """Where factors can move from what a matrix reads into the matrix; () for nowhere."""
         ...
 
     def kind_of(self, address: str) -> str:

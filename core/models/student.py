@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from core.experiment import QuantRecipe
 from core.family import Family, Matrix
 from core.models.activation import ActivationQuantizer
+from core.models.each_text import EachTextLinear
 from core.models.layers import QuantEmbedding, QuantLinear
 from core.models.matrix_choices import check_choices, choice_of, final_bits
 from core.models.weight_quantizer import WeightQuantizer
@@ -23,8 +24,7 @@ Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name ins
 
 
 def _linear(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
-    activation = ActivationQuantizer(recipe.activation_bits, recipe.activation)
-    return QuantLinear(module, quantizers["weight"], activation)
+    return QuantLinear(module, quantizers["weight"], ActivationQuantizer.of(recipe))
 
 
 def _embedding(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
@@ -65,7 +65,17 @@ def become_student(model: Any, recipe: QuantRecipe, family: Family) -> Any:
         replacement = REPLACEMENTS[type(module)](module, quantizers, recipe)
         setattr(model.get_submodule(parent), child, replacement)
     family.prepare(model, recipe)
+    if recipe.keeps_texts_apart:
+        _keep_texts_apart(model)
     return model.eval()
+
+
+def _keep_texts_apart(model: Any) -> None:
+    """What is not quantized, the head, multiplies each text by itself too."""
+    for name, module in list(model.named_modules()):
+        if type(module) is nn.Linear:
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, EachTextLinear(module))
 
 
 def _quantizer(matrix: Matrix, weight: Tensor, recipe: QuantRecipe) -> WeightQuantizer | None:

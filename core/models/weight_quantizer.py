@@ -40,6 +40,7 @@ class WeightQuantizer(nn.Module):
         self.start_scale: Tensor | None = None
         self.observer: Observer | None = None
         self._cached: Quantized | None = None  # of the whole matrix, in evaluation
+        self._given: Quantized | None = None  # what it holds in place of the rule's answer
         self._prepared: Tensor | None = None  # the next forward's answer
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
@@ -49,11 +50,16 @@ class WeightQuantizer(nn.Module):
         """Continue with other bits; a learned step starts anew from `weight`."""
         if bits == self.bits:
             return
-        self.bits, self.start_scale, self._cached = bits, None, None
+        self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
             with torch.no_grad():
                 self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
+
+    def give(self, quantized: Quantized) -> None:
+        """Compute with this in evaluation, in place of the rule's answer, until it is trained:
+        training quantizes the latent weight anew."""
+        self._given = self._cached = quantized
 
     @property
     def works_by_rows(self) -> bool:
@@ -147,5 +153,6 @@ class WeightQuantizer(nn.Module):
             self._cached = quantized
 
     def train(self, mode: bool = True) -> "WeightQuantizer":
-        self._cached = self._prepared = None
+        self._given = None if mode else self._given
+        self._cached, self._prepared = self._given, None
         return super().train(mode)

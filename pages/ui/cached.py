@@ -117,6 +117,13 @@ def comparison(other: Run, who: str, run: Run) -> api.Comparison:
     return api.compare_runs(other, run, (who, "student"))
 
 
+@st.cache_resource(max_entries=500, show_spinner=False, hash_funcs={Run: by_folder})
+def pair_spread(other: Run, who: str, run: Run) -> api.PairSpread:
+    """How another run's model and a run's student differ from example to example of test. Raises
+    InputError."""
+    return api.spread_of(other, run, (who, "student"))
+
+
 @st.cache_resource(max_entries=64, show_spinner="Comparing ...", hash_funcs={Run: by_folder})
 def disagreements(run: Run) -> list[api.Disagreement]:
     """The dev examples that teacher and student of a run answer differently. Raises InputError."""

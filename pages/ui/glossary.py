@@ -45,6 +45,7 @@ frontier | frontier | this program | The plans that no other one beats in both b
 budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
+per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
 # The network
@@ -69,6 +70,8 @@ interval | 95 % interval | Student's t with Satterthwaite's degrees of freedom |
 no_difference | no difference shown | this program | What was measured could be luck. It does not say that there is no difference.
 mcnemar | McNemar's test | McNemar 1947 | Of two models on the same examples, only those count on which exactly one is right. A fair coin would fall as unevenly with probability p.
 bootstrap | bootstrap | Efron 1979 | The examples are drawn again and again with replacement; the middle 95 % of what comes out is the interval.
+gate | gate | Tango 1998 (Statistics in Medicine 17) | The student passes where the whole 95 % interval of its difference to the teacher, on the same examples, lies above this limit, fails where it lies below, and else nothing is shown.
+power | power | Connor 1987 (Biometrics 43) | How often a difference that is there is also shown. Here 80 %: four samples of five.
 margin | margin | this program | The probability of a model's first answer less that of its second.
 agreement | agrees with teacher | this program | The share of test examples that student and teacher answer alike.
 ablation | ablation | this program | The same training with one thing changed, to see what that thing brings.

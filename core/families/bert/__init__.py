@@ -33,6 +33,7 @@ from core.families.bert.outputs import forward, longest, trace_bytes
 from core.families.bert.self_attention import leave_attention_whole as prepare_teacher
 from core.families.bert.self_attention import prepare, without_traces
 from core.families.bert.shapes import shapes
+from core.families.bert.smoothing_places import smoothings
 from core.families.bert.vocabulary import TOKENIZER_FILE as processor_file
 from core.families.bert.vocabulary import open_tokenizer as open_processor
 
@@ -86,6 +87,7 @@ __all__ = [
     "save_processor",
     "shapes",
     "shared",
+    "smoothings",
     "title",
     "trace_bytes",
     "units_of",
