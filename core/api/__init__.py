@@ -10,12 +10,16 @@ wait for it.
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.bit_plans import (
     PLAN_WIDTHS,
+    Kept,
     SizeAndLoss,
+    cost_of_keeping,
     frontier_of,
+    kept_bits,
     measure_losses,
     plan_start,
     planner_of,
     predict_losses,
+    spelled_bits,
     widths_of,
 )
 from core.api.comparisons import (
