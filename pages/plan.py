@@ -11,26 +11,21 @@ st.markdown(
     "the bits that help most; the choice is exact, and the file never a byte too large."
 )
 
+# Without `st.stop`: after it, nothing could be said of the address any more.
 with browser.settings():
     asked = state.attempt(plan_settings.choose)
-if asked is None:
-    st.stop()
-found = matrix_losses_panel.losses(asked)
-if found is None:
-    st.stop()
+found = matrix_losses_panel.losses(asked) if asked else None
+planner = state.attempt(plan_panels.planner, asked, found) if asked and found else None
 
-planner = state.attempt(plan_panels.planner, asked, found)
-if planner is None:
-    st.stop()
-top, pictures = st.container(), st.container()
-st.header("Bits by hand", divider="gray")
-hand = by_hand.controls(planner)
-with top:
-    shown = state.attempt(plan_panels.shown, asked, planner, hand)
-if shown is None:
-    st.stop()
-with top:
-    plan_panels.numbers(shown)
-    plan_panels.next_steps(shown)
-with pictures:
-    plan_panels.pictures(shown)
+if asked and planner:
+    top, pictures = st.container(), st.container()
+    st.header("Bits by hand", divider="gray")
+    hand = by_hand.controls(planner)
+    with top:
+        shown = state.attempt(plan_panels.shown, asked, planner, hand)
+    if shown:
+        with top:
+            plan_panels.numbers(shown)
+            plan_panels.next_steps(shown)
+        with pictures:
+            plan_panels.pictures(shown)

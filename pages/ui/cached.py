@@ -13,7 +13,6 @@ import streamlit as st
 
 from core import api
 from core.events import Preparing
-from core.experiment import Experiment
 from core.runs.run_store import Run
 from pages.ui import state
 from pages.ui.formatting import plain
@@ -21,8 +20,6 @@ from pages.ui.formatting import plain
 if TYPE_CHECKING:
     from core.analysis.matrix_view import WeightView
     from core.analysis.sensitivity import FewRows
-    from core.plan.allocation import Planner
-    from core.plan.matrix_losses import MatrixLosses
 
 Answer = TypeVar("Answer")
 MAX_MODELS, MAX_ANSWERS = 12, 64
@@ -139,41 +136,6 @@ def grid_rows(grid: api.Grid, runs: Mapping[str, Run]) -> list[api.GridRow]:
     """The cases of a grid, each against the reference."""
     wanted = [one.experiment.run_id for one in grid.runs]
     return _grid_rows(grid, tuple(runs[run_id] for run_id in wanted if run_id in runs))
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _foreseen_size(job: Experiment, stamp: float, kind: tuple[str, ...]) -> api.FileSize:
-    return api.foreseen_size(job, *kind)
-
-
-def foreseen_size(job: Experiment, *kind: str) -> api.FileSize:
-    """The size of a student's packed file, of that kind (codes, leftovers) or as a run keeps it.
-    Raises InputError where it cannot be told."""
-    return _foreseen_size(job, api.source_of_teacher(job.task, job.model).stamp, kind)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Sizes of all choices ...")
-def planner(
-    start: Experiment,
-    widths: tuple[int, ...],
-    kind: tuple[str, str],
-    key: tuple[object, ...],
-    _losses: "MatrixLosses",
-) -> "Planner":
-    """What plans bits for a file of that kind; `key` tells which losses these are."""
-    return api.planner_of(start, _losses, widths, *kind)
-
-
-@st.cache_data(max_entries=32, show_spinner="The frontier of all plans ...")
-def frontier(
-    start: Experiment,
-    widths: tuple[int, ...],
-    kind: tuple[str, str],
-    key: tuple[object, ...],
-    _planner: "Planner",
-) -> list[api.SizeAndLoss]:
-    """Points of the frontier of the planner of these."""
-    return api.frontier_of(_planner)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import api
 from core.events import Preparing
-from pages.ui import cached, fetch_button, state
+from pages.ui import cached, fetch_button, size_meter, state
 from pages.ui.plan.plan_settings import MIB, Asked
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _sizes(asked: Asked) -> None:
     rows = []
     for width in asked.widths:
         quant = replace(asked.start.quant, weight_bits=width, embedding_bits=width)
-        size = cached.foreseen_size(replace(asked.start, quant=quant), *asked.kind)
+        size = size_meter.foreseen_size(replace(asked.start, quant=quant), *asked.kind)
         rows.append(
             {
                 "bits": width,

@@ -11,7 +11,7 @@ from core.options import changed
 from pages.ui import cached, fast_charts, fetch_button, state
 from pages.ui.formatting import plain, scored
 from pages.ui.glossary import TERMS
-from pages.ui.plan import by_hand, plan_charts, plan_sentences
+from pages.ui.plan import by_hand, cached_plans, plan_charts, plan_sentences
 from pages.ui.plan.by_hand import ByHand
 from pages.ui.plan.plan_settings import Asked
 
@@ -41,7 +41,7 @@ class Shown:
 
 def planner(asked: Asked, found: "MatrixLosses") -> "Planner":
     """What makes the plans of these settings."""
-    return cached.planner(asked.start, asked.widths, asked.kind, asked.losses_key, found)
+    return cached_plans.planner(asked.start, asked.widths, asked.kind, asked.losses_key, found)
 
 
 def shown(asked: Asked, made: "Planner", hand: ByHand) -> Shown:
@@ -62,7 +62,7 @@ def numbers(one: Shown) -> None:
     left, middle, right = st.columns(3)
     left.metric("Packed file", plan_sentences.mib(plan.size_bytes))
     middle.metric(
-        f"Loss, {one.planner.losses.how}",
+        f"Loss, {plain(one.planner.losses.how)}",
         plan_sentences.share(plan.loss, one.whole),
         help=TERMS["plan_loss"],
     )
@@ -90,7 +90,7 @@ def pictures(one: Shown) -> None:
         key="plan-map",
     )
     key = (asked.start, asked.widths, asked.kind, asked.losses_key)
-    points = cached.frontier(*key, one.planner)
+    points = cached_plans.frontier(*key, one.planner)
     alike = {width: one.planner.uniform(width) for width in one.planner.widths}
     drawn = plan_charts.frontier_table(points, alike, one.plan, one.whole)
     st.markdown("**What each byte buys.** Left and low is better; the dashed line is the budget.")

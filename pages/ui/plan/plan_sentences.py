@@ -37,7 +37,7 @@ def beside_uniform(planner: "Planner", plan: "Plan", whole: float) -> str:
         return ""
     width, uniform = smaller[-1]
     return (
-        f"The most that all matrices alike can have in so many bytes is {width} bits "
+        f"The most that all matrices alike can have in so many bytes is {int(width)} bits "
         f"({mib(uniform.size_bytes)}), with a loss of {share(uniform.loss, whole)}; the plan "
         f"comes to {share(plan.loss, whole)}."
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from core import api
 from core.errors import InputError
 from core.experiment import Experiment
-from pages.ui import cached, url_state
+from pages.ui import size_meter, url_state
 from pages.ui.glossary import TERMS
 from pages.ui.train import forms, task_and_model
 
@@ -83,7 +83,7 @@ def _widths(method: str) -> tuple[int, ...]:
 
 
 def _budget(start: Experiment, layout: str, leftovers: str) -> float:
-    least = cached.foreseen_size(start, layout, leftovers).size_bytes / MIB
+    least = size_meter.foreseen_size(start, layout, leftovers).size_bytes / MIB
     usual = round(max(least * ROOM, least + 0.01), 1 if least > 1 else 3)
     url_state.follow("budget_mib", usual)
     return st.number_input(
