@@ -108,7 +108,14 @@ from core.api.runs import (
     teachers,
     waiting_before,
 )
-from core.api.see_inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
+from core.api.see_inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    examine_input,
+    look_inside,
+    open_to_look,
+)
 from core.api.server import (
     Forecast,
     check_pin,

@@ -3,7 +3,7 @@
     <matrix>.codes   uint8             the codes, packed (see `codes`)
     <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
-    <layer>.step     float32, float16  learned steps of activations, where there are any
+    <layer>.step     float32, float16  learned steps of activations; or <layer>.range, static ranges
     metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
 
 docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the

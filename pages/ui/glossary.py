@@ -50,6 +50,9 @@ frontier | frontier | this program | The plans that no other one beats in both b
 budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
+static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
+percentile_range | percentile range | this program | A static range that leaves out the outermost thousandth of the values.
+kl_range | KL range | KDLSQ-BERT (arXiv 2101.05938) | The clip at which what the levels can draw is most like the distribution that was seen.
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
