@@ -10,12 +10,16 @@ wait for it.
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.bit_plans import (
     PLAN_WIDTHS,
+    Kept,
     SizeAndLoss,
+    cost_of_keeping,
     frontier_of,
+    kept_bits,
     measure_losses,
     plan_start,
     planner_of,
     predict_losses,
+    spelled_bits,
     widths_of,
 )
 from core.api.comparisons import (
@@ -33,6 +37,17 @@ from core.api.comparisons import (
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
 from core.api.file_sizes import FileSize, foreseen_size
+from core.api.ladders import (
+    LADDER_BITS,
+    SCALES,
+    Ladder,
+    LadderQuestion,
+    LadderRow,
+    compute_ladder,
+    known_ladder,
+    ladder_question,
+    ladder_rows,
+)
 from core.api.models import (
     OpenModel,
     Source,

@@ -31,6 +31,11 @@ kdlsq | KDLSQ-BERT | Jin et al. (arXiv 2101.05938) | LSQ for BERT under distilla
 clip | clip | KDLSQ-BERT (arXiv 2101.05938) | The outermost level: what lies beyond it is moved there. It is the step times the largest code.
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.
+ladder | ladder | this program | The same teacher quantized with more and more care: rounded, with the best scales, calibrated on a few texts, trained.
+gptq | GPTQ | Frantar et al. (arXiv 2210.17323) | Rounds a matrix column by column; what a column's rounding does to the outputs is made up for in the columns to come. No training.
+adaround | AdaRound | Nagel et al. (arXiv 2004.10568) | Decides for all weights of a matrix together whether each is rounded up or down, so that the outputs change least. No training.
+bias_correction | bias correction | Nagel et al. (arXiv 1906.04721) | What rounding adds to each output on average is taken out of its bias.
+smoothing | smoothing | SmoothQuant (Xiao et al., arXiv 2211.10438) | Wide channels of activations are made narrower, and the weights that read them wider by as much.
 straight-through | straight-through estimator | Bengio et al. 2013 (arXiv 1308.3432) | Rounding has no useful gradient, so training takes the gradient at the rounded weight and applies it to the latent one.
 qat | quantization-aware training | TernaryBERT (Zhang et al. 2020), algorithm 1 | Training in which the network computes with quantized weights, so that it learns around the rounding.
 untrained | quantized without training | this program | The teacher's weights quantized as they are, without any training.
@@ -41,6 +46,10 @@ mse | MSE | this program | Mean squared error between latent and quantized weigh
 sqnr | SQNR | signal processing | Signal-to-quantization-noise ratio: 10 log10(signal power / error power). Higher is better; 6 dB are about one bit.
 cosine | cosine | this program | Cosine of the angle between the latent and the quantized matrix; 1 is no change.
 weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in which each weight counts as much as the loss feels it (the gradients of 256 training sentences), relative to the weights themselves.
+fisher | Fisher information | Hassibi and Stork 1992; SqueezeLLM (arXiv 2306.07629) | The mean square of the loss's gradient at a weight: half of it times a squared error is about how much the loss rises.
+plan_loss | loss of a matrix | this program | Predicted: Fisher information times squared rounding error, summed over its weights. Measured: how far the answers move when it alone is quantized. Told in per cent of all matrices at the fewest bits.
+frontier | frontier | this program | The plans that no other one beats in both bytes and loss.
+budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
 static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
