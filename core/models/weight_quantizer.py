@@ -65,8 +65,9 @@ class WeightQuantizer(nn.Module):
     def _first_step(self, weight: Tensor) -> Tensor:
         scale = self._solve(weight, None, None).scale
         if self.learning.start != "mean":
-            rows = weight if scale.shape[0] > 1 else weight.reshape(1, -1)
-            scale = first_clip(rows, self.bits, self.learning.start) / levels(self.bits)
+            parts = weight.reshape(scale.numel(), -1)  # a row for each scale
+            clip = first_clip(parts, self.bits, self.learning.start)
+            scale = clip.reshape(scale.shape) / levels(self.bits)
         return scale.clamp_min(STEP_FLOOR)
 
     def give(self, quantized: Quantized) -> None:
