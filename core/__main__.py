@@ -20,6 +20,7 @@ from core.commands import (
     ladder_command,
     lessons_command,
     packed_command,
+    plan_command,
     predict_command,
     results_command,
     sample_command,
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     class_command.add(commands)
     results_command.add(commands)
     import_command.add(commands)
+    plan_command.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")

@@ -10,12 +10,16 @@ wait for it.
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.bit_plans import (
     PLAN_WIDTHS,
+    Kept,
     SizeAndLoss,
+    cost_of_keeping,
     frontier_of,
+    kept_bits,
     measure_losses,
     plan_start,
     planner_of,
     predict_losses,
+    spelled_bits,
     widths_of,
 )
 from core.api.comparisons import (
@@ -104,7 +108,14 @@ from core.api.runs import (
     teachers,
     waiting_before,
 )
-from core.api.see_inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
+from core.api.see_inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    examine_input,
+    look_inside,
+    open_to_look,
+)
 from core.api.server import (
     Forecast,
     check_pin,

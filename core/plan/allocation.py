@@ -62,7 +62,9 @@ class Planner:
 
     def of_bits(self, bits: Mapping[str, int]) -> Plan:
         """The plan that gives each matrix these bits."""
-        experiment = _with_bits(self.foreseen, bits)
+        return self._plan(bits, _with_bits(self.foreseen, bits))
+
+    def _plan(self, bits: Mapping[str, int], experiment: Experiment) -> Plan:
         return Plan(
             bits=dict(bits),
             size_bytes=self.foreseen.size_bytes(experiment, self.layout, self.leftovers),
@@ -71,8 +73,10 @@ class Planner:
         )
 
     def uniform(self, width: int) -> Plan:
-        """The same bits for all."""
-        return self.of_bits({each.name: width for each in self.matrices})
+        """The same bits for all, which a recipe says without exceptions."""
+        bits, start = dict.fromkeys(self.costs, width), self.foreseen.experiment
+        quant = replace(start.quant, weight_bits=width, embedding_bits=width)
+        return self._plan(bits, replace(start, quant=quant))
 
     def of_budget(self, budget_bytes: int, kept: Mapping[str, int] | None = None) -> Plan:
         """The plan with the least loss whose file has at most so many bytes; `kept` are matrices
@@ -81,16 +85,24 @@ class Planner:
         found = self.frontier(kept)
         slack = BLANKS + DIGITS * (len(self.foreseen.outline.shapes) + len(self.costs))
         room = budget_bytes - self.least_bytes + slack
+        candidates = self._alike(kept or {})
         for point in reversed(range(int(np.searchsorted(found.costs, room, "right")))):
-            plan = self.at(found, point, kept)
-            if plan.size_bytes <= budget_bytes:
-                return plan
+            candidates.append(self.at(found, point, kept))
+            if candidates[-1].size_bytes <= budget_bytes:
+                break
+        fitting = [plan for plan in candidates if plan.size_bytes <= budget_bytes]
+        if fitting:
+            return min(fitting, key=lambda plan: (plan.loss, plan.size_bytes))
         smallest = self.at(found, 0, kept).size_bytes
         raise InputError(
             f"No file of these choices is so small: the smallest has {smallest:,} bytes "
             f"({smallest / MIB:.2f} MiB), the budget is {budget_bytes:,}. Give more, allow fewer "
             "bits, or store codes in base 3 and leftovers in float16."
         )
+
+    def _alike(self, kept: Mapping[str, int]) -> list[Plan]:
+        """The uniform bits that agree with what is kept: their recipes need no room for names."""
+        return [self.uniform(width) for width in self.widths if {*kept.values()} <= {width}]
 
     def frontier(self, kept: Mapping[str, int] | None = None) -> Frontier:
         """All plans that no other one beats, by the bytes that they take beyond the least."""

@@ -5,7 +5,7 @@ bytes a file will have, and whether a recipe names a matrix that the model lacks
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,12 +58,7 @@ def outline_of(experiment: Experiment) -> Outline:
     backbone = BACKBONES.get(name)
     layers = backbone.layers if backbone else ()
     quant = experiment.quant
-    activations = QuantRecipe(
-        activation_bits=quant.activation_bits,
-        activation=quant.activation,
-        weight_bits=32,
-        embedding_bits=32,
-    )
+    activations = replace(quant, weight_bits=32, embedding_bits=32, matrix_bits=(), stages=())
     found = _drawn(experiment.family, text, head, name, layers, activations)
     check_choices(quant, found.matrices, found.family.depth(found.config))
     return found

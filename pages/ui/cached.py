@@ -13,7 +13,6 @@ import streamlit as st
 
 from core import api
 from core.events import Preparing
-from core.experiment import Experiment
 from core.runs.run_store import Run
 from pages.ui import state
 from pages.ui.formatting import plain
@@ -84,10 +83,18 @@ def _in_torch(source: api.Source) -> api.OpenModel:
 @st.cache_resource(max_entries=MAX_INSIDES, show_spinner="Looking inside ...")
 def inside(source: api.Source, row: int, *texts: str) -> api.Inside:
     """What happens in one model on one text. Raises InputError."""
+    return api.look_inside(_with_torch(source), *texts, row=row)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def examined(source: api.Source, row: int, title: str, bits: int, *texts: str):
+    """What enters one matrix, and what ranges cut off of it. Raises InputError."""
+    return api.examine_input(_with_torch(source), title, bits, *texts, row=row)
+
+
+def _with_torch(source: api.Source) -> api.OpenModel:
     opened = model(source)
-    return api.look_inside(
-        opened if opened.model is not None else _in_torch(source), *texts, row=row
-    )
+    return opened if opened.model is not None else _in_torch(source)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -137,16 +144,6 @@ def grid_rows(grid: api.Grid, runs: Mapping[str, Run]) -> list[api.GridRow]:
     """The cases of a grid, each against the reference."""
     wanted = [one.experiment.run_id for one in grid.runs]
     return _grid_rows(grid, tuple(runs[run_id] for run_id in wanted if run_id in runs))
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _foreseen_size(job: Experiment, stamp: float) -> api.FileSize:
-    return api.foreseen_size(job)
-
-
-def foreseen_size(job: Experiment) -> api.FileSize:
-    """The size of a student's packed file. Raises InputError where it cannot be told."""
-    return _foreseen_size(job, api.source_of_teacher(job.task, job.model).stamp)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring which weights matter ...")

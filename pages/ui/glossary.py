@@ -44,8 +44,15 @@ mse | MSE | this program | Mean squared error between latent and quantized weigh
 sqnr | SQNR | signal processing | Signal-to-quantization-noise ratio: 10 log10(signal power / error power). Higher is better; 6 dB are about one bit.
 cosine | cosine | this program | Cosine of the angle between the latent and the quantized matrix; 1 is no change.
 weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in which each weight counts as much as the loss feels it (the gradients of 256 training sentences), relative to the weights themselves.
+fisher | Fisher information | Hassibi and Stork 1992; SqueezeLLM (arXiv 2306.07629) | The mean square of the loss's gradient at a weight: half of it times a squared error is about how much the loss rises.
+plan_loss | loss of a matrix | this program | Predicted: Fisher information times squared rounding error, summed over its weights. Measured: how far the answers move when it alone is quantized. Told in per cent of all matrices at the fewest bits.
+frontier | frontier | this program | The plans that no other one beats in both bytes and loss.
+budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
+static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
+percentile_range | percentile range | this program | A static range that leaves out the outermost thousandth of the values.
+kl_range | KL range | KDLSQ-BERT (arXiv 2101.05938) | The clip at which what the levels can draw is most like the distribution that was seen.
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 

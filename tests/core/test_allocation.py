@@ -123,6 +123,15 @@ def test_more_bytes_never_give_a_worse_plan(planning):
     assert losses == sorted(losses, reverse=True)
 
 
+def test_a_plan_is_never_worse_than_uniform_bits_of_as_many_bytes(planning):
+    """Which a recipe spells without naming a matrix, in fewer bytes of the header."""
+    for width in WIDTHS:
+        alike = planning.uniform(width)
+        assert planning.of_budget(alike.size_bytes).loss <= alike.loss
+    assert alike.size_bytes < planning.of_bits(dict.fromkeys(planning.costs, 8)).size_bytes
+    assert real_size(alike) == alike.size_bytes
+
+
 def test_what_is_kept_is_kept_and_costs_something(planning):
     budget = planning.uniform(3).size_bytes
     free, held = planning.of_budget(budget), planning.of_budget(budget, {WORDS: 8})
@@ -155,7 +164,8 @@ def test_points_of_the_frontier_are_whole_files(planning):
     points = api.frontier_of(planning)
     assert len(points) > 10
     assert points[0].size_bytes == planning.uniform(2).size_bytes
-    assert points[-1].size_bytes == planning.uniform(8).size_bytes
+    eight = dict.fromkeys(planning.costs, 8)
+    assert points[-1].size_bytes == planning.of_bits(eight).size_bytes
     for point in points[:: len(points) // 4]:
         assert planning.of_budget(point.size_bytes).loss <= point.loss
     assert all(a.loss > b.loss for a, b in itertools.pairwise(points))
@@ -233,8 +243,8 @@ def test_from_the_models_own_text_to_a_plan(lab):
     opened = api.open_model(api.source_of_teacher(start.task, start.model))
     importances, _ = last(api.importances(opened))
     for computing in (
-        api.predict_losses(opened, start, importances),
-        api.measure_losses(opened, start),
+        api.predict_losses(opened, start, importances, WIDTHS),
+        api.measure_losses(opened, start, WIDTHS),
     ):
         losses, _ = last(computing)
         planning = api.planner_of(start, losses, WIDTHS)
