@@ -17,6 +17,7 @@ from core.commands import (
     class_command,
     gate_command,
     import_command,
+    ladder_command,
     lessons_command,
     packed_command,
     plan_command,
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     ship_command.add(commands)
     sample_command.add(commands)
     gate_command.add(commands)
+    ladder_command.add(commands)
     lessons_command.add(commands)
     class_command.add(commands)
     results_command.add(commands)

@@ -37,6 +37,17 @@ from core.api.comparisons import (
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
 from core.api.file_sizes import FileSize, foreseen_size
+from core.api.ladders import (
+    LADDER_BITS,
+    SCALES,
+    Ladder,
+    LadderQuestion,
+    LadderRow,
+    compute_ladder,
+    known_ladder,
+    ladder_question,
+    ladder_rows,
+)
 from core.api.models import (
     OpenModel,
     Source,
@@ -97,7 +108,14 @@ from core.api.runs import (
     teachers,
     waiting_before,
 )
-from core.api.see_inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
+from core.api.see_inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    examine_input,
+    look_inside,
+    open_to_look,
+)
 from core.api.server import (
     Forecast,
     check_pin,

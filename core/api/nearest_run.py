@@ -127,6 +127,8 @@ def _unused(texts: dict[str, str]) -> Iterable[str]:
             yield f"{part}_granularity"
     if texts.get("activation_bits") == "32":
         yield from ("activation", "activation_scope")
+    if texts.get("activation_scope") != "static":
+        yield from ("calibration", "calibration_texts")
     if texts.get("logits") == "0.0":
         yield "temperature"
 

@@ -164,7 +164,7 @@ def check(experiment: Experiment) -> None:
 
 
 def submit(job: Job, again: bool = False) -> Run:
-    """Start the run, or return the one that exists; one that came to nothing goes on from its
+    """Start the run, or return the one that exists; one that did not finish resumes from its
     checkpoint, or with `again` begins again. Raises InputError as `check` does, and for a
     teaching of an unknown task."""
     if isinstance(job, Teaching):

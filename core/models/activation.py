@@ -1,7 +1,7 @@
 """Activations in a network: every tensor is rounded on its way into a matrix product.
 
-The range is found per tensor and batch or per token (scope "token"), or learned (kind "lsq"). The
-gradient passes straight through, as with the weights.
+The range is found per tensor and batch or per token (scope "token"), fixed before training (scope
+"static"), or learned (kind "lsq"). The gradient passes straight through, as with the weights.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from core.experiment import QuantRecipe
+from core.errors import InputError
+from core.experiment import LEARNED_ACTIVATIONS, QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
+from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows
 
 KERNEL_DTYPES = (torch.float32, torch.bfloat16)
@@ -29,6 +31,9 @@ class ActivationQuantizer(nn.Module):
         super().__init__()
         self.bits, self.kind, self.scope = bits, kind, scope
         self.prepared: Tensor | None = None  # the next forward's rounded input
+        self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
+        is_static = scope == "static" and kind not in LEARNED_ACTIVATIONS and bits != 32
+        self.register_buffer("range", torch.full((2,), torch.nan) if is_static else None)
         if kind == "lsq" and bits != 32:
             self.step = nn.Parameter(torch.zeros(1, 1))
 
@@ -53,7 +58,29 @@ class ActivationQuantizer(nn.Module):
 
     def rounded(self, x: Tensor) -> Tensor:
         """The fake-quantized x without a gradient, as the next product reads it."""
-        return _round(x.detach(), self.bits, self.kind, product_dtype(x), self.scope)
+        return _round(x.detach(), self, product_dtype(x))
+
+    def set_range(self, low: float, high: float) -> None:
+        """Fix the range; a learned step begins with it."""
+        if self.range is not None:
+            self.range.copy_(torch.tensor([low, high]))
+        elif self.bits != 32:
+            with torch.no_grad():
+                self.step.fill_(max(-low, high) / levels(self.bits)).clamp_min_(STEP_FLOOR)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The ends of a static range; None of one that is measured. Raises InputError where it was
+        not found yet."""
+        if self.range is None:
+            return None
+        low, high = self.range.tolist()
+        if not low <= high:
+            raise InputError(
+                "The static ranges of these activations have not been calibrated yet. Train the "
+                "student, or choose another activation scope."
+            )
+        return low, high
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -74,13 +101,16 @@ def share_rounding(x: Tensor, quantizers: Sequence[nn.Module]) -> None:
     first = next(iter(quantizers), None)
     if not isinstance(first, ActivationQuantizer) or first.bits == 32 or first.kind == "lsq":
         return
+    if any(quantizer.ends != first.ends for quantizer in quantizers):  # of somebody's file
+        return
     rounded = first.rounded(x)
     for quantizer in quantizers:
         quantizer.prepared = rounded  # type: ignore[assignment]
 
 
-def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype, scope: str) -> Tensor:
+def _round(x: Tensor, how: ActivationQuantizer, dtype: torch.dtype) -> Tensor:
     """The fake-quantized x in `dtype`, by way of float32 where no loop writes it directly."""
     known = x.dtype in KERNEL_DTYPES and dtype in KERNEL_DTYPES
     source, target = (x, dtype) if known else (x.float(), torch.float32)
-    return fake_quantize_activation(source, bits, kind, target, scope).to(dtype)
+    value = fake_quantize_activation(source, how.bits, how.kind, target, how.scope, how.ends)
+    return value.to(dtype)

@@ -1,6 +1,6 @@
 """One matrix and its rule: what the rule remembers from step to step, and what a forward computes.
 
-In training every call quantizes anew. In evaluation the first call's result is cached until the
+In training every call quantizes again. In evaluation the first call's result is cached until the
 next `.train()` or `.eval()`, so the scores, the file and the pictures share one object.
 """
 
@@ -47,7 +47,7 @@ class WeightQuantizer(nn.Module):
             self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
 
     def change_bits(self, bits: int, weight: Tensor) -> None:
-        """Continue with other bits; a learned step starts anew from `weight`."""
+        """Continue with other bits; a learned step starts again from `weight`."""
         if bits == self.bits:
             return
         self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
@@ -58,7 +58,7 @@ class WeightQuantizer(nn.Module):
 
     def give(self, quantized: Quantized) -> None:
         """Compute with this in evaluation, in place of the rule's answer, until it is trained:
-        training quantizes the latent weight anew."""
+        training quantizes the latent weight again."""
         self._given = self._cached = quantized
 
     @property

@@ -16,7 +16,7 @@ from core.family import HEAD, Family, address_of
 from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import Container
-from core.packed.contents import FLOATS, STEP, Contents
+from core.packed.contents import FLOATS, OF_QUANTIZERS, Contents
 from core.packed.file import CODES, SCALE
 
 KEPT, SCALES, HEADER = "kept in float", "scales", "header"
@@ -73,7 +73,7 @@ def shapes_of(contents: Contents) -> Shapes:
         address_of(contents.family, name): tuple(matrix.codes.shape)
         for name, matrix in contents.weights.items()
     }
-    rest = {name: tuple(t.shape) for name, t in contents.rest.items() if not name.endswith(STEP)}
+    rest = {n: tuple(t.shape) for n, t in contents.rest.items() if not n.endswith(OF_QUANTIZERS)}
     return matrices | rest
 
 

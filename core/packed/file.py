@@ -3,7 +3,7 @@
     <matrix>.codes   uint8             the codes, packed (see `codes`)
     <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
-    <layer>.step     float32, float16  learned steps of activations, where there are any
+    <layer>.step     float32, float16  learned steps of activations; or <layer>.range, static ranges
     metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
 
 docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the
@@ -202,7 +202,7 @@ def _check_digest(container: Container) -> None:
     container.data[place : place + 64] = NO_DIGEST.encode()
     if hashlib.sha256(container.data).hexdigest() != digest:
         raise InputError(
-            "its bytes are not those that were written (SHA-256 differs). Copy it anew."
+            "its bytes are not those that were written (SHA-256 differs). Copy it again."
         )
 
 

@@ -14,7 +14,8 @@ STAGE_BITS = (8, 4, 3)
 GRANULARITIES = ("layer", "row")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 LEARNED_ACTIVATIONS = ("lsq",)
-ACTIVATION_SCOPES = ("tensor", "token")
+ACTIVATION_SCOPES = ("tensor", "token", "static")
+CALIBRATIONS = ("minmax", "percentile", "mse", "kl")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = "2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone."
 
@@ -94,9 +95,28 @@ class QuantRecipe:
         "tensor",
         "Activation scope",
         "What a range is of. tensor: of all texts that are computed together. token: of each token "
-        "by itself, so that a text's answer does not depend on its batch mates.",
+        "by itself. static: fixed before training. With the last two a text's answer does not "
+        "depend on its batch mates.",
         Among(ACTIVATION_SCOPES),
         box="More",
+        later=True,
+    )
+    calibration: str = option(
+        "minmax",
+        "Calibration",
+        "Where a static range ends. minmax: it holds all that was seen. percentile: all but a "
+        "thousandth. mse: least squared error. kl: the distribution stays most alike.",
+        Among(CALIBRATIONS),
+        box="More",
+        later=True,
+    )
+    calibration_texts: int = option(
+        128,
+        "Calibration texts",
+        "Training texts that are read before training to find static ranges.",
+        Range(1, 10_000),
+        box="More",
+        step=16,
         later=True,
     )
     matrix_bits: tuple[str, ...] = option(

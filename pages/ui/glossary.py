@@ -29,6 +29,11 @@ optimal | exact optimum | the exact solution of TWN's problem (arXiv 1605.04711,
 lsq | LSQ | Esser et al. (arXiv 1902.08153) | Learned step size: the scale is a parameter with a gradient of its own.
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.
+ladder | ladder | this program | The same teacher quantized with more and more care: rounded, with the best scales, calibrated on a few texts, trained.
+gptq | GPTQ | Frantar et al. (arXiv 2210.17323) | Rounds a matrix column by column; what a column's rounding does to the outputs is made up for in the columns to come. No training.
+adaround | AdaRound | Nagel et al. (arXiv 2004.10568) | Decides for all weights of a matrix together whether each is rounded up or down, so that the outputs change least. No training.
+bias_correction | bias correction | Nagel et al. (arXiv 1906.04721) | What rounding adds to each output on average is taken out of its bias.
+smoothing | smoothing | SmoothQuant (Xiao et al., arXiv 2211.10438) | Wide channels of activations are made narrower, and the weights that read them wider by as much.
 straight-through | straight-through estimator | Bengio et al. 2013 (arXiv 1308.3432) | Rounding has no useful gradient, so training takes the gradient at the rounded weight and applies it to the latent one.
 qat | quantization-aware training | TernaryBERT (Zhang et al. 2020), algorithm 1 | Training in which the network computes with quantized weights, so that it learns around the rounding.
 untrained | quantized without training | this program | The teacher's weights quantized as they are, without any training.
@@ -45,6 +50,9 @@ frontier | frontier | this program | The plans that no other one beats in both b
 budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
+static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
+percentile_range | percentile range | this program | A static range that leaves out the outermost thousandth of the values.
+kl_range | KL range | KDLSQ-BERT (arXiv 2101.05938) | The clip at which what the levels can draw is most like the distribution that was seen.
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 

@@ -60,7 +60,7 @@ def test_two_inputs_that_are_always_equal():
 
 
 def column_by_column(weight: Tensor, start: Quantized, gram: Tensor, damping: float) -> Tensor:
-    """The formula as it stands: the inverse of what is left is made anew for every column."""
+    """The formula as it stands: the inverse of what is left is made again for every column."""
     diagonal = gram.diagonal()
     damped = gram + damping * diagonal.mean() * torch.eye(len(gram), dtype=torch.float64)
     left = sorted(range(len(gram)), key=lambda j: -float(diagonal[j]))
@@ -330,8 +330,8 @@ def test_training_quantizes_anew(batches):
     given = quantized_weights(student)
     student.train()
     student.eval()
-    anew = quantized_weights(student)
-    assert any(not torch.equal(given[name].codes, anew[name].codes) for name in given)
+    again = quantized_weights(student)
+    assert any(not torch.equal(given[name].codes, again[name].codes) for name in given)
 
 
 def test_progress_is_told(batches):

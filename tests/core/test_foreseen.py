@@ -27,6 +27,7 @@ RECIPES = {
     "some parts, learned steps": QuantRecipe(parts=("attention",), layers=(1,), activation="lsq"),
     "learned scales": QuantRecipe(method="lsq", weight_bits=4, stages=(8,)),
     "words left alone": QuantRecipe(embedding_bits=32, activation_bits=32),
+    "static ranges": QuantRecipe(activation_scope="static", activation="symmetric"),
     "own bits": QuantRecipe(
         parts=("embedding",), matrix_bits=(f"{QUERY}=8/row/lat", "bert.pooler.dense=3")
     ),

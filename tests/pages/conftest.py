@@ -56,7 +56,8 @@ ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("lesson", "answers", "entry", "budget", "class", "member"),
     *("watched_class", "class_view", "class_step", "wall_step", "wall_stage"),
     *("view", "rival", "head", "into", "piece", "passage", "search", "may_lose", "wished"),
-    *("widths", "losses", "budget_mib", "by_hand", "around", "its_bits", "matrix_bits"),
+    *("ladder_bits", "widths", "losses", "budget_mib", "by_hand", "around", "its_bits"),
+    *("matrix_bits", "range_bits"),
     *("text_movie-sentiment", "embed", "nonsense", ""),
 ]
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)
