@@ -102,7 +102,8 @@ def pictures(one: Shown) -> None:
         key="plan-frontier",
     )
     st.caption(
-        "No choice of bits by matrix lies below the line, by the losses that it was made from. "
+        "All matrices at the fewest bits are 100 %. By the losses that it was made from, no choice of "
+        "bits by matrix lies below the line. "
         "They are added up as if one error did not know of another; the score decides."
     )
     with st.expander("As a table"):
