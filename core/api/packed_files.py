@@ -93,7 +93,14 @@ def _inspected(container: "Container", contents: "Contents") -> Inspected:
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
     shapes = shapes_of(contents)
     expected = arithmetic(
-        contents.family, shapes, codes, leftovers, quant.weight_bits, quant.embedding_bits
+        contents.family,
+        shapes,
+        codes,
+        leftovers,
+        quant.weight_bits,
+        quant.embedding_bits,
+        quant.weight_granularity,
+        quant.embedding_granularity,
     )
     return Inspected(
         title=contents.experiment.title,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
-from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
+from core.quantizers.lsq import STEP_FLOOR, learned_levels, lsq
 from core.quantizers.registry import Rows
 
 KERNEL_DTYPES = (torch.float32, torch.bfloat16)
@@ -36,8 +36,7 @@ class ActivationQuantizer(nn.Module):
             return x
         prepared, self.prepared = self.prepared, None
         if self.kind == "lsq":
-            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
-            return quantized.to(x.dtype)
+            return learned_levels(x.float(), self._learned(x), self.bits).to(x.dtype)
         return straight_through(x, self.rounded(x) if prepared is None else prepared)
 
     def rounded(self, x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import Container
 from core.packed.contents import FLOATS, STEP, Contents
-from core.packed.file import CODES, SCALE
+from core.packed.matrices import CODES, SCALE
+from core.quantizers.groups import scale_shape
 
 KEPT, SCALES, HEADER = "kept in float", "scales", "header"
 
@@ -83,8 +84,11 @@ def arithmetic(
     leftovers: str = FLOAT32,
     weight_bits: int = 2,
     embedding_bits: int = 2,
+    weight_granularity: str = "layer",
+    embedding_granularity: str = "row",
 ) -> tuple[Expected, ...]:
-    """The paper's table for an architecture: tables row by row, matrices with one scale each.
+    """The paper's table for an architecture, with its granularity: tables row by row, matrices with
+    one scale each.
 
     Bits of 32 leave a part in float, without a scale.
     """
@@ -101,7 +105,8 @@ def arithmetic(
         group = family.groups[matrix.part]
         numbers[group] += count
         packed[group] += count * wide if bits == 32 else packed_size(count, bits, layout)
-        scales += (shape[0] if matrix.is_table else 1) if bits < 32 else 0
+        granularity = embedding_granularity if matrix.is_table else weight_granularity
+        scales += math.prod(scale_shape(shape[0], shape[1], granularity)) if bits < 32 else 0
     rows = [_expected(group, numbers[group], packed[group]) for group in numbers]
     rows.append(_expected(KEPT, kept, kept * wide))
     rows.append(

@@ -8,7 +8,7 @@ from core.serialization import Among, Range, coerce_fields
 WEIGHT_BITS = (2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 4, 32)
 STAGE_BITS = (8, 4, 3)
-GRANULARITIES = ("layer", "row")
+GRANULARITIES = ("layer", "row", "group-128", "group-64", "group-32")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = "2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone."
@@ -19,9 +19,10 @@ class QuantRecipe:
     """How weights and activations are quantized; the default is the paper's W2-E2-A8.
 
     Bits of 32 leave a tensor alone. Granularity "layer" gives one scale to a matrix, "row" one
-    to each of its rows. `parts` and `layers` choose what is quantized at all (`layers` empty:
-    every encoder layer). `stages` are the bits that training passes through on its way down, in
-    equal shares of the steps: (8, 4) and 2 weight bits train a third at each.
+    to each of its rows, "group-64" one to every 64 columns of each row. `parts` and `layers`
+    choose what is quantized at all (`layers` empty: every encoder layer). `stages` are the bits
+    that training passes through on its way down, in equal shares of the steps: (8, 4) and 2 weight
+    bits train a third at each.
     """
 
     method: str = option(
@@ -34,7 +35,8 @@ class QuantRecipe:
     weight_granularity: str = option(
         "layer",
         "Weight scale per",
-        "One scale for the whole matrix (layer), or one for each of its rows (row).",
+        "One scale for the whole matrix (layer), one for each of its rows (row), or one for every "
+        "128, 64 or 32 columns of each row (group): nearer levels, more bytes.",
         Among(GRANULARITIES),
         what="Weight granularity",
     )
@@ -42,7 +44,8 @@ class QuantRecipe:
     embedding_granularity: str = option(
         "row",
         "Embedding scale per",
-        "One scale for the whole embedding (layer), or one for each word (row).",
+        "One scale for the whole embedding (layer), one for each word (row), or one for every 128, "
+        "64 or 32 numbers of each word (group): nearer levels, more bytes.",
         Among(GRANULARITIES),
         what="Embedding granularity",
     )

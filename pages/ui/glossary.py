@@ -19,7 +19,8 @@ quantization | quantization | TernaryBERT (Zhang et al. 2020), section 3.1 | Rou
 ternary | ternary | TWN (arXiv 1605.04711) | Of three values: -1, 0, +1 times a scale.
 latent | latent weight | Courbariaux et al. 2015 (arXiv 1511.00363) | The float weight that training updates. The network computes with its quantized value.
 code | code | this program | The small whole number that stands for a weight: weight = scale x code.
-scale | scale | TernaryBERT (Zhang et al. 2020), section 3.1 | What a code of 1 stands for; the mean over the rows where each has its own.
+scale | scale | TernaryBERT (Zhang et al. 2020), section 3.1 | What a code of 1 stands for; the mean where there is more than one.
+group | group | Shen et al., Q-BERT (arXiv 1909.05840) | So many columns of a row that share a scale: 32, 64 or 128. Smaller groups have nearer levels and more scales to store.
 threshold | threshold | TWN (arXiv 1605.04711), section 2.3 | Weights whose magnitude is not above it become 0.
 twn | TWN | Li et al. (arXiv 1605.04711) | Ternary Weight Networks: cut at 0.7 times the mean magnitude, scale by the mean of what is above. Blind to the loss.
 lat | LAT | Hou and Kwok (arXiv 1802.08635) | Loss-aware ternarization: errors in weights that the loss feels count more; scale and codes are found in turns.

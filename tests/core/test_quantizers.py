@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.quantizers import quantize, rules
+from core.quantizers.groups import scale_shape, spread
 from core.quantizers.quantizer import levels
 
 EVERY = [(name, bits) for name, rule in rules().items() for bits in rule.bits]
-GRANULARITIES = ("layer", "row")
+GRANULARITIES = ("layer", "row", "group-32")
 
 
 def random_matrix(seed: int, rows: int = 12, cols: int = 50, tails: float = 0.0) -> torch.Tensor:
@@ -30,10 +31,14 @@ def random_importance(seed: int, rows: int = 12, cols: int = 50) -> torch.Tensor
 
 
 def objective(weight, quantized, importance=None) -> torch.Tensor:
-    """sum D (w - q)^2 of each row that has its own scale, float64."""
-    value = quantized.codes.double() * quantized.scale.double()
+    """sum D (w - q)^2 of each row or group that has its own scale, float64."""
+    cols, group = weight.shape[1], quantized.group
+    value = quantized.codes.double() * spread(quantized.scale, cols, group).double()
     error = (weight.double() - value).square()
     error = error if importance is None else error * importance.double()
+    if group:
+        parts = error.split(group, dim=1)
+        return torch.stack([part.sum(dim=1) for part in parts], dim=1).flatten()
     return error.sum(dim=1) if quantized.scale.shape[0] > 1 else error.sum().reshape(1)
 
 
@@ -89,9 +94,12 @@ def test_codes_fit_the_bits_and_shapes_are_as_promised(method, bits, granularity
     assert q.codes.shape == w.shape
     assert q.codes.abs().max() <= levels(bits)
     assert q.scale.dtype == torch.float32
-    assert q.scale.shape == ((12, 1) if granularity == "row" else (1, 1))
+    assert q.scale.shape == {"layer": (1, 1), "row": (12, 1), "group-32": (12, 2)}[granularity]
+    assert q.scale.shape == scale_shape(12, 50, granularity)
     assert (q.scale > 0).all()
-    assert torch.equal(q.dequantize(), q.codes.float() * q.scale)
+    assert torch.equal(q.dequantize(), q.codes.float() * spread(q.scale, 50, q.group))
+    some = torch.tensor([7, 0, 7])
+    assert torch.equal(q.rows(some).dequantize(), q.dequantize()[some])
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
@@ -101,6 +109,65 @@ def test_layer_is_the_same_rule_shown_one_row(method, bits):
     row = quantize(w.reshape(1, -1), method=method, bits=bits, granularity="row")
     assert torch.equal(layer.codes.reshape(1, -1), row.codes)
     assert torch.equal(layer.scale, row.scale)
+
+
+@pytest.mark.parametrize(("method", "bits"), EVERY)
+@pytest.mark.parametrize(("granularity", "size"), [("group-32", 32), ("group-64", 64)])
+def test_a_group_is_a_row_of_its_own(method, bits, granularity, size):
+    """A second, slow way to have groups: each cut out of the matrix and quantized by itself. Of
+    100 columns 4 or 36 are left for the last group."""
+    w, d = random_matrix(1, 5, 100), random_importance(1, 5, 100)
+    start = w.abs().amax(dim=1, keepdim=True).expand(5, -(-100 // size)) / levels(bits) * 0.7
+    given_start = start if method == "lat" else None
+    q = quantize(
+        w,
+        method=method,
+        bits=bits,
+        granularity=granularity,
+        importance=d,
+        start_scale=given_start,
+    )
+    for place, first in enumerate(range(0, 100, size)):
+        part = slice(first, first + size)
+        alone = quantize(
+            w[:, part],
+            method=method,
+            bits=bits,
+            granularity="row",
+            importance=d[:, part],
+            start_scale=None if given_start is None else given_start[:, place : place + 1],
+        )
+        assert torch.equal(q.codes[:, part], alone.codes)
+        assert torch.equal(q.scale[:, place : place + 1], alone.scale)
+        if alone.threshold is not None:
+            assert q.threshold is not None
+            assert torch.equal(q.threshold[:, place : place + 1], alone.threshold)
+
+
+def test_groups_worked_example():
+    """Two rows of 40 columns in groups of 32: the last eight weights have a scale of their own."""
+    w = torch.full((2, 40), 0.5)
+    w[1, 32:] = -0.125
+    q = quantize(w, method="twn", bits=2, granularity="group-32")
+    assert q.scale.tolist() == [[0.5, 0.5], [0.5, 0.125]]
+    assert q.codes[1, 30:34].tolist() == [1, 1, -1, -1]
+    assert torch.equal(q.dequantize(), w)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_rules_lose_less_the_smaller_the_groups(bits, seed):
+    """Whatever scale a row has, its groups may have it too: so the best of each are no worse."""
+    w, d = random_matrix(seed, 6, 300, tails=0.6), random_importance(seed, 6, 300)
+    for method, felt in (("optimal", None), ("lat-exact", d)):
+        lost = [
+            float(objective(w, found, felt).sum())
+            for granularity in ("layer", "row", "group-128", "group-64", "group-32")
+            for found in [
+                quantize(w, method=method, bits=bits, granularity=granularity, importance=felt)
+            ]
+        ]
+        assert all(less <= more * (1 + 1e-6) for more, less in itertools.pairwise(lost)), lost
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)

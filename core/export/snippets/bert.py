@@ -35,10 +35,12 @@ class Student:
         self.config = json.loads(self.told["config"])
         self.quant = json.loads(self.told["experiment"])["quant"]
         self.labels = json.loads(self.told["labels"])
-        for name, (rows, cols, bits) in json.loads(self.told["matrices"]).items():
+        for name, (rows, cols, bits, *group) in json.loads(self.told["matrices"]).items():
             codes = unpack(self.tensors.pop(f"{name}.codes"), bits, rows * cols, self.told["codes"])
             codes = codes.reshape(rows, cols).astype(np.float32)
-            self.tensors[f"{name}.weight"] = codes * self.tensors.pop(f"{name}.scale")
+            scale = self.tensors.pop(f"{name}.scale")  # (1, 1), (rows, 1) or (rows, groups)
+            scale = np.repeat(scale, group[0], axis=1)[:, :cols] if group else scale
+            self.tensors[f"{name}.weight"] = codes * scale
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.config["max_position_embeddings"])
