@@ -146,10 +146,11 @@ def level_lines(quantized: Quantized) -> tuple[tuple[float, ...], tuple[float, .
     scale, top = float(quantized.scale.mean()), top_level(quantized.bits)
     if top > 7:
         return (), ()
-    levels = tuple(scale * code for code in range(-top, top + 1))
+    codes = (-1, 1) if quantized.bits == 1 else range(-top, top + 1)
+    levels = tuple(scale * code for code in codes)
     if quantized.threshold is not None:
         border = float(quantized.threshold.mean())
-        return levels, (-border, border)
+        return levels, (border,) if quantized.bits == 1 else (-border, border)
     return levels, tuple((low + high) / 2 for low, high in pairwise(levels))
 
 
@@ -163,7 +164,8 @@ def optimum_lines(weight: Tensor, bits: int, granularity: str) -> tuple[float, .
         return ()
     if granularity != "layer":
         weight = weight[:: max(1, weight.shape[0] // SAMPLED_ROWS)]
-    best = quantize(weight, method="optimal", bits=bits, granularity=granularity)
+    exact = "binary" if bits == 1 else "optimal"  # at one bit the rule is the optimum
+    best = quantize(weight, method=exact, bits=bits, granularity=granularity)
     edge = float(best.scale.mean()) * top_level(bits)
     return (-edge, edge)
 

@@ -89,6 +89,8 @@ def _snippet_use(facts: Facts) -> list[str]:
 
 
 def _weights(bits: int) -> str:
+    if bits == 1:
+        return "whose weights are -1 or +1 times a scale"
     if bits == 2:
         return "whose weights are -1, 0 or +1 times a scale"
     return f"with weights of {bits} bits"

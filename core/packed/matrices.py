@@ -18,13 +18,13 @@ from core.packed.codes import pack, packed_size, unpack
 from core.quantizers.quantized import Quantized
 
 CODES, SCALE = ".codes", ".scale"
-BITS = (2, 3, 4, 8)
+BITS = (1, 2, 3, 4, 8)
 Matrices = Mapping[str, Quantized]
 
 
 def needs_version_3(matrices: Matrices) -> bool:
     """Whether readers of versions 1 and 2 would not know what some matrix means."""
-    return any(matrix.group for matrix in matrices.values())
+    return any(matrix.group or matrix.bits == 1 for matrix in matrices.values())
 
 
 def tensors_of(matrices: Matrices, layout: str, kind: torch.dtype) -> dict[str, Tensor]:

@@ -100,15 +100,14 @@ class Operators:
         return self.graph.constant(f"{name}.codes", codes), zero
 
     def _is_packed(self, matrix: Quantized) -> bool:
-        """In groups codes lie in another order than in two bits a code: they stay int8."""
-        return self.storage == INT2 and matrix.bits == 2 and not matrix.group
+        """In groups codes lie in another order than in two bits a code: they stay int8. Codes of
+        one bit are kept in two: ONNX has no type of one."""
+        return self.storage == INT2 and matrix.bits <= 2 and not matrix.group
 
     def _packed(self, name: str) -> str:
         matrix = self._weights[name]
         shape = (matrix.codes.shape[0], matrix.codes.shape[1])
-        return self.graph.packed_constant(
-            f"{name}.codes", pack(matrix.codes, matrix.bits).numpy(), shape
-        )
+        return self.graph.packed_constant(f"{name}.codes", pack(matrix.codes, 2).numpy(), shape)
 
     def _float_weight(self, name: str) -> str:
         """The weight (in, out) in float32, for products whose other side is float."""

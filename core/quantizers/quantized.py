@@ -17,9 +17,11 @@ from core.quantizers.kernels import scaled
 class Quantized:
     """A quantized matrix.
 
-    codes      int8     (rows, cols)       in [-levels, levels], levels = 2^(bits-1) - 1
+    codes      int8     (rows, cols)       in [-levels, levels], levels = 2^(bits-1) - 1; -1 or 1
+                                           at one bit
     scale      float32  (rows, 1), (1, 1) for granularity "layer", or (rows, groups)
-    threshold  float32  as scale; below it (strictly) a ternary code is 0; None: nearest level
+    threshold  float32  as scale; a ternary code is 0 where |w| is not above it, one of one bit is
+                        1 where w is not below it; None: nearest level
     group      how many columns share a scale, the last ones of a row perhaps fewer; 0: all
     """
 

@@ -4,8 +4,8 @@ A weight matrix w (rows, cols) becomes `scale * codes`: small integers and one p
 row. A *rule* (one file beside this one) finds the scale; it always sees a matrix and always
 answers per row. Layer-wise quantization is the same rule shown the whole matrix as a single row,
 and groups of columns are shown as rows (see `groups`), so granularity is written once, here. The
-codes are the nearest levels, or, where a ternary rule wants it so, cut at a threshold; they too are
-written once, here.
+codes are the nearest levels, or, where a rule of one or two bits wants it so, cut at a threshold;
+they too are written once, here.
 
 Training, the packed file and the pictures all use the same `Quantized` object, so what is trained
 is what is saved and what is shown.
@@ -25,8 +25,9 @@ from core.quantizers.registry import Levels, Rows, Rule, check
 
 
 def levels(bits: int) -> int:
-    """The largest code: 1, 3, 7, 127 for 2, 3, 4, 8 bits (symmetric, zero included)."""
-    return 2 ** (bits - 1) - 1
+    """The largest code: 1, 3, 7, 127 for 2, 3, 4, 8 bits (symmetric, zero included); 1 for one
+    bit, whose codes are -1 and 1."""
+    return max(1, 2 ** (bits - 1) - 1)
 
 
 def quantize(
@@ -47,7 +48,7 @@ def quantize(
     name          how a message calls the matrix
 
     Raises InputError for unknown options, a tensor that is not a matrix, NaN or infinity.
-    A row of zeros gives zero codes.
+    A row of zeros gives zero codes, at one bit a scale of zero.
     """
     found = check(method, bits, granularity)
     if bits == 32:
@@ -132,7 +133,14 @@ def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
     """The int8 codes (rows, cols) of an answer."""
     if answer.threshold is None:
         return nearest_codes(shown, answer.scale, bits)
+    if bits == 1:
+        return codes_of_sign(shown, answer.threshold)
     return codes_above(shown, answer.threshold)
+
+
+def codes_of_sign(weight: Tensor, cut: Tensor | float) -> Tensor:
+    """1 where a weight is `cut` (rows, 1) or above it, else -1: int8 (rows, cols)."""
+    return (weight >= cut).to(torch.int8).mul_(2).sub_(1)
 
 
 def inverse(scale: Tensor) -> Tensor:
@@ -141,7 +149,10 @@ def inverse(scale: Tensor) -> Tensor:
 
 
 def nearest_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
-    """The nearest level of each weight, int8 (rows, cols); zeros where scale (rows, 1) is 0."""
+    """The nearest level of each weight, int8 (rows, cols); zeros where scale (rows, 1) is 0, but at
+    one bit, where no code is zero."""
+    if bits == 1:
+        return codes_of_sign(weight, 0.0)
     return codes_nearest(weight, inverse(scale), levels(bits))
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from core.option_fields import check, option
 from core.serialization import Among, Range, coerce_fields
 
-WEIGHT_BITS = (2, 3, 4, 8, 32)
+WEIGHT_BITS = (1, 2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 4, 32)
 STAGE_BITS = (8, 4, 3)
 GRANULARITIES = ("layer", "row", "group-128", "group-64", "group-32")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
-_BITS = "2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, 255 levels. 32: left alone."
+_BITS = (
+    "1 bit: -1 or +1 (binary methods only), 2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, "
+    "255 levels. 32: left alone."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def quant_embedding(method: str, granularity: str) -> QuantEmbedding:
 
 @pytest.mark.parametrize("method", list(rules()))
 def test_forward_computes_with_exactly_the_quantized_weight(method):
-    layer = quant_linear(method)
+    layer = quant_linear(method, rules()[method].bits[0])
     x = torch.randn(3, 6)
     assert layer.weight_quantizer is not None
     quantized = layer.weight_quantizer.quantize(layer.weight).dequantize()
@@ -42,7 +42,7 @@ def test_forward_computes_with_exactly_the_quantized_weight(method):
 
 @pytest.mark.parametrize("method", [name for name, r in rules().items() if not r.learns_scale])
 def test_the_gradient_goes_straight_through(method):
-    layer = quant_linear(method)
+    layer = quant_linear(method, rules()[method].bits[0])
     x = torch.randn(3, 6)
     layer(x).sum().backward()
     expected = x.sum(dim=0).expand(4, 6)  # d sum(x W^T) / d W, as if nothing were quantized

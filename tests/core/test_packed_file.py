@@ -251,6 +251,20 @@ def test_every_kind_of_file_computes_what_its_student_computes(tmp_path, layout,
 
 
 @pytest.mark.parametrize("layout", ["2-bit", "base-3"])
+@pytest.mark.parametrize("method", ["binary", "binary-centred"])
+def test_one_bit_goes_through_the_file(tmp_path, layout, method):
+    quant = QuantRecipe(method=method, weight_bits=1, embedding_bits=1)
+    experiment, path = Experiment(quant=quant), tmp_path / "model.safetensors"
+    student = build_student(tiny_model(), quant, BERT)
+    file.write(file.to_bytes(student, experiment, layout=layout), path)
+    tensors = read_container(path).tensors
+    assert tensors["bert.encoder.layer.0.output.dense.codes"].numel() == 32 * 64 / 8
+    assert metadata_of(path)["version"] == "3"
+    with torch.no_grad():
+        assert torch.equal(file.read(path).model(TOKENS).logits, student(TOKENS).logits)
+
+
+@pytest.mark.parametrize("layout", ["2-bit", "base-3"])
 def test_groups_go_through_the_file(tmp_path, layout):
     quant = QuantRecipe(
         method="lsq", weight_granularity="group-64", embedding_granularity="group-32"

@@ -67,6 +67,19 @@ def test_uniform_worked_example():
     assert q.codes.tolist() == [[-7, 2, 3, 0]]
 
 
+def test_binary_worked_example():
+    """Of mean magnitude 0.5 and mean 0.25: centred, the 0.2 that is below the mean is -1."""
+    w = torch.tensor([[1.0, 0.3, -0.5, 0.2]])
+    q = quantize(w, method="binary", bits=1, granularity="layer")
+    assert q.scale.item() == pytest.approx(0.5)
+    assert q.codes.tolist() == [[1, 1, -1, 1]]
+    centred = quantize(w, method="binary-centred", bits=1, granularity="layer")
+    assert centred.scale.item() == pytest.approx(0.5)
+    assert centred.threshold is not None
+    assert centred.threshold.item() == pytest.approx(0.25)
+    assert centred.codes.tolist() == [[1, 1, -1, -1]]
+
+
 def test_lat_follows_the_importance():
     w = torch.tensor([[1.0, 0.2, 0.2, 0.2]])
     d = torch.tensor([[1.0, 100.0, 100.0, 100.0]])
@@ -93,6 +106,7 @@ def test_codes_fit_the_bits_and_shapes_are_as_promised(method, bits, granularity
     assert q.codes.dtype == torch.int8
     assert q.codes.shape == w.shape
     assert q.codes.abs().max() <= levels(bits)
+    assert bits > 1 or (q.codes != 0).all()
     assert q.scale.dtype == torch.float32
     assert q.scale.shape == {"layer": (1, 1), "row": (12, 1), "group-32": (12, 2)}[granularity]
     assert q.scale.shape == scale_shape(12, 50, granularity)
@@ -188,7 +202,10 @@ def test_degenerate_matrices_stay_finite(method, bits, granularity, w):
     q = quantize(w, method=method, bits=bits, granularity=granularity)
     assert torch.isfinite(q.scale).all()
     assert torch.isfinite(q.dequantize()).all()
-    assert (q.codes[(w == 0).all(dim=1)] == 0).all()
+    if bits > 1:
+        assert (q.codes[(w == 0).all(dim=1)] == 0).all()
+    elif granularity == "row":  # one bit has no code for 0, but a scale of 0
+        assert (q.dequantize()[(w == 0).all(dim=1)] == 0).all()
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
@@ -261,7 +278,9 @@ def test_turning_the_sign_turns_the_codes(matrix, choice):
     w = torch.from_numpy(matrix)
     usual = quantize(w, method=method, bits=bits, granularity="row")
     turned = quantize(-w, method=method, bits=bits, granularity="row")
-    assert torch.equal(turned.codes, -usual.codes)
+    border = torch.zeros(len(w), 1) if usual.threshold is None else usual.threshold
+    at_the_border = (w == border) & (bits == 1)  # where one bit has no code between both
+    assert torch.equal(turned.codes[~at_the_border], -usual.codes[~at_the_border])
     assert torch.equal(turned.scale, usual.scale)
 
 
@@ -364,6 +383,40 @@ def test_exact_solvers_against_brute_force(seed, bits, size):
         found = objective(w, q, importance).item()
         row, weights = w[0].double().numpy(), importance[0].double().numpy()
         assert found == pytest.approx(best_by_brute_force(row, weights, levels(bits)), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_binary_against_all_signs(seed):
+    """Nothing in {-1, 1}^n with its own best scale is nearer, and what is lost is as the formula
+    says; centred is never nearer."""
+    w = random_matrix(seed, 1, 9, tails=0.5)
+    row = w[0].double().numpy()
+    best = math.inf
+    for signs in itertools.product((-1, 1), repeat=len(row)):
+        scale = max(0.0, float(np.dot(signs, row)) / len(row))
+        best = min(best, float(((row - scale * np.array(signs)) ** 2).sum()))
+    found = objective(w, quantize(w, method="binary", bits=1, granularity="row")).item()
+    assert found == pytest.approx(best, rel=1e-5)
+    assert found == pytest.approx((row**2).sum() - np.abs(row).sum() ** 2 / len(row), rel=1e-5)
+    centred = quantize(w, method="binary-centred", bits=1, granularity="row")
+    assert objective(w, centred).item() >= found * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_bit_loses_more_than_ternary_and_less_in_groups(seed):
+    w = random_matrix(seed, 6, 300, tails=0.6)
+    lost = [
+        float(objective(w, quantize(w, method=method, bits=bits, granularity=granularity)).sum())
+        for method, bits, granularity in (
+            ("binary", 1, "layer"),
+            ("binary", 1, "row"),
+            ("binary", 1, "group-64"),
+            ("binary", 1, "group-32"),
+        )
+    ]
+    assert lost == sorted(lost, reverse=True)
+    ternary = quantize(w, method="optimal", bits=2, granularity="row")
+    assert float(objective(w, ternary).sum()) < lost[1]
 
 
 def test_weights_stored_in_half_are_solved_exactly_too():

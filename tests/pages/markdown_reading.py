@@ -70,6 +70,7 @@ KNOWN = {
     "_program(card.machine)": "the same",
     "', and the scales' * own": "our own words, or none",
     "weight_sentences.owner(view)": "row or group",
+    "in_bits(bits)": "a number of bits",
     "owner": "the same",
     "rules[chosen].title": "a rule's own title, from core/quantizers",
     "who.capitalize()": "a value of WHO",

@@ -69,6 +69,16 @@ def test_the_weights_page_says_what_it_shows(lab, bits, granularity):
     assert "and the scales" in " ".join(e.label for e in app.expander) or granularity == "layer"
 
 
+@pytest.mark.parametrize("method", ["binary", "binary-centred"])
+def test_one_bit_is_said_to_have_no_zero(lab, method):
+    view = view_of(lab, method, 1, "layer")
+    assert view.error.zeros == 0
+    assert len(np.unique(view.block_values)) == 2
+    assert "the two levels of the matrix" in weight_sentences.what_happens(1, view)
+    app = open_page("weights", columns="1", method=method)  # the only bits that it has are taken
+    assert f"by {method} in 1 bit, one scale for the whole matrix" in texts_of(app)
+
+
 def test_groups_are_said_to_be_groups(lab):
     view = view_of(lab, "twn", 2, "group-32")
     assert (view.group, len(view.scales)) == (32, view.rows * view.cols // 32)

@@ -144,6 +144,8 @@ def unpack(data: np.ndarray, bits: int, count: int, layout: str) -> np.ndarray:
         return (digits.reshape(-1)[:count] - 1).astype(np.int8)
     stream = np.unpackbits(data, count=count * bits, bitorder="little").reshape(count, bits)
     codes = stream.astype(np.int16) @ (1 << np.arange(bits)).astype(np.int16)
+    if bits == 1:
+        return (2 * codes - 1).astype(np.int8)
     return np.where(codes >= 1 << bits - 1, codes - (1 << bits), codes).astype(np.int8)
 
 

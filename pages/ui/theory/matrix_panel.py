@@ -12,7 +12,7 @@ from pages.ui import browser, cached, fetch_button, formula, state, url_state
 from pages.ui.formatting import plain
 from pages.ui.weights import weight_panels
 from pages.ui.weights.weight_panels import Matrix
-from pages.ui.weights.weight_sentences import PER, Quant
+from pages.ui.weights.weight_sentences import PER, Quant, in_bits
 
 if TYPE_CHECKING:
     from core.analysis.worked import Worked
@@ -73,7 +73,7 @@ def panel(chosen: Chosen) -> None:
     which += ", its first group" if granularity.startswith("group") else ""
     st.markdown(
         f"**{plain(matrix.title)}**{which}: {found.weights:,} weights by {plain(rule.title)} in "
-        f"{bits:d} bits, {PER[granularity]}."
+        f"{in_bits(bits)}, {PER[granularity]}."
     )
     formula.draw(rule.latex)
     st.caption(f"The rule, from {plain(rule.source)}. Below, with these weights:")

@@ -42,7 +42,7 @@ class Shown:
     def name(self) -> str:
         """What the page calls the column."""
         method, bits, granularity = self.quant
-        return f"{method}, {bits} bits, {granularity}"
+        return f"{method}, {weight_sentences.in_bits(bits)}, {granularity}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

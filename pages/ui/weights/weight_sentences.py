@@ -18,13 +18,24 @@ PER = {
 
 
 def levels_of(bits: int) -> int:
-    """How many levels a weight can have: 3, 7, 15 or 255."""
-    return 2**bits - 1
+    """How many levels a weight can have: 2, 3, 7, 15 or 255."""
+    return 2 if bits == 1 else 2**bits - 1
+
+
+def in_bits(bits: int) -> str:
+    """1 bit, 2 bits."""
+    return f"{bits} bit" if bits == 1 else f"{bits} bits"
 
 
 def what_happens(bits: int, view: "WeightView") -> str:
     """What became of the weights of one column."""
     levels, own = levels_of(bits), len(view.scales) > 1
+    if bits == 1:
+        whose = f"its {owner(view)}" if own else "the matrix"
+        return (
+            f"Every weight moves to one of the two levels of {whose}, also the smallest: nothing "
+            "becomes zero."
+        )
     if levels == TERNARY_LEVELS:
         if own:
             return (
@@ -74,10 +85,11 @@ def whole_model(recipe: QuantRecipe) -> str:
     """How the whole model is quantized below the columns."""
     embedding = PER[recipe.embedding_granularity]
     return (
-        f"Every matrix of the encoder and the pooler by {recipe.method} in {recipe.weight_bits} "
-        f"bits, {PER[recipe.weight_granularity]}; the word embedding by {recipe.method} in "
-        f"{recipe.embedding_bits} bits, {embedding}{_if_papers(recipe)}. The score is with "
-        f"activations in {recipe.activation_bits} bits, the ranking without rounding them."
+        f"Every matrix of the encoder and the pooler by {recipe.method} in "
+        f"{in_bits(recipe.weight_bits)}, {PER[recipe.weight_granularity]}; the word embedding by "
+        f"{recipe.method} in {in_bits(recipe.embedding_bits)}, {embedding}{_if_papers(recipe)}. "
+        f"The score is with activations in {recipe.activation_bits} bits, the ranking without "
+        "rounding them."
     )
 
 
