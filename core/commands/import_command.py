@@ -32,7 +32,9 @@ def add(commands) -> None:
     parser.add_argument("--title", required=True)
     parser.add_argument("--text", nargs="+", help="text column(s); without it guessed")
     parser.add_argument("--label", help="label column; without it guessed")
-    parser.add_argument("--kind", choices=("classes", "value"), help="without it guessed")
+    parser.add_argument(
+        "--kind", choices=("classes", "value", "span", "ranking"), help="without it guessed"
+    )
     parser.add_argument("--max-tokens", type=int, help="longer texts are cut")
     parser.add_argument("--skip-bad", action="store_true", help="leave rows out that do not fit")
 
@@ -66,8 +68,11 @@ def _corrected(plan: "Plan", table, parsed: argparse.Namespace) -> "Plan":
         plan = replace(plan, texts=texts, max_tokens=api.length_of(table, texts))
     if parsed.max_tokens:
         plan = replace(plan, max_tokens=parsed.max_tokens)
+    if parsed.kind == "ranking" and len(plan.texts) == 2:
+        length = parsed.max_tokens or api.length_of(table, plan.texts)
+        return replace(plan, kind="ranking", label="", max_tokens=length)
     if not plan.label:  # the file says by itself what is learned
-        return plan
+        return replace(plan, kind=parsed.kind or plan.kind)
     label = parsed.label or plan.label
     kind = parsed.kind or api.label_kind(table, label)
     labels = api.class_names(table, label) if api.has_classes(kind) else ()

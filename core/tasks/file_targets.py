@@ -12,13 +12,19 @@ from core.errors import InputError, one_of, shown
 from core.tables.cells import Row, as_label, as_text, described, number
 from core.tables.squad_format import ANSWERS, STARTS
 from core.tables.table_limits import MAX_NAME
+from core.tasks.collection import Collection, collection_of
+from core.tasks.ranking_parts import COLUMNS, parts_of
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from core.tasks.plans import Plan
 
+FEWEST_PASSAGES = 20
 MAX_ANSWERS = 100  # accepted answers of one question
 NUDGE = 2
 
+Rows = Sequence[Row]
 Read = Callable[[Row, Row], Row]  # (row of the file, its texts) -> the columns to learn
 
 
@@ -27,6 +33,9 @@ class FileTarget:
     """How a file tells what is to be learned.
 
     texts         how many text columns there may be
+    columns       the task's texts, where they are not the columns of the file
+    made          (train, test or None) of the kept rows -> the parts of the task, where a row of
+                  the file is not yet an example
     beside        columns that it needs by these names
     has_label     a column holds the label; `has_classes`: one of a few names
     keeps_blanks  blanks around the texts count
@@ -38,6 +47,8 @@ class FileTarget:
     """
 
     texts: tuple[int, ...] = (1, 2)
+    columns: tuple[str, ...] = ()
+    made: "Callable[[Plan, Rows, Rows | None], dict[str, Dataset]] | None" = None
     beside: tuple[str, ...] = ()
     has_label: bool = True
     has_classes: bool = False
@@ -94,6 +105,28 @@ def no_answer(rows: Sequence[Row]) -> str:
     if any(row[ANSWERS] for row in rows):
         return ""
     return "No usable question has an answer, so there is nothing to learn."
+
+
+def few_passages(rows: Rows) -> str:
+    """Whether there are too few passages for a wrong one to be found beside the right one."""
+    passages = {tuple(row.values())[1] for row in rows}
+    if len(passages) >= FEWEST_PASSAGES:
+        return ""
+    return (
+        f"There are {len(passages)} different passages; to learn which one answers, at least "
+        f"{FEWEST_PASSAGES} are needed."
+    )
+
+
+def rankings(plan: "Plan", train: Rows, test: Rows | None) -> "dict[str, Dataset]":
+    """Questions with the candidates that the first stage finds among all passages of the file. A
+    passage is its own article, so none that is tested was learned from."""
+    return parts_of(_pairs(plan, train), _pairs(plan, test) if test else None)
+
+
+def _pairs(plan: "Plan", rows: Rows) -> Collection:
+    question, passage = plan.columns
+    return collection_of((row[passage].strip(), row[passage], row[question]) for row in rows)
 
 
 def class_name(row: Row, column: str) -> str:
@@ -172,6 +205,17 @@ FILE_TARGETS: Mapping[str, FileTarget] = {
         nothing=no_answer,
         metrics=lambda _: ("answer-f1", "exact-match"),
         batch_size=16,
+        copies=0,
+    ),
+    "ranking": FileTarget(
+        texts=(2,),
+        columns=COLUMNS,
+        made=rankings,
+        has_label=False,
+        types={},
+        reader=lambda _: lambda row, texts: {},
+        nothing=few_passages,
+        metrics=lambda _: ("mrr-10", "ndcg-10", "recall-1"),
         copies=0,
     ),
 }

@@ -32,6 +32,10 @@ PAIRS = (
     *(("question", "context"), ("question", "sentence"), ("query", "passage")),
     *(("query", "document"), ("text", "text_pair"), ("question", "answer")),
 )
+SEARCHES = (
+    *(("question", "passage"), ("question", "context"), ("query", "passage")),
+    *(("query", "document"), ("question", "document")),
+)
 LABEL_NAMES = (
     *("gold_label", "label_text", "label_name", "label", "labels", "class", "target", "category"),
     *("sentiment", "score", "rating", "stars", "similarity", "quality", "duplicate", "emotion"),
@@ -68,6 +72,8 @@ def guess(table: Table, title: str, tick: Tick = keep_going) -> Plan:
     for name in table.columns:
         tick()
         columns.append(_profile(sample, name, stride))
+    if pair := _question_and_passage(columns):
+        return Plan(title=title, kind="ranking", texts=pair, max_tokens=length_of(table, pair))
     texts = _texts(columns)
     rest = [column for column in columns if column.name not in texts]
     label = _label([column for column in rest if not column.is_id and column.filled])
@@ -162,6 +168,14 @@ def _texts(columns: list[_Column]) -> tuple[str, ...]:
         TEXT_NAMES,
     )
     return ((named or longest).name,)
+
+
+def _question_and_passage(columns: list[_Column]) -> tuple[str, ...]:
+    """The two columns of a file that holds nothing but questions and the passages that answer them;
+    () for any other."""
+    told = [column for column in columns if not column.is_id]
+    plain = tuple(column.plain for column in told)
+    return tuple(column.name for column in told) if plain in SEARCHES else ()
 
 
 def _belong_together(first: _Column, second: _Column) -> bool:

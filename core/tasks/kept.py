@@ -57,11 +57,13 @@ class Kept:
             name=self.name,
             title=plan.title,
             description=f"Your own data: {self.train_rows:,} rows{test}.",
-            source=FromFile(name=self.name, identity=self.digest, has_test=self.test_rows > 0),
+            source=FromFile(
+                name=self.name, identity=self.digest, has_test=self.test_rows > 0, plan=plan
+            ),
             metrics=target.metrics(plan),
             kind=plan.kind,
             labels=plan.labels,
-            texts=plan.columns,
+            texts=target.columns or plan.columns,
             max_tokens=plan.max_tokens,
             batch_size=target.batch_size,
             copies=target.copies,
@@ -77,6 +79,7 @@ class FromFile:
     name: str
     identity: str
     has_test: bool
+    plan: Plan
     size_bytes: int = 0
     place: str = "your file"
     needs_hub: bool = False
@@ -95,6 +98,10 @@ class FromFile:
                 f"The rows kept for {self.name} cannot be read ({error}). Delete this data and "
                 "give the file again."
             ) from error
+        if made := file_target(self.plan.kind).made:
+            yield Preparing(text="Searching candidates for every question")
+            rows = {name: part.to_list() for name, part in parts.items()}  # type: ignore[union-attr]
+            parts = made(self.plan, rows["train"], rows.get("test"))
         return Reading(parts=parts, revision=self.identity[:12])  # type: ignore[arg-type]
 
 

@@ -20,7 +20,7 @@ from core.tasks.checking import Checked, apart
 from core.tasks.file_targets import file_target
 from core.tasks.kept import Kept, all_kept, find_kept, keep, remove
 from core.tasks.plans import ANSWERS, Plan
-from core.tasks.prepare import cut
+from core.tasks.prepare import check_enough, cut
 from core.tasks.sources import Row
 from core.tasks.task import Task
 
@@ -56,9 +56,12 @@ def save(plan: Plan, train: Checked, test: Checked | None = None) -> Task:
             raise InputError(f"The name {kept.name} is taken by other data. Change the title.")
         return known.task
     parts = {name: _table(plan, part) for name, part in rows.items()}
-    dev = cut(parts, kept.task)["dev"].select(range(EXAMPLES))
+    check_enough(len(train.rows), kept.task)
     _check_learnable(plan, rows)
-    examples = zip(*(dev[column] for column in plan.columns), strict=True)
+    shown = parts["train"]
+    if file_target(plan.kind).made is None:  # else the cut is made with the candidates
+        shown = cut(parts, kept.task)["dev"]
+    examples = zip(*(shown[:EXAMPLES][column] for column in plan.columns), strict=True)
     kept = replace(kept, examples=tuple(examples))
     keep(kept, parts)
     return kept.task

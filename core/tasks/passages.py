@@ -9,22 +9,12 @@ MARCO.
     dev     150 questions of other articles of the New York Times
     test    1,000 questions of yet others, BM25's best 20 among all passages of the newspaper
     squad   1,000 questions of SQuAD v1.1's dev, BM25's best 20 among its 2,067 passages
-
-Articles are cut by the SHA-256 of their titles. What a model learns from never shows a passage of
-an article that is tested, not even as a wrong candidate.
 """
 
-from core.search import Index, index_of
+from core.search import index_of
 from core.tasks.archives import Archive, members
-from core.tasks.collection import (
-    Collection,
-    Question,
-    articles_by_digest,
-    read_squad,
-    rows_to_learn,
-    rows_to_rank,
-    some,
-)
+from core.tasks.collection import Collection, read_squad, rows_to_learn, rows_to_rank, some
+from core.tasks.ranking_parts import COLUMNS, DEV_QUESTIONS, TEST_QUESTIONS, held_out, ranked
 from core.tasks.sources import FromArchive, Row
 from core.tasks.task import Task
 
@@ -38,7 +28,6 @@ BIGBENCH = Archive(
 )
 FOLDER = "bigbench-1.0.0/bigbench/benchmark_tasks/squad_shifts"
 NEWSPAPER, WIKIPEDIA, SQUAD = "nyt_v1.0.json", "new_wiki_v1.0.json", "squaddev_v1.1.json"
-DEV_QUESTIONS, TEST_QUESTIONS = 150, 1000
 
 
 def collections() -> tuple[Collection, Collection, Collection]:
@@ -66,32 +55,10 @@ def parts_of(
         train += rows_to_learn(part.questions, index_of(part.passages))
     return {
         "train": train,
-        "dev": _ranked(newspaper, developed, everything, dev),
-        "test": _ranked(newspaper, tested, everything, test),
+        "dev": ranked(newspaper, developed, everything, dev),
+        "test": ranked(newspaper, tested, everything, test),
         "squad": rows_to_rank(some(squad.questions, test), index_of(squad.passages)),
     }
-
-
-def held_out(collection: Collection, wanted: tuple[int, ...]) -> tuple[frozenset[str], ...]:
-    """Sets of articles: one with at least that many questions for each number, then the rest."""
-    left = articles_by_digest(collection)[::-1]
-    counts: dict[frozenset[str], int] = {}
-    for question in collection.questions:
-        counts[question.articles] = counts.get(question.articles, 0) + 1
-    parts = []
-    for needed in wanted:
-        part: set[str] = set()
-        while left and needed > 0:
-            article = left.pop()
-            part.add(article)
-            needed -= counts.get(frozenset([article]), 0)
-        parts.append(frozenset(part))
-    return (*parts, frozenset(left))
-
-
-def _ranked(collection: Collection, articles: frozenset[str], index: Index, most: int) -> list[Row]:
-    asked: list[Question] = [each for each in collection.questions if each.articles <= articles]
-    return rows_to_rank(some(asked, most), index)
 
 
 TASKS = (
@@ -100,7 +67,7 @@ TASKS = (
         title="Passage ranking",
         description="Which of twenty passages answers the question?",
         kind="ranking",
-        texts=("query", "candidates"),
+        texts=COLUMNS,
         metrics=("mrr-10", "ndcg-10", "recall-1"),
         source=FromArchive(archive=BIGBENCH, parse=parse_passages),
         citation="Rajpurkar et al., EMNLP 2016; Miller et al., The Effect of Natural Distribution "

@@ -20,9 +20,10 @@ RESERVED = ("label", ANSWERS, STARTS)
 class Plan:
     """How to read a table as a task: which columns are text, which is the label.
 
-    kind     "classes", "value" or "span", as in Task
-    texts    one or two columns; of a span question and passage, beside "answers" and "starts"
-    label    the column of the class or value; "" for a span
+    kind     "classes", "value", "span" or "ranking", as in Task
+    texts    one or two columns; of a span question and passage, beside "answers" and "starts"; of
+             a ranking a question and a passage that answers it
+    label    the column of the class or value; "" for the others
     labels   the names of the classes in the order of their numbers; empty for the other kinds
     """
 
@@ -66,7 +67,9 @@ def check_plan(table: Table, plan: Plan) -> None:
     """Raise InputError where the plan does not fit the columns of the table."""
     target = file_target(plan.kind)
     if len(plan.texts) not in target.texts:
-        raise InputError("Choose one or two text columns; a span needs question and passage.")
+        raise InputError(
+            "Choose one or two text columns; a span and a ranking need question and passage."
+        )
     chosen = [*plan.texts, *target.beside, *((plan.label,) if target.has_label else ())]
     for column in chosen:
         if not column:

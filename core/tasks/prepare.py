@@ -52,12 +52,9 @@ def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
     passage. A source that has dev has made the cut itself. Raises InputError when too few rows are
     left."""
     whole = parts["train"]
-    if len(whole) < FEWEST_ROWS:
-        raise InputError(
-            f"{task.title} has {len(whole)} usable rows; at least {FEWEST_ROWS} are needed."
-        )
     if "dev" in parts:
         return parts
+    check_enough(len(whole), task)
     group = task.target.group
     deciding = task.texts if group is None else (task.texts[group],)
     columns = [whole[column] for column in deciding]
@@ -71,6 +68,12 @@ def cut(parts: "dict[str, Dataset]", task: Task) -> "dict[str, Dataset]":
         tests["test"], order = whole.select(order[:count]), order[count:]
     dev = _border(digests, order, min(task.dev_examples, len(whole) // 10))
     return {"train": whole.select(order[dev:]), "dev": whole.select(order[:dev]), **tests}
+
+
+def check_enough(rows: int, task: Task) -> None:
+    """Raise InputError when nothing could be learned from so few rows."""
+    if rows < FEWEST_ROWS:
+        raise InputError(f"{task.title} has {rows} usable rows; at least {FEWEST_ROWS} are needed.")
 
 
 def _border(digests: list[bytes], order: list[int], count: int) -> int:

@@ -98,7 +98,7 @@ def squad_rows(repository: str, split: str, count: int) -> list[dict]:
         rows.append(
             {
                 "id": f"{split}{number}",
-                "title": "Films",
+                "title": f"Films {number // 3}",
                 "context": context,
                 "question": f"was it {draw.choice(WORDS)} {split} {number} ?",
                 "answers": {"text": [text] * accepted, "answer_start": [start] * accepted},

@@ -33,6 +33,7 @@ from tests.core.hub_files import CLASS_NAMES, GLUE, ROWS, SQUAD, SQUAD_V2, Hub
 
 REPOSITORIES = {"squad": SQUAD, "squad-v2": SQUAD_V2}
 HUB_TASKS = (*CLASS_NAMES, *REPOSITORIES)
+RANKED = "squad-ranking"  # of the same rows, but none of them is an example by itself
 RECIPE = TrainRecipe(steps=5, batch_size=8, evaluate_every=5, max_tokens=32)
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 EMBEDDED = "Without the hub these tasks work: movie-sentiment, sentiment-strength, news-topic"
@@ -75,7 +76,7 @@ def as_keys(rows) -> list[str]:
 
 
 def test_all_tasks_of_the_hub_are_tried_here():
-    assert {name for name, task in tasks().items() if task.source.needs_hub} == set(HUB_TASKS)
+    assert {name for name, task in tasks().items() if task.source.needs_hub} == {*HUB_TASKS, RANKED}
 
 
 @pytest.mark.parametrize("name", HUB_TASKS)
@@ -100,6 +101,31 @@ def test_a_task_of_the_hub_from_its_files_to_a_scored_student(lab, hub, name):
     assert result.size_bytes_packed < result.size_bytes_float32
     assert from_json(Result, canonical_json(result)) == result
     assert result.data_revision == result.model_revision == ""  # a folder stood in
+
+
+def test_questions_and_passages_of_the_hub_become_rankings(lab, hub):
+    hub_files.write_squad(hub, SQUAD)
+    task = find_task(RANKED)
+    assert list(prepare(task))[-2].text == "Searching candidates for every question"
+    splits = load(task)
+    given = {
+        split: hub_files.squad_rows(SQUAD, split, ROWS[split]) for split in ("train", "validation")
+    }
+    validation = {row["question"]: row["context"] for row in given["validation"]}
+    assert {row["query"] for row in splits.test} == set(validation)
+    for row in splits.test:
+        assert len(row["candidates"]) == ROWS["validation"]  # fewer than twenty: all of them
+        assert [row["candidates"][place] for place in row["relevant"]] == [validation[row["query"]]]
+    article = {row["context"]: row["title"] for row in given["train"]}
+    learned = {article[text] for row in splits.train for text in row["candidates"]}
+    developed = {
+        article[row["candidates"][place]] for row in splits.dev for place in row["relevant"]
+    }
+    assert developed
+    assert not learned & developed
+    *_, taught = teach(Teaching(task=RANKED, model=lab.model, train=RECIPE))
+    assert isinstance(taught, Taught)
+    assert (taught.teacher.test.metric, taught.teacher.test.examples) == ("mrr-10", 15)
 
 
 def check_splits(task) -> None:

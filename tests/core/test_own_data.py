@@ -793,6 +793,47 @@ def test_values_and_spans_are_kept(own_home):
         assert starts == [[]] * len(more) + [[4, 41]] * 50
 
 
+@pytest.mark.parametrize("tested", [False, True])
+def test_questions_and_passages_are_kept_as_rankings(tested, own_home):
+    """Each passage is found among all, and none that is tested was learned from."""
+
+    def pairs(first: int, count: int) -> list[dict]:
+        return [{"query": f"who wrote book {i}?", "passage": f"Book {i} is by author {i}."}
+                for i in range(first, first + count)]  # fmt: skip
+
+    table = table_of(pairs(0, 100))
+    plan = guess(table, "Books")
+    assert (plan.kind, plan.texts) == ("ranking", ("query", "passage"))
+    test = check(table_of(pairs(100, 30)), plan) if tested else None
+    task = save(plan, check(table, plan), test)
+    assert task.texts == ("query", "candidates")
+    assert task.examples[0] == ("who wrote book 0?", "Book 0 is by author 0.")
+    splits = kept_splits(task)
+    sizes = [len(part) for part in (splits.train, splits.dev, splits.test)]
+    assert sizes == ([90, 10, 30] if tested else [80, 10, 10])
+    for row in splits.test:
+        number = row["query"].split()[-1].rstrip("?")
+        right = [row["candidates"][place] for place in row["relevant"]]
+        assert right == [f"Book {number} is by author {number}."]
+        assert len(row["candidates"]) == 20
+    learned = {text for row in splits.train for text in row["candidates"]}
+    for row in [*splits.dev, *splits.test]:
+        assert not learned & {row["candidates"][place] for place in row["relevant"]}
+
+
+def test_squads_own_form_can_be_kept_as_a_ranking(own_home):
+    paragraphs = [{"context": f"The Amazon in chapter {i}.", "qas": [question(f"what {i}?")]}
+                  for i in range(60)]  # fmt: skip
+    chapters = json.dumps({"data": [{"title": "Amazon", "paragraphs": paragraphs}]}).encode()
+    table = read_table("a.json", chapters)
+    plan = replace(guess(table, "Amazon"), kind="ranking")
+    task = save(plan, check(table, plan))
+    assert (task.kind, task.metrics[0]) == ("ranking", "mrr-10")
+    few = check(read_table("a.json", squad_of(*[question(f"what {i}?") for i in range(60)])), plan)
+    with pytest.raises(InputError, match="1 different passages"):
+        save(plan, few)
+
+
 def test_questions_without_any_answer_are_refused(own_home):
     table = read_table("a.json", squad_of(*[question(f"who {i}?") for i in range(50)]))
     plan = guess(table, "Silence")

@@ -205,6 +205,23 @@ def test_who_agreed_for_some_columns_has_not_agreed_for_others(lab):
     assert not app.checkbox[0].value
 
 
+def test_questions_and_passages_of_squad_can_be_a_ranking(lab):
+    app = uploaded("questions.json", squad_of())
+    assert widget(app, "button_group", "-kind").value == "span"
+    widget(app, "button_group", "-kind").set_value("ranking").run()
+    plan = plan_of(app)
+    assert (plan.kind, plan.texts) == ("ranking", ("question", "context"))
+    (task,) = own_tasks()
+    assert api.examples(task.name, 1)[0]["candidates"] == "20 passages"
+
+
+def test_pairs_with_a_label_can_be_a_ranking(lab):
+    app = uploaded("pairs.csv", csv_of(pair_rows()))
+    widget(app, "button_group", "-kind-label").set_value("ranking").run()
+    assert "the label column is not used" in texts_of(app)
+    assert plan_of(app).kind == "ranking"
+
+
 def test_repeated_texts_are_left_out_and_counted(lab):
     rows = reviews()
     again = [

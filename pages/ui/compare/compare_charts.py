@@ -1,6 +1,7 @@
 """Recipes as points (score over size, with error bars and front) and as lines through all axes."""
 
 import math
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -120,11 +121,11 @@ def other_settings(students: pd.DataFrame) -> list[str]:
         for name in settings_of(text):
             counts[name] = counts.get(name, 0) + 1
     hardly = {name.replace("_", " ") for name in HARDLY_MATTER}
-    found = [name for name, count in counts.items() if name not in hardly]
+    found = [name for name in counts if name not in hardly]
     return sorted(found, key=lambda name: (-counts[name], name))
 
 
-def _columns_of(students: pd.DataFrame, names: list[str]) -> dict[str, list]:
+def _columns_of(students: pd.DataFrame, names: list[str]) -> dict[str, list[str]]:
     """Their values, one a recipe; where it says nothing, the usual one."""
     texts = [settings_of(text) for text in students["other settings"].tolist()]
     return {name: [each.get(name, USUAL[name]) for each in texts] for name in names}
@@ -138,7 +139,7 @@ def _in_order(value: object) -> tuple[bool, float, str]:
         return True, 0.0, str(value)
 
 
-def _dimension(name: str, values: list, metric: str) -> dict:
+def _dimension(name: str, values: list[Any], metric: str) -> dict[str, Any]:
     """An axis: numbers as they are, words as evenly spaced ticks."""
     label = LABELS.get(name, name)
     if name == "score":

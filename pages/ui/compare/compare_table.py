@@ -8,6 +8,7 @@ import functools
 import math
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -20,20 +21,23 @@ from pages.ui.formatting import WHO
 
 TEACHER, UNTRAINED, STUDENT = WHO["teacher"], WHO["untrained"], WHO["student"]
 # Columns of the table that have a column of their own; all other options share one.
-OWN = ("task", "model", "method", "weight_bits", "embedding_bits", "activation_bits", "steps")
-OWN += ("weight_granularity", "seed")
+OWN = (
+    *("task", "model", "method", "weight_bits", "embedding_bits", "activation_bits", "steps"),
+    *("weight_granularity", "seed"),
+)
 TRAINING = ("steps", "other settings", "seed")
 FILTERS = ("model", "method", "bits", "granularity", "steps", "other settings", "seed")
 MEANS = ("score", "of teacher", "agrees with teacher", "MiB", "times smaller", "seconds")
 CLOSE_POINTS = 5.0
+Row = dict[str, Any]  # by column
 ADDED = ("low", "high", "seeds", "bar", "front")
 
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a model: every finished run, then once each quantization without training and each
     teacher."""
-    rows: list[dict] = []
-    others: dict[str, dict] = {}
+    rows: list[Row] = []
+    others: dict[str, Row] = {}
     telling = _telling([run.experiment for run in runs if run.experiment])
     for run in runs:
         if run.result is None or run.experiment is None:
@@ -55,7 +59,7 @@ def _telling(experiments: Sequence[Experiment]) -> set[str]:
     return {name for name in names if len({each.get(name) for each in settings}) > 1}
 
 
-def _student_row(run: Run, experiment: Experiment, result: Result, telling: set[str]) -> dict:
+def _student_row(run: Run, experiment: Experiment, result: Result, telling: set[str]) -> Row:
     quant, settings = experiment.quant, _settings(experiment)
     others = [f"{name.replace('_', ' ')} {settings[name]}" for name in settings if name in telling]
     return {
@@ -104,7 +108,7 @@ def _of_teacher(result: Result, score: float) -> float:
     return 100 * result.of_teacher(score) if result.teacher_score > 0 else math.nan
 
 
-def _untrained_row(student: dict, run: Run, result: Result, point: str) -> dict:
+def _untrained_row(student: Row, run: Run, result: Result, point: str) -> Row:
     """Training settings do not matter to it, so all runs of one quantization share it."""
     return student | {
         "who": UNTRAINED,
@@ -119,7 +123,7 @@ def _untrained_row(student: dict, run: Run, result: Result, point: str) -> dict:
     }
 
 
-def _teacher_row(run: Run, result: Result) -> dict:
+def _teacher_row(run: Run, result: Result) -> Row:
     return {
         "who": TEACHER,
         "model": result.model,
@@ -145,9 +149,10 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
     """One row a point: the mean over the seeds, `low` and `high` one standard error away, `seeds`,
     `bar` (what the error bar is of), and whether it lies on the `front`. `run` is that of its first
     row."""
-    groups: dict[tuple[str, str], list[dict]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in table.to_dict("records"):
-        groups.setdefault((row["who"], row["point"]), []).append(row)
+        named: Row = {str(name): value for name, value in row.items()}
+        groups.setdefault((named["who"], named["point"]), []).append(named)
     found = [_point(rows) for rows in groups.values()]
     best = front([(row["MiB"], row["score"]) for row in found if row["who"] != UNTRAINED])
     for row in found:
@@ -171,7 +176,7 @@ def settings_of(text: str) -> dict[str, str]:
     return dict(part.rsplit(" ", 1) for part in text.split(", ") if part)
 
 
-def _point(rows: list[dict]) -> dict:
+def _point(rows: list[Row]) -> Row:
     """Rows of one recipe as one."""
     seeds = len(rows)
     means = {name: statistics.fmean(row[name] for row in rows) for name in MEANS}

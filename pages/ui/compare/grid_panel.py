@@ -1,6 +1,8 @@
 """A grid as the paper sets out an ablation: a row a case, a mean over seeds, and the difference to
 the reference case of the same task with its interval."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -110,7 +112,7 @@ def grid_table(rows: list[api.GridRow], unit: str) -> pd.DataFrame:
     return pd.DataFrame([_row(row, unit) for row in rows])
 
 
-def _row(row: api.GridRow, unit: str) -> dict:
+def _row(row: api.GridRow, unit: str) -> dict[str, Any]:
     results = [run.result for run in row.result.runs if run.result]
     found = {"case": row.result.case, "seeds": row.result.seeds}
     if not results:

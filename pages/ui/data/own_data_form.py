@@ -94,9 +94,12 @@ def _corrected(table: "Table", title: str) -> "Plan":
     key = f"own-{table.digest[:12]}"
     columns = list(table.columns)
     title = st.text_input("Title", guessed.title, key=f"{key}-title")
-    if not guessed.label:  # the file says by itself what is learned
+    if guessed.kind == "span":  # the file says by itself what can be learned
         st.caption("Questions, passages and answers, in the form of SQuAD.")
-        return replace(guessed, title=title)
+        if _kind(f"{key}-kind", ("span", "ranking"), "span") == "span":
+            return replace(guessed, title=title)
+        length = _length_of(table, table.digest, guessed.texts)
+        return replace(guessed, title=title, kind="ranking", max_tokens=length)
     left, middle, right = st.columns(3)
     texts = left.multiselect(
         "Text columns (one, or two for pairs)",
@@ -106,10 +109,13 @@ def _corrected(table: "Table", title: str) -> "Plan":
         key=f"{key}-texts",
     )
     label = middle.selectbox(
-        "Label column", columns, columns.index(guessed.label), key=f"{key}-label"
+        "Label column",
+        columns,
+        columns.index(guessed.label) if guessed.label else len(columns) - 1,
+        key=f"{key}-label",
     )
     with right:
-        kind, labels = _what_is_learned(table, label, key)
+        kind, labels = _what_is_learned(table, label, key, guessed.kind)
     return replace(
         guessed,
         title=title,
@@ -121,21 +127,33 @@ def _corrected(table: "Table", title: str) -> "Plan":
     )
 
 
-def _what_is_learned(table: "Table", label: str, key: str) -> tuple[str, tuple[str, ...]]:
-    """Classes (and their names) or a value."""
-    kind = st.segmented_control(
-        "What is learned",
-        ("classes", "value"),
-        default=_kind_of(table, table.digest, label),
-        format_func=KINDS.__getitem__,
-        required=True,
-        key=f"{key}-kind-{label}",
-    )
+def _what_is_learned(
+    table: "Table", label: str, key: str, guessed: str
+) -> tuple[str, tuple[str, ...]]:
+    """Classes (and their names), a value, or which passage answers."""
+    likely = _kind_of(table, table.digest, label) if guessed != "ranking" else guessed
+    kind = _kind(f"{key}-kind-{label}", ("classes", "value", "ranking"), likely)
+    if kind == "ranking":
+        st.caption(
+            "The first text asks, the second answers; the label column is not used. Candidates are "
+            "searched among all second texts."
+        )
     labels = _classes_of(table, table.digest, label) if api.has_classes(kind) else ()
     if labels:
         names = plain(", ".join(labels[:12]))
         st.caption(f"{len(labels)} classes: {names}{' ...' * (len(labels) > 12)}")
     return kind, labels
+
+
+def _kind(key: str, kinds: tuple[str, ...], likely: str) -> str:
+    return st.segmented_control(
+        "What is learned",
+        kinds,
+        default=likely,
+        format_func=KINDS.__getitem__,
+        required=True,
+        key=key,
+    )
 
 
 def _agreed(checked: "Checked", purpose: str, key: int) -> bool:

@@ -78,8 +78,11 @@ def areas(seen: api.Inspected) -> None:
 def arithmetic(seen: api.Inspected) -> None:
     """The file against the paper's arithmetic, and all formats side by side."""
     table = export_charts.arithmetic_table(seen)
-    shapes = {name: "{:.3f}" for name in table.columns if "MiB" in name} | {"numbers": "{:,.0f}"}
-    st.dataframe(table.style.format(shapes), hide_index=True)
+    of_mib = [name for name in table.columns if "MiB" in name]
+    styled = table.style.format("{:.3f}", subset=pd.Index(of_mib)).format(
+        "{:,.0f}", subset=pd.Index(["numbers"])
+    )
+    st.dataframe(styled, hide_index=True)
     st.caption(
         "By arithmetic: one code a weight, the scales of the recipe, the rest in float; it "
         "knows neither task head nor header. For the paper's BERT-base the same arithmetic gives "

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
@@ -149,7 +149,7 @@ def _map(
     )
     figure = go.Figure(heat)
     every = math.ceil(len(names) / MOST_TICKS)
-    ticks = {
+    ticks: dict[str, Any] = {
         "type": "category",
         "tickmode": "array",
         "tickvals": names[::every],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from core.events import Evaluated, Started, StepDone
+from core.events import Evaluated, Event, Started, StepDone
 from pages.ui.fast_charts import tips
 from pages.ui.formatting import WHO, metric_title
 from pages.ui.palette import ORANGE, Layered, ink, student_blue, top_legend
@@ -20,7 +20,7 @@ LOSSES = (
 _POWERS = alt.Axis(values=[10.0**power for power in range(-8, 7)], format="~g")
 
 
-def loss_table(events: Sequence) -> pd.DataFrame:
+def loss_table(events: Sequence[Event]) -> pd.DataFrame:
     """Step and the losses that were used, thinned to a few hundred rows."""
     steps = [event for event in events if isinstance(event, StepDone)]
     every = max(1, len(steps) // MAX_POINTS)
@@ -30,7 +30,7 @@ def loss_table(events: Sequence) -> pd.DataFrame:
     return table.drop(columns=unused)
 
 
-def losses(events: Sequence, total_steps: int) -> alt.Chart:
+def losses(events: Sequence[Event], total_steps: int) -> alt.Chart:
     """Each loss by itself over the steps, on a logarithmic axis."""
     table = loss_table(events).melt("step", var_name="loss", value_name="value")
     table = table[table["value"] > 0]
@@ -50,7 +50,7 @@ def losses(events: Sequence, total_steps: int) -> alt.Chart:
     )
 
 
-def score_table(events: Sequence) -> pd.DataFrame:
+def score_table(events: Sequence[Event]) -> pd.DataFrame:
     """Step, dev score in per cent, and one standard error to both sides."""
     rows = [
         {
@@ -65,7 +65,7 @@ def score_table(events: Sequence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "score", "low", "high"])
 
 
-def dev_scores(events: Sequence, total_steps: int, dark: bool) -> Layered:
+def dev_scores(events: Sequence[Event], total_steps: int, dark: bool) -> Layered:
     """The dev score over the steps; of a student, against the teacher's line and the untrained
     line. In ink when a teacher is made, in blue for a student."""
     started = next((event for event in events if isinstance(event, Started)), None)

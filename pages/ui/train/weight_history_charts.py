@@ -1,6 +1,7 @@
 """Charts of the weights over training: events in, charts out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -32,7 +33,7 @@ def changes(seen: Seen, single: str = "", title: str = "") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "line", "matrix", "changed"])
 
 
-def _change(step: int, one: MatrixState, single: str, title: str) -> dict:
+def _change(step: int, one: MatrixState, single: str, title: str) -> dict[str, Any]:
     line = title if one.name == single else OTHERS
     return {"step": step, "line": line, "matrix": one.name, "changed": 100 * one.changed}
 
@@ -185,7 +186,7 @@ def _lines_of(columns: History) -> alt.Chart:
     return alt.Chart(pd.DataFrame(rows))
 
 
-def _line(step: int, at: float, line: str, sign: int) -> dict:
+def _line(step: int, at: float, line: str, sign: int) -> dict[str, Any]:
     return {"end": step, "at": at, "line": line, "which": f"{sign} {line}"}
 
 

@@ -1,7 +1,7 @@
 """Pictures of weight matrices: pure functions from views and errors to charts."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
@@ -14,6 +14,7 @@ from pages.ui.weights import weight_sentences
 
 if TYPE_CHECKING:
     from core.analysis.matrix_view import Histogram, WeightView
+    from core.analysis.sensitivity import MatrixError
 
 _EVERY_NAME = alt.Axis(labelLimit=200, labelOverlap=False)
 LINES = ("level", "threshold", "exact optimum")
@@ -53,7 +54,7 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
         alt.Tooltip("quantized:Q", title="quantized %", format=".2f"),
     )
 
-    def bars(column: str, **style) -> alt.Chart:
+    def bars(column: str, **style: Any) -> alt.Chart:
         y = alt.Y(f"{column}:Q", title="share of weights (%)", scale=y_scale)
         chart = alt.Chart(table).mark_bar(**style)
         return chart.encode(x=x, x2=alt.X2("to:Q"), y=y, y2=alt.Y2Datum(0), tooltip=tooltip)
@@ -136,7 +137,7 @@ def _heat_map(values: np.ndarray, limit: float, told: np.ndarray) -> go.Figure:
     return figure.update_layout(height=300, margin={"l": 5, "r": 5, "t": 10, "b": 10})
 
 
-def ranking_table(errors: Sequence, title) -> pd.DataFrame:
+def ranking_table(errors: "Sequence[MatrixError]", title: Callable[[str], str]) -> pd.DataFrame:
     """Matrix, and its isolated and accumulated error in per cent, in the order of the network."""
     rows = [
         {
