@@ -17,6 +17,7 @@ from core.option_fields import check, option
 from core.recipes.distill_recipe import SUMMED, DistillRecipe
 from core.recipes.quant_recipe import (
     ACTIVATION_BITS,
+    ACTIVATION_SCOPES,
     ACTIVATIONS,
     GRANULARITIES,
     PARTS,
@@ -29,6 +30,7 @@ from core.serialization import LATER_FIELD, Range, coerce_fields, identity_json
 __all__ = [
     "ACTIVATIONS",
     "ACTIVATION_BITS",
+    "ACTIVATION_SCOPES",
     "GRANULARITIES",
     "HARDLY_MATTER",
     "LATER",

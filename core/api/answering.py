@@ -64,20 +64,16 @@ def check_text(text: str) -> str:
 def predict(opened: OpenModel, *texts: str) -> Prediction:
     """Answer one text (or a pair, or question and passage); raises InputError for an empty or far
     too long one, or for the wrong number of texts."""
-    from core.training.batches import evaluation_batches
-
     if len(texts) != len(opened.task.texts):
         wanted = " and ".join(opened.task.texts)
         raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s): {wanted}.")
     encoded = _encode(opened, [[check_text(text)] for text in texts])
-    batches = list(evaluation_batches(opened.family, encoded, batch_size=1))
+    batches = _batches(opened, encoded)
     _logits(opened, batches)  # the first pass of a new shape pays for its preparation
     began = time.perf_counter()
     logits = _logits(opened, batches)
     milliseconds = (time.perf_counter() - began) * 1000
-    rows = [int(batch.examples[0]) for batch in batches]
-    by_row = dict(zip(rows, logits, strict=True))
-    answered = opened.target.answered(opened.task, encoded, by_row, opened.threshold)
+    answered = opened.target.answered(opened.task, encoded, logits, opened.threshold)
     return Prediction(
         answer=answered.answer,
         labels=answered.labels,
@@ -92,12 +88,18 @@ def predict(opened: OpenModel, *texts: str) -> Prediction:
 
 
 def answers_to(opened: OpenModel, columns: Sequence[list[str]]) -> dict[int, np.ndarray]:
-    """The logits of each row of these text columns, by its number, each computed by itself."""
-    from core.training.batches import evaluation_batches
+    """The logits of each row of these text columns, by its number; they are those that the row
+    would have by itself."""
+    return _logits(opened, _batches(opened, _encode(opened, columns)))
 
-    batches = list(evaluation_batches(opened.family, _encode(opened, columns), batch_size=1))
-    rows = [int(batch.examples[0]) for batch in batches]
-    return dict(zip(rows, _logits(opened, batches), strict=True))
+
+def _batches(opened: OpenModel, encoded: "Encoded") -> "list[Batch]":
+    """The rows one by one; in batches of one length where that changes no row's logits."""
+    from core.training.batches import evaluation_batches, even_batches
+
+    if opened.keeps_texts_apart:
+        return list(even_batches(opened.family, encoded))
+    return list(evaluation_batches(opened.family, encoded, batch_size=1))
 
 
 def _encode(opened: OpenModel, columns: Sequence[list[str]]) -> "Encoded":
@@ -107,9 +109,13 @@ def _encode(opened: OpenModel, columns: Sequence[list[str]]) -> "Encoded":
     )
 
 
-def _logits(opened: OpenModel, batches: "list[Batch]") -> list[np.ndarray]:
-    """Of each batch of one row: by the engine where the model has one, else in torch."""
-    return [_of_batch(opened, batch)[0].astype(np.float64) for batch in batches]
+def _logits(opened: OpenModel, batches: "list[Batch]") -> dict[int, np.ndarray]:
+    """Of each row, by its number: by the engine where the model has one, else in torch."""
+    found: dict[int, np.ndarray] = {}
+    for batch in batches:
+        logits = _of_batch(opened, batch).astype(np.float64)
+        found |= dict(zip(map(int, batch.examples), logits, strict=True))
+    return found
 
 
 def _of_batch(opened: OpenModel, batch: "Batch") -> np.ndarray:
@@ -118,5 +124,5 @@ def _of_batch(opened: OpenModel, batch: "Batch") -> np.ndarray:
     if opened.engine is None:
         return answers_of(opened.family, opened.model, batch)["logits"]
     logits = opened.engine.logits({name: value.numpy() for name, value in batch.inputs.items()})
-    # The engine gives start and end per token: (rows, tokens, 2); one row has no padding to mask.
+    # The engine gives start and end per token: (rows, tokens, 2); no row has padding to mask.
     return logits.transpose(0, 2, 1) if logits.ndim == PER_UNIT else logits

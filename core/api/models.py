@@ -58,7 +58,8 @@ def source_of_run(run: Run, kind: str = "run") -> Source:
 class OpenModel:
     """A loaded model, ready to predict; shared by all sessions, so never changed. A quantized model
     has its integer `engine` beside the torch model, where that is installed, or instead of it.
-    `threshold` is the model's own for "no answer"."""
+    `threshold` is the model's own for "no answer". `keeps_texts_apart`: rows of one length that are
+    computed together have the logits that each has alone."""
 
     source: Source
     task: "Task"
@@ -69,6 +70,7 @@ class OpenModel:
     size_bytes: int
     threshold: float
     engine: Any = None
+    keeps_texts_apart: bool = False
 
     @property
     def target(self) -> "Target":
@@ -104,6 +106,7 @@ def open_model(source: Source, lean: bool = False) -> OpenModel:
         size_bytes=loaded.size_bytes,
         threshold=loaded.threshold,
         engine=loaded.engine,
+        keeps_texts_apart=loaded.keeps_texts_apart,
     )
 
 
@@ -115,6 +118,7 @@ class _Loaded:
     size_bytes: int
     threshold: float
     engine: Any = None
+    keeps_texts_apart: bool = False
 
 
 def _load_run(source: Source, lean: bool) -> _Loaded:
@@ -161,6 +165,7 @@ def _computing(contents: "Contents", size_bytes: int, threshold: float, lean: bo
         size_bytes=size_bytes,
         threshold=threshold,
         engine=found,
+        keeps_texts_apart=contents.experiment.quant.keeps_texts_apart,
     )
 
 

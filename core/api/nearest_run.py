@@ -126,7 +126,7 @@ def _unused(texts: dict[str, str]) -> Iterable[str]:
         if texts.get(f"{part}_bits") == "32":
             yield f"{part}_granularity"
     if texts.get("activation_bits") == "32":
-        yield "activation"
+        yield from ("activation", "activation_scope")
     if texts.get("logits") == "0.0":
         yield "temperature"
 

@@ -7,6 +7,7 @@ audit. A figure that was not measured is left out, or said to be missing.
 import json
 from dataclasses import dataclass
 
+from core.experiment import QuantRecipe
 from core.models.backbones import BACKBONES
 from core.packed.audit import Part
 from core.packed.choices import FLOAT32
@@ -169,6 +170,17 @@ def _program(result: Result | None) -> str:
     return f", trained with Ternary Lab {version}" if version else ""
 
 
+def _company(quant: QuantRecipe) -> list[str]:
+    """What texts that are computed together do to each other."""
+    if quant.keeps_texts_apart or quant.activation_bits == 32:
+        return []
+    return [
+        "- The range of an activation is that of the whole batch, so texts computed together "
+        "change each other's logits a little. For answers that do not depend on company, compute "
+        "one text at a time."
+    ]
+
+
 def _limits(facts: Facts) -> list[str]:
     experiment = facts.contents.experiment
     return [
@@ -177,9 +189,7 @@ def _limits(facts: Facts) -> list[str]:
         f"- Trained on texts of up to {experiment.train.max_tokens} tokens of one source; other "
         "kinds of text were not measured.",
         "- One seed. Another seed gives another score; the standard error does not cover that.",
-        "- The range of an activation is that of the whole batch, so texts computed together "
-        "change each other's logits a little. For answers that do not depend on company, compute "
-        "one text at a time.",
+        *_company(experiment.quant),
         "- It inherits whatever its backbone and its data got wrong.",
         "",
     ]

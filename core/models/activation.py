@@ -1,7 +1,7 @@
 """Activations in a network: every tensor is rounded on its way into a matrix product.
 
-The range is found per tensor and batch, or learned (kind "lsq"). The gradient passes straight
-through, as with the weights.
+The range is found per tensor and batch or per token (scope "token"), or learned (kind "lsq"). The
+gradient passes straight through, as with the weights.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.experiment import QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.lsq import STEP_FLOOR, learned_levels, lsq
@@ -24,12 +25,22 @@ class ActivationQuantizer(nn.Module):
     each tensor uses the first value that LSQ would give it.
     """
 
-    def __init__(self, bits: int, kind: str) -> None:
+    def __init__(self, bits: int, kind: str, scope: str = "tensor") -> None:
         super().__init__()
-        self.bits, self.kind = bits, kind
+        self.bits, self.kind, self.scope = bits, kind, scope
         self.prepared: Tensor | None = None  # the next forward's rounded input
         if kind == "lsq" and bits != 32:
             self.step = nn.Parameter(torch.zeros(1, 1))
+
+    @classmethod
+    def of(cls, recipe: QuantRecipe) -> "ActivationQuantizer":
+        """The one that a recipe wants everywhere."""
+        return cls(recipe.activation_bits, recipe.activation, recipe.activation_scope)
+
+    @property
+    def keeps_texts_apart(self) -> bool:
+        """Whether a text's levels do not depend on its batch mates, by the recipe's wish."""
+        return self.scope != "tensor"
 
     def forward(self, x: Tensor) -> Tensor:
         if self.bits == 32:
@@ -41,7 +52,7 @@ class ActivationQuantizer(nn.Module):
 
     def rounded(self, x: Tensor) -> Tensor:
         """The fake-quantized x without a gradient, as the next product reads it."""
-        return _round(x.detach(), self.bits, self.kind, product_dtype(x))
+        return _round(x.detach(), self.bits, self.kind, product_dtype(x), self.scope)
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -67,8 +78,8 @@ def share_rounding(x: Tensor, quantizers: Sequence[nn.Module]) -> None:
         quantizer.prepared = rounded  # type: ignore[assignment]
 
 
-def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype) -> Tensor:
+def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype, scope: str) -> Tensor:
     """The fake-quantized x in `dtype`, by way of float32 where no loop writes it directly."""
     known = x.dtype in KERNEL_DTYPES and dtype in KERNEL_DTYPES
     source, target = (x, dtype) if known else (x.float(), torch.float32)
-    return fake_quantize_activation(source, bits, kind, target).to(dtype)
+    return fake_quantize_activation(source, bits, kind, target, scope).to(dtype)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.models.activation import KERNEL_DTYPES, ActivationQuantizer
+from core.models.each_text import each_text
 from core.models.straight_through import product_dtype
 from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers.quantizer import Quantized
@@ -35,7 +36,10 @@ class QuantLinear(nn.Module):
         weight = self.weight
         if self.weight_quantizer is not None:
             weight = self.weight_quantizer(weight, dtype=self.weight_dtype())
-        return F.linear(self.activation_quantizer(x), weight, self.bias)
+        rounded = self.activation_quantizer(x)
+        if self.activation_quantizer.keeps_texts_apart and not self.training:
+            return each_text(lambda text: F.linear(text, weight, self.bias), rounded)
+        return F.linear(rounded, weight, self.bias)
 
     def weight_dtype(self) -> torch.dtype:
         """What the quantized weight is written in."""

@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.family import Family, Matrix
 from core.models.activation import ActivationQuantizer
+from core.models.each_text import EachTextLinear
 from core.models.layers import QuantEmbedding, QuantLinear
 from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers.quantizer import Quantized
@@ -24,8 +25,7 @@ Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name ins
 
 
 def _linear(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
-    activation = ActivationQuantizer(recipe.activation_bits, recipe.activation)
-    return QuantLinear(module, quantizers["weight"], activation)
+    return QuantLinear(module, quantizers["weight"], ActivationQuantizer.of(recipe))
 
 
 def _embedding(module: Any, quantizers: Quantizers, recipe: QuantRecipe) -> nn.Module:
@@ -66,7 +66,17 @@ def become_student(model: Any, recipe: QuantRecipe, family: Family) -> Any:
         replacement = REPLACEMENTS[type(module)](module, quantizers, recipe)
         setattr(model.get_submodule(parent), child, replacement)
     family.prepare(model, recipe)
+    if recipe.keeps_texts_apart:
+        _keep_texts_apart(model)
     return model.eval()
+
+
+def _keep_texts_apart(model: Any) -> None:
+    """What is not quantized, the head, multiplies each text by itself too."""
+    for name, module in list(model.named_modules()):
+        if type(module) is nn.Linear:
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, EachTextLinear(module))
 
 
 def _check(recipe: QuantRecipe, depth: int) -> None:

@@ -39,6 +39,7 @@ class Graph:
         self._constants: dict[str, object] = {}
         self._count = 0
         self._needs_int2 = False
+        self._over_last_axis: list = []
 
     def op(self, kind: str, *inputs: str, **attributes) -> str:
         """Add an operator with one output; the output's name."""
@@ -50,6 +51,21 @@ class Graph:
         self._count += 1
         self._nodes.append(self._onnx.helper.make_node(kind, list(inputs), names, **attributes))
         return names
+
+    def over_last_axis(self, kind: str, x: str) -> str:
+        """Add a reduction (ReduceMax ...) over the last axis, which stays, with length 1."""
+        name = self.op(kind, x, keepdims=1)
+        self._over_last_axis.append(self._nodes[-1])
+        return name
+
+    def _say_axes(self) -> None:
+        """Where a reduction's axes stand depends on the opset, which is known at the end."""
+        for node in self._over_last_axis:
+            if self._needs_int2:
+                node.input.append(self.whole(-1))
+            else:
+                node.attribute.append(self._onnx.helper.make_attribute("axes", [-1]))
+        self._over_last_axis = []
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """A constant under a name; the same name again means the same constant."""
@@ -83,6 +99,7 @@ class Graph:
     ) -> bytes:
         """The model file: int64 `inputs`, and the float32 output (name inside, name outside)."""
         helper, kinds = self._onnx.helper, self._onnx.TensorProto
+        self._say_axes()
         self._nodes.append(helper.make_node("Identity", [output[0]], [output[1]]))
         graph = helper.make_graph(
             self._nodes,

@@ -24,6 +24,18 @@ def grouped_codes(matrix: Quantized) -> np.ndarray:
     return np.ascontiguousarray(filled.reshape(rows, groups, matrix.group).transpose(1, 2, 0))
 
 
+def code_sums(matrix: Quantized) -> np.ndarray:
+    """The sum of each row's codes, int32 (rows,), or of each group's, (groups, 1, rows)."""
+    if matrix.group:
+        return grouped_codes(matrix).sum(axis=1, keepdims=True, dtype=np.int32)
+    return matrix.codes.numpy().sum(axis=1, dtype=np.int32)
+
+
+def of_tokens(graph: Graph, numbers: str) -> str:
+    """One number for each token (..., 1) as (tokens, 1), beside products in groups."""
+    return graph.op("Reshape", numbers, graph.whole(-1, 1))
+
+
 def in_groups(graph: Graph, codes: str, matrix: Quantized) -> str:
     """Codes of activations (..., in) as (groups, tokens, group)."""
     cols, groups = matrix.codes.shape[1], matrix.scale.shape[1]

@@ -1,7 +1,8 @@
-"""Activations: one range per tensor, found anew for every batch.
+"""Activations: their levels lie in a range, which is found anew whenever they are computed.
 
-Activations change with every text, so their range cannot be stored; it is measured while
-computing ("dynamic"). Two ranges:
+Activations change with every text, so their range is measured while computing ("dynamic"): over
+the whole tensor, with all texts of a batch in it, or of each token by itself (the last axis is what
+a token carries), so that no text moves the levels of another. Two ranges:
 
 minmax      [min(0, x), max(0, x)] cut into 2^bits - 1 steps with a zero point, because hidden
             states lean to the negative side (TernaryBERT section 3.1). The arithmetic, rounding
@@ -10,7 +11,6 @@ minmax      [min(0, x), max(0, x)] cut into 2^bits - 1 steps with a zero point, 
 symmetric   [-max|x|, max|x|], no zero point (the authors' released code).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from core.errors import one_of
-from core.experiment import ACTIVATION_BITS, ACTIVATIONS
-from core.quantizers.kernels import compiled, from_bfloat16, to_bfloat16
+from core.experiment import ACTIVATION_BITS, ACTIVATION_SCOPES, ACTIVATIONS
+from core.quantizers.activation_loops import round_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,84 +60,86 @@ FORMULAS = {  # of every kind that core.experiment.ACTIVATIONS has
 }
 
 
-def activation_range(x: Tensor, bits: int, kind: str) -> tuple[float, float, int, int]:
-    """(scale, zero point, lowest code, highest code) for a tensor of any shape.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """The levels of some ranges: scale and zero point of each, float32 (ranges,); their codes run
+    from `lowest` to `highest`."""
 
-    Scale and zero point are float32 numbers; codes run over [0, 2^bits - 1] for "minmax" and over
-    the symmetric signed range for "symmetric". All zeros give scale 1; NaN or infinity in x gives
-    a scale of NaN or infinity.
+    scale: np.ndarray
+    zero: np.ndarray
+    lowest: int
+    highest: int
+
+
+def grid_of(low: np.ndarray, high: np.ndarray, bits: int, kind: str) -> Grid:
+    """The levels of the ranges [low, high], float32 (ranges,).
+
+    Codes run over [0, 2^bits - 1] for "minmax" and over the symmetric signed range for "symmetric".
+    A range of zero alone has scale 1; a range with NaN or infinity a scale of NaN or infinity.
     """
-    low, high = (np.float32(float(end)) for end in torch.aminmax(x))
+    nothing, one = np.float32(0.0), np.float32(1.0)
     if kind == "symmetric":
         top = 2 ** (bits - 1) - 1
-        scale = max(high, -low) / np.float32(top)
-        return float(scale) if scale != 0 else 1.0, 0.0, -top, top
-    top = 2**bits - 1
-    low, high = min(low, np.float32(0.0)), max(high, np.float32(0.0))
-    scale = (high - low) / np.float32(top)
-    if not scale > 0 or not math.isfinite(scale):
-        return float(scale) if scale != 0 else 1.0, 0.0, 0, top
-    zero = np.rint(min(max(-low / scale, np.float32(0.0)), np.float32(top)))
-    return float(scale), float(zero), 0, top
+        scale = np.maximum(high, -low) / np.float32(top)
+        return Grid(
+            scale=np.where(scale == 0, one, scale),
+            zero=np.zeros_like(scale),
+            lowest=-top,
+            highest=top,
+        )
+    top = np.float32(2**bits - 1)
+    low, high = np.minimum(low, nothing), np.maximum(high, nothing)
+    scale = (high - low) / top
+    scale = np.where(scale == 0, one, scale)
+    with np.errstate(invalid="ignore"):  # of a range without end
+        zero = np.rint(np.clip(-low / scale, nothing, top))
+    zero = np.where(np.isfinite(scale), zero, nothing)
+    return Grid(scale=scale, zero=zero, lowest=0, highest=int(top))
+
+
+def activation_range(x: Tensor, bits: int, kind: str) -> tuple[float, float, int, int]:
+    """(scale, zero point, lowest code, highest code) for a tensor of any shape: see `grid_of`."""
+    grid = _measured(x.reshape(1, -1), bits, kind)
+    return float(grid.scale[0]), float(grid.zero[0]), grid.lowest, grid.highest
 
 
 def fake_quantize_activation(
-    x: Tensor, bits: int, kind: str, dtype: torch.dtype = torch.float32
+    x: Tensor,
+    bits: int,
+    kind: str,
+    dtype: torch.dtype = torch.float32,
+    scope: str = "tensor",
 ) -> Tensor:
-    """x (float32 or bfloat16) rounded to its own 2^bits levels, same shape, as float32 or rounded
-    once more to bfloat16; 32 bits give x back.
+    """x (float32 or bfloat16) rounded to 2^bits levels, same shape, as float32 or rounded once more
+    to bfloat16; 32 bits give x back. The range is that of x, or with scope "token" of each of its
+    vectors (last axis).
 
-    A tensor with NaN or infinity becomes all NaN: it has no range.
-    Raises InputError for unknown bits or kind.
+    What has NaN or infinity in its range becomes all NaN: it has none.
+    Raises InputError for unknown bits, kind or scope.
     """
     one_of("Activation bits", bits, ACTIVATION_BITS)
     one_of("Activation range", kind, ACTIVATIONS)
+    one_of("Activation scope", scope, ACTIVATION_SCOPES)
     if bits == 32:
         return x
-    scale, zero, lowest, highest = activation_range(x, bits, kind)
-    value = torch.empty(x.shape, dtype=dtype)
-    if not math.isfinite(scale):
-        return value.fill_(math.nan)
-    ends = np.float32(lowest - zero), np.float32(highest - zero)  # codes less the zero point
-    loop = _ROUND[x.dtype, dtype]
-    loop(_numbers(x.contiguous()), _numbers(value), np.float32(scale), *ends)
+    shown = x.contiguous().view(-1, x.shape[-1]) if scope == "token" else x.reshape(1, -1)
+    grid = _measured(shown, bits, kind)
+    return _on_grid(shown, grid, dtype).view(x.shape)
+
+
+def _measured(shown: Tensor, bits: int, kind: str) -> Grid:
+    """The levels of the range of each row of (rows, cols)."""
+    low, high = (end.float().numpy() for end in torch.aminmax(shown.detach(), dim=1))
+    return grid_of(low, high, bits, kind)
+
+
+def _on_grid(shown: Tensor, grid: Grid, dtype: torch.dtype) -> Tensor:
+    """Each row of (rows, cols) on its levels."""
+    value = torch.empty(shown.shape, dtype=dtype)
+    lowest = np.float32(grid.lowest) - grid.zero  # codes less the zero point
+    highest = np.float32(grid.highest) - grid.zero
+    round_between(shown, value, grid.scale, lowest, highest)
+    broken = ~np.isfinite(grid.scale)
+    if broken.any():
+        value[torch.from_numpy(broken)] = torch.nan
     return value
-
-
-def _numbers(x: Tensor) -> np.ndarray:
-    flat = x.detach().view(-1)
-    return (flat.view(torch.uint16) if x.dtype == torch.bfloat16 else flat).numpy()
-
-
-@compiled
-def _float_to_float(x, value, scale, lowest, highest):
-    for i in range(len(x)):
-        value[i] = min(max(np.rint(x[i] / scale), lowest), highest) * scale
-
-
-@compiled
-def _float_to_half(x, value, scale, lowest, highest):
-    for i in range(len(x)):
-        value[i] = to_bfloat16(min(max(np.rint(x[i] / scale), lowest), highest) * scale)
-
-
-@compiled
-def _half_to_float(x, value, scale, lowest, highest):
-    for i in range(len(x)):
-        code = np.rint(from_bfloat16(x[i]) / scale)
-        value[i] = min(max(code, lowest), highest) * scale
-
-
-@compiled
-def _half_to_half(x, value, scale, lowest, highest):
-    for i in range(len(x)):
-        code = np.rint(from_bfloat16(x[i]) / scale)
-        value[i] = to_bfloat16(min(max(code, lowest), highest) * scale)
-
-
-_ROUND = {
-    (torch.float32, torch.float32): _float_to_float,
-    (torch.float32, torch.bfloat16): _float_to_half,
-    (torch.bfloat16, torch.float32): _half_to_float,
-    (torch.bfloat16, torch.bfloat16): _half_to_half,
-}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.errors import InputError
 from core.option_fields import check, option
 from core.serialization import Among, Range, coerce_fields
 
@@ -10,6 +11,8 @@ ACTIVATION_BITS = (8, 4, 32)
 STAGE_BITS = (8, 4, 3)
 GRANULARITIES = ("layer", "row", "group-128", "group-64", "group-32")
 ACTIVATIONS = ("minmax", "symmetric", "lsq")
+LEARNED_ACTIVATIONS = ("lsq",)
+ACTIVATION_SCOPES = ("tensor", "token")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = (
     "1 bit: -1 or +1 (binary methods only), 2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, "
@@ -90,13 +93,32 @@ class QuantRecipe:
         box="More",
         later=True,
     )
+    activation_scope: str = option(
+        "tensor",
+        "Activation scope",
+        "What a range is of. tensor: of all texts that are computed together. token: of each token "
+        "by itself, so that a text's answer does not depend on its batch mates.",
+        Among(ACTIVATION_SCOPES),
+        box="More",
+        later=True,
+    )
 
     def __post_init__(self) -> None:
         coerce_fields(self)
         check(self)
+        if self.activation in LEARNED_ACTIVATIONS and self.activation_scope == "token":
+            raise InputError(
+                f"The activation range {self.activation} is learned, one for all tokens, so its "
+                "scope cannot be token. Choose another scope, or a range that is measured."
+            )
         # One spelling per option: order and repetition carry no meaning, so they are removed.
         object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+
+    @property
+    def keeps_texts_apart(self) -> bool:
+        """Whether a text's logits must not depend on the texts that are computed with it."""
+        return self.activation_scope != "tensor"
 
     @property
     def label(self) -> str:

@@ -43,6 +43,7 @@ cosine | cosine | this program | Cosine of the angle between the latent and the 
 weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in which each weight counts as much as the loss feels it (the gradients of 256 training sentences), relative to the weights themselves.
 
 # Activations
+per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
 # The network

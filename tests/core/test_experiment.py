@@ -51,6 +51,7 @@ OTHER = {  # for every option, a value that is not its default
     "averaging": "0.25",
     "examples": "500",
     "stages": "8,4",
+    "activation_scope": "token",
     "temperature": "4.0",
     "language_steps": "5",
     "student_model": "owner/small",

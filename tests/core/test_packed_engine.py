@@ -30,6 +30,12 @@ RECIPES = {
     "4-bit activations": QuantRecipe(activation_bits=4),
     "4-bit symmetric activations": QuantRecipe(activation_bits=4, activation="symmetric"),
     "4-bit learned steps": QuantRecipe(activation_bits=4, activation="lsq"),
+    "tokens apart": QuantRecipe(activation_scope="token"),
+    "symmetric tokens apart": QuantRecipe(activation_scope="token", activation="symmetric"),
+    "4-bit tokens apart": QuantRecipe(activation_scope="token", activation_bits=4),
+    "8-bit weights, tokens apart": QuantRecipe(
+        method="uniform", weight_bits=8, weight_granularity="row", activation_scope="token"
+    ),
     "float activations": QuantRecipe(activation_bits=32),
     "3 bits": QuantRecipe(weight_bits=3, embedding_bits=3),
     "4 bits": QuantRecipe(weight_bits=4, embedding_bits=4),
@@ -38,6 +44,10 @@ RECIPES = {
     "by row": QuantRecipe(weight_granularity="row"),
     "embedding by layer": QuantRecipe(embedding_granularity="layer"),
     "groups": QuantRecipe(weight_granularity="group-32", embedding_granularity="group-32"),
+    "groups, tokens apart": QuantRecipe(weight_granularity="group-32", activation_scope="token"),
+    "8-bit groups, tokens apart": QuantRecipe(
+        method="uniform", weight_bits=8, weight_granularity="group-64", activation_scope="token"
+    ),
     "groups of 3 bits": QuantRecipe(
         weight_bits=3, weight_granularity="group-64", activation="symmetric"
     ),
@@ -139,14 +149,23 @@ def test_steps_that_training_has_learned_are_used():
     assert np.median(differences(student, computed, batches(20, size=2))) > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["minmax", "symmetric", "lsq"])
+@pytest.mark.parametrize(
+    ("kind", "scope"),
+    [
+        ("minmax", "tensor"),
+        ("symmetric", "tensor"),
+        ("lsq", "tensor"),
+        ("minmax", "token"),
+        ("symmetric", "token"),
+    ],
+)
 @pytest.mark.parametrize("bits", [8, 4])
-def test_activations_get_exactly_the_codes_of_training(kind, bits):
+def test_activations_get_exactly_the_codes_of_training(kind, scope, bits):
     draw = torch.Generator().manual_seed(bits)
     step = torch.full((1, 1), 0.05)
     graph = Graph()
     numbers = {"here.step": step} if kind == "lsq" else {}
-    recipe = QuantRecipe(activation=kind, activation_bits=bits)
+    recipe = QuantRecipe(activation=kind, activation_bits=bits, activation_scope=scope)
     operators = Operators(graph, recipe, {}, numbers)
     rounded = graph.op("Cast", "x", to=onnx.TensorProto.FLOAT)
     model = graph.to_bytes(
@@ -159,7 +178,9 @@ def test_activations_get_exactly_the_codes_of_training(kind, bits):
             whole[0] = 0
         x = whole / 256
         (found,) = session.run(None, {"x": whole.numpy()})
-        assert np.array_equal(found, slowly(x, kind, bits, step).numpy())
+        ranges = x if scope == "token" else x[None]
+        slow = torch.stack([slowly(one, kind, bits, step) for one in ranges]).reshape(x.shape)
+        assert np.array_equal(found, slow.numpy())
     zeros = np.zeros((2, 3), dtype=np.int64)
     assert not session.run(None, {"x": zeros})[0].any()
 

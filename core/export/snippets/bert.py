@@ -123,13 +123,18 @@ class Student:
         if bits == 32:
             return x
         top = 2 ** (bits - 1) - 1
+        # The range is that of all numbers of x, or of each token's.
+        axis = -1 if self.quant.get("activation_scope") == "token" else None
         if kind == "minmax":
-            low, high = min(x.min(), np.float32(0)), max(x.max(), np.float32(0))
-            scale = (high - low) / np.float32(2**bits - 1) or np.float32(1)
+            low = np.minimum(x.min(axis=axis, keepdims=True), np.float32(0))
+            high = np.maximum(x.max(axis=axis, keepdims=True), np.float32(0))
+            scale = (high - low) / np.float32(2**bits - 1)
+            scale[scale == 0] = 1
             zero = np.round(np.clip(-low / scale, 0, 2**bits - 1))
             return (np.clip(np.round(x / scale), -zero, 2**bits - 1 - zero)) * scale
         if kind == "symmetric":
-            scale = np.abs(x).max() / np.float32(top) or np.float32(1)
+            scale = np.abs(x).max(axis=axis, keepdims=True) / np.float32(top)
+            scale[scale == 0] = 1
         else:
             learned = self.tensors[f"{name}.step"].reshape(())
             first = np.float32(2) * np.abs(x).mean() / np.float32(top**0.5)

@@ -26,8 +26,7 @@ def prepare(model: Any, recipe: QuantRecipe) -> None:
     matrices share their rounded input."""
     model.set_attn_implementation(NAME)
     for module in attentions(model):
-        quantizers = AttentionQuantizers(recipe.activation_bits, recipe.activation)
-        module.add_module("activation_quantizers", quantizers)
+        module.add_module("activation_quantizers", AttentionQuantizers(recipe))
         module.register_forward_pre_hook(_round_once)
 
 

@@ -156,6 +156,23 @@ class _Network:
 
     def _plain(self, x: str, name: str) -> str:
         """A layer of full precision on an unquantized input."""
-        weight = self.contents.rest[f"{name}.weight"].numpy().T
-        product = self.graph.op("MatMul", x, self.graph.constant(f"{name}.weight", weight))
-        return self.graph.op("Add", product, self.operators.parameter(f"{name}.bias"))
+        graph, bias = self.graph, self.operators.parameter(f"{name}.bias")
+        weight = self.contents.rest[f"{name}.weight"].numpy()
+        if not self.contents.experiment.quant.keeps_texts_apart:
+            product = graph.op("MatMul", x, graph.constant(f"{name}.weight", weight.T))
+            return graph.op("Add", product, bias)
+        # From the other side, so that the runtime multiplies each text by itself.
+        left = graph.constant(f"{name}.weight", weight)
+        per_token = name == ANSWERS
+        turned = (
+            graph.op("Transpose", x, perm=[0, 2, 1])
+            if per_token
+            else graph.op("Unsqueeze", x, graph.whole(2))
+        )
+        product = graph.op("MatMul", left, turned)  # (batch, labels, tokens or 1)
+        product = (
+            graph.op("Transpose", product, perm=[0, 2, 1])
+            if per_token
+            else graph.op("Squeeze", product, graph.whole(2))
+        )
+        return graph.op("Add", product, bias)
