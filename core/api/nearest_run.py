@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.api.runs import rules, tasks
-from core.experiment import HARDLY_MATTER, Experiment, Job, Teaching
+from core.experiment import HARDLY_MATTER, LEARNED_ACTIVATIONS, Experiment, Job, Teaching
 from core.options import flatten, options
 from core.runs import run_store
 from core.runs.run_store import Run
@@ -134,7 +134,8 @@ def _unused(texts: dict[str, str]) -> Iterable[str]:
 def _learns_steps(texts: dict[str, str]) -> bool:
     """Whether quantization steps are learned, which have a learning rate of their own."""
     rule = rules().get(texts.get("method", ""))
-    return texts.get("activation") == "lsq" or (rule is not None and rule.learns_scale)
+    learns_scale = rule is not None and rule.learns_scale
+    return texts.get("activation") in LEARNED_ACTIVATIONS or learns_scale
 
 
 def _distance(differences: Iterable[Difference]) -> float:

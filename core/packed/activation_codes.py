@@ -17,6 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from core.experiment import QuantRecipe
+from core.packed.elastic_codes import elastic_codes
 from core.packed.graph import Graph, onnx
 from core.quantizers.lsq import STEP_FLOOR
 
@@ -53,7 +54,7 @@ class ActivationCodes:
         self.graph, self._numbers = graph, numbers
         self._bits, self._kind = recipe.activation_bits, recipe.activation
         self._scope = recipe.activation_scope
-        self._quantized: dict[tuple[str, float], Codes] = {}
+        self._quantized: dict[tuple[str, tuple[float, ...]], Codes] = {}
         self._kinds = onnx().TensorProto
 
     def levels(self, x: str, quantizer: str) -> str:
@@ -69,10 +70,20 @@ class ActivationCodes:
     def codes(self, x: str, quantizer: str) -> Codes:
         """The codes of x under its activation quantizer; one tensor is quantized once."""
         step = self._numbers.get(f"{quantizer}.step")
-        key = x, float(step) if step is not None else 0.0
+        learned = () if step is None else tuple(step.reshape(-1).tolist())
+        key = x, learned
         if key not in self._quantized:
-            self._quantized[key] = self._new(x, key[1])
+            if self._kind == "elastic" and step is not None:
+                self._quantized[key] = self._elastic(x, step, quantizer)
+            else:
+                self._quantized[key] = self._new(x, learned[0] if learned else 0.0)
         return self._quantized[key]
+
+    def _elastic(self, x: str, step: Tensor, quantizer: str) -> Codes:
+        is_signed = not quantizer.endswith(".probabilities")
+        found = elastic_codes(self.graph, x, step, self._bits, is_signed, MIDDLE)
+        values, scale, zero = found
+        return Codes(values=values, scale=scale, zero=zero)
 
     @property
     def _top(self) -> int:

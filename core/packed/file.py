@@ -129,7 +129,8 @@ def _written(
 def version_of(contents: Contents) -> str:
     """The version of the format that a file of these contents has: the lowest that can say it, so
     that what was written before there was another is still written the same."""
-    return "3" if needs_version_3(contents.weights) else "2"
+    is_elastic = contents.experiment.quant.activation == "elastic"
+    return "3" if is_elastic or needs_version_3(contents.weights) else "2"
 
 
 def signed(data: bytes) -> bytes:

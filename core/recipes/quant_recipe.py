@@ -7,11 +7,12 @@ from core.option_fields import check, option
 from core.serialization import Among, Range, coerce_fields
 
 WEIGHT_BITS = (1, 2, 3, 4, 8, 32)
-ACTIVATION_BITS = (8, 4, 32)
+ACTIVATION_BITS = (8, 4, 1, 32)
 STAGE_BITS = (8, 4, 3)
 GRANULARITIES = ("layer", "row", "group-128", "group-64", "group-32")
-ACTIVATIONS = ("minmax", "symmetric", "lsq")
-LEARNED_ACTIVATIONS = ("lsq",)
+ACTIVATIONS = ("minmax", "symmetric", "lsq", "elastic")
+LEARNED_ACTIVATIONS = ("lsq", "elastic")
+ONE_BIT_ACTIVATIONS = ("elastic",)  # the others have no levels of one bit
 ACTIVATION_SCOPES = ("tensor", "token")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = (
@@ -58,14 +59,16 @@ class QuantRecipe:
     activation_bits: int = option(
         8,
         "Activation bits",
-        "Every input of a matrix product is rounded to 2^bits levels on the fly; 32: left alone.",
+        "Every input of a matrix product is rounded to 2^bits levels on the fly; 1: of an elastic "
+        "range only; 32: left alone.",
         Among(ACTIVATION_BITS),
     )
     activation: str = option(
         "minmax",
         "Activation range",
         "minmax: from the smallest to the largest value, with a zero point. symmetric: the same "
-        "distance to both sides of zero. lsq: learned.",
+        "distance to both sides of zero. lsq: its step is learned. elastic: step and shift are "
+        "learned.",
         Among(ACTIVATIONS),
     )
     parts: tuple[str, ...] = option(
@@ -110,6 +113,11 @@ class QuantRecipe:
             raise InputError(
                 f"The activation range {self.activation} is learned, one for all tokens, so its "
                 "scope cannot be token. Choose another scope, or a range that is measured."
+            )
+        if self.activation_bits == 1 and self.activation not in ONE_BIT_ACTIVATIONS:
+            raise InputError(
+                f"The activation range {self.activation} has no levels of 1 bit. Choose the range "
+                f"{' or '.join(ONE_BIT_ACTIVATIONS)}, or more bits."
             )
         # One spelling per option: order and repetition carry no meaning, so they are removed.
         object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))

@@ -44,6 +44,7 @@ weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in w
 
 # Activations
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
+elastic | elastic range | Liu et al., BiT (arXiv 2205.13016) | Step and shift of an activation are learned: numbers that are far out are clipped, and at one bit the border between the two codes is where it serves best.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
 # The network

@@ -118,6 +118,10 @@ def test_without_the_text_the_card_says_that_it_was_not_scored(finished_run, tmp
         {"activation_bits": 32},
         {"weight_granularity": "group-32", "embedding_granularity": "group-32"},
         {"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+        {
+            **{"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+            **{"activation": "elastic", "activation_bits": 4},
+        },
     ],
 )
 def test_the_snippet_predicts_without_torch_and_without_us(lab, tmp_path, changes):

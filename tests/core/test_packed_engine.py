@@ -68,6 +68,8 @@ RECIPES = {
         weight_granularity="group-32",
         embedding_granularity="group-32",
     ),
+    "elastic": QuantRecipe(activation="elastic"),
+    "4 bits, elastic": QuantRecipe(activation_bits=4, activation="elastic"),
     "attention alone": QuantRecipe(parts=("attention",)),
     "second layer alone": QuantRecipe(layers=(1,)),
     "float weights": QuantRecipe(weight_bits=32, embedding_bits=32),

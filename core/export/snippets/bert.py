@@ -122,6 +122,8 @@ class Student:
         bits, kind = self.quant["activation_bits"], self.quant["activation"]
         if bits == 32:
             return x
+        if kind == "elastic":
+            return self.on_learned_levels(x, name, bits)
         top = 2 ** (bits - 1) - 1
         # The range is that of all numbers of x, or of each token's.
         axis = -1 if self.quant.get("activation_scope") == "token" else None
@@ -140,6 +142,19 @@ class Student:
             first = np.float32(2) * np.abs(x).mean() / np.float32(top**0.5)
             scale = max(learned if learned else first, np.float32(1e-9))
         return np.clip(np.round(x / scale), -top, top) * scale
+
+    def on_learned_levels(self, x: np.ndarray, name: str, bits: int) -> np.ndarray:
+        """x on the levels of a learned step and shift; probabilities are never negative."""
+        step, shift = self.tensors[f"{name}.step"].reshape(-1)
+        lowest, highest = -max(1, 2 ** (bits - 1) - 1), max(1, 2 ** (bits - 1) - 1)
+        if name.endswith("probabilities"):
+            lowest, highest = 0, 2**bits - 1
+        if step == 0:  # training has not set it
+            step = np.abs(x).mean() * np.float32((2 if lowest else 4) / math.sqrt(highest))
+        step = max(step, np.float32(1e-9))
+        if bits == 1 and lowest:
+            return np.where(x >= shift, step, -step)
+        return np.clip(np.round((x - shift) / step), lowest, highest) * step
 
 
 def unpack(data: np.ndarray, bits: int, count: int, layout: str) -> np.ndarray:
