@@ -17,6 +17,7 @@ st.set_page_config(page_title="Ternary Lab", page_icon=ICON, layout="wide")
 PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
     st.Page("pages/weights.py", title="Weights", icon=":material/bar_chart:"),
+    st.Page("pages/plan.py", title="Plan", icon=":material/grid_on:"),
     st.Page("pages/train.py", title="Train", icon=":material/school:"),
     st.Page("pages/data.py", title="Data", icon=":material/table_rows:"),
     st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 from core import api, settings
 from core.commands import (
     class_command,
+    gate_command,
     import_command,
+    ladder_command,
     lessons_command,
     packed_command,
+    plan_command,
     predict_command,
     results_command,
     sample_command,
@@ -89,10 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     sweep_command.add(commands)
     ship_command.add(commands)
     sample_command.add(commands)
+    gate_command.add(commands)
+    ladder_command.add(commands)
     lessons_command.add(commands)
     class_command.add(commands)
     results_command.add(commands)
     import_command.add(commands)
+    plan_command.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")

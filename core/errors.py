@@ -12,6 +12,10 @@ class InputError(ValueError):
     """What was asked for cannot be done; the message says why and what to do instead."""
 
 
+class NotHere(InputError):
+    """A model that is not on this computer yet was asked about; a training would fetch it."""
+
+
 def one_of(what: str, value: object, allowed: Iterable[object]) -> None:
     """Raise InputError unless `value` is among `allowed`, naming the choices."""
     choices = list(allowed)

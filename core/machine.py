@@ -108,7 +108,7 @@ def training_environment() -> dict[str, str]:
     """Settings for the environment of a process that trains; it reads them when it starts.
 
     Large tensors lie in pages of 2 MiB (glibc from 2.35 on Linux; ignored elsewhere): a training
-    step fills hundreds of megabytes anew, and pages of 4 KiB are handed over one at a time.
+    step fills hundreds of megabytes again, and pages of 4 KiB are handed over one at a time.
     Quantizing, which fills most, is a third slower with them (docs/log). A command in the
     foreground has them where its shell sets them."""
     settings = waiting_environment()

@@ -2,7 +2,7 @@
 
 A setting is a frozen record: its name, what it may be, what holds without it, and what it is for in
 one sentence. Whoever needs one asks for its value (`SLOTS.value()`) at the moment of use, so that a
-changed environment counts at once. A slip of the pen must not pass for none: a value that cannot be
+changed environment counts at once. A malformed value is refused, not ignored: one that cannot be
 meant, and a name beginning with TERNARY_LAB that is none of these, are refused with a sentence
 before a command or a page begins (`check`). `python -m core doctor` prints the list, README.md too.
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import api
 from pages.ui import browser, cached, run_choice, state
-from pages.ui.export import export_panels
+from pages.ui.export import export_panels, gate_panel
 
 st.title("How many bytes is it really?")
 
@@ -35,6 +35,9 @@ st.header("Does it come back?", divider="gray")
 with state.explained():
     export_panels.read_back(chosen, kind)
 st.caption("Computed now: the file was written, read again, and compared with the run's student.")
+
+st.header("May it be shipped?", divider="gray")
+gate_panel.panel(chosen)
 
 st.header("Take it away", divider="gray")
 export_panels.downloads(chosen, kind)

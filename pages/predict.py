@@ -58,3 +58,7 @@ st.caption(
 st.header("On the dev examples", divider="gray")
 with state.explained():
     answer_panels.disagreements(chosen)
+
+if not ranks:
+    st.header("Search passages", divider="gray")
+    search_panel.without_a_run()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import api
-from pages.ui import admin_panel, browser, glossary, nearest_note, state
+from pages.ui import admin_panel, browser, glossary, nearest_note, size_meter, state
 from pages.ui.train import augmentation_panel, forms, live_run, queue_panel
 
 st.title("Can a ternary student learn from its teacher?")
@@ -18,6 +18,7 @@ with browser.settings("Settings and Start"):
         width="stretch",
         disabled=job is None,
     )
+    meter = st.container()
 
 if start and job is not None:
     with state.explained():
@@ -37,5 +38,6 @@ else:
 if run:
     live_run.panel(run)
 
+size_meter.fill(meter, job)
 queue_panel.panel(run, listed)
 admin_panel.panel()

@@ -2,9 +2,16 @@
 
 import streamlit as st
 
+from core import api
 from pages.ui import browser, state, url_state
 from pages.ui.formatting import plain
-from pages.ui.weights import weight_charts, weight_panels, weight_sentences, whole_model
+from pages.ui.weights import (
+    ladder_panel,
+    weight_charts,
+    weight_panels,
+    weight_sentences,
+    whole_model,
+)
 
 st.title("What does quantizing do to one weight matrix?")
 
@@ -29,4 +36,6 @@ weight_panels.closer(shown)
 
 st.header("The whole model, without training", divider="gray")
 whole_model.panel(matrix.source, matrix.family, weight_panels.recipe(shown[0].quant))
+st.header("The ladder", divider="gray")
+ladder_panel.panel(api.source_of_teacher(matrix.source.task, matrix.source.model))
 weight_panels.explain(matrix, shown[0])

@@ -21,6 +21,7 @@ from core.families.registry import find_family
 from core.models.student import build_student
 from core.packed import file
 from core.packed.container import read_container
+from core.training.static_ranges import quantizers_of
 from tests.conftest import tiny_model
 
 BERT = find_family("bert")
@@ -45,13 +46,17 @@ MEMORY_LIMIT_BYTES = 8 << 30  # of addresses: a mad allocation fails instead of 
 def originals(folder: Path) -> list[bytes]:
     """Valid files of every kind."""
     found = []
-    for activation, layout, leftovers in (
-        ("minmax", "2-bit", "float32"),
-        ("symmetric", "base-3", "float16"),
-        ("lsq", "base-3", "float32"),
+    for activation, scope, layout, leftovers in (
+        ("minmax", "tensor", "2-bit", "float32"),
+        ("symmetric", "token", "base-3", "float16"),
+        ("lsq", "tensor", "base-3", "float32"),
+        ("minmax", "static", "2-bit", "float16"),
     ):
-        experiment = Experiment(quant=QuantRecipe(activation=activation))
+        experiment = Experiment(quant=QuantRecipe(activation=activation, activation_scope=scope))
         student = build_student(tiny_model(), experiment.quant, BERT)
+        for _, quantizer in quantizers_of(student):
+            if quantizer.range is not None:
+                quantizer.set_range(-2.0, 3.0)
         found.append(file.to_bytes(student, experiment, layout=layout, leftovers=leftovers))
     (folder / "old").write_bytes(found[0])
     new = read_container(folder / "old")

@@ -20,6 +20,15 @@ def test_the_hook_and_the_whole_run_ask_the_same():
         assert not re.search(rf"^{tool}\b", text_of(".ci/run"), re.MULTILINE)
 
 
+def test_the_whole_run_has_every_marker():
+    settings = tomllib.loads(text_of("pyproject.toml"))["tool"]["pytest"]["ini_options"]
+    markers = {marker.partition(":")[0] for marker in settings["markers"]}
+    run = set(
+        re.findall(r"\w+", " ".join(re.findall(r"^pytest .*-m (.+)", text_of(".ci/run"), re.M)))
+    )
+    assert markers <= run
+
+
 def test_only_the_whole_run_measures_coverage_and_it_has_a_floor():
     settings = tomllib.loads(text_of("pyproject.toml"))["tool"]
     assert settings["coverage"]["report"]["fail_under"] >= 90

@@ -83,6 +83,22 @@ def look(family: "Family", model: Any, processor: Any, encoded: "Encoded", row: 
     )
 
 
+def inputs_of(
+    family: "Family", model: Any, encoded: "Encoded", row: int
+) -> "list[tuple[tuple[str, ...], np.ndarray]]":
+    """What enters the matrices of the layers in one row, float32 (units, width), each with the
+    titles of those that read it."""
+    import torch
+
+    twin = _twin(model)
+    with torch.no_grad(), _entering(family, twin) as entered:
+        family.forward(twin, family.collate(encoded, np.array([row])))
+    return [
+        (tuple(matrix.title for matrix in matrices), value[0].float().numpy())
+        for matrices, value in _alike(entered)
+    ]
+
+
 def _twin(model: "nn.Module") -> Any:
     """The same network with the very same weights, to which hooks may be added."""
     import copy

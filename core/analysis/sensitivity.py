@@ -98,7 +98,7 @@ def ranking(
         quantizer.matrix.address: (name, weights[name].dequantize())
         for name, _, quantizer in weight_quantizers(student)
     }
-    exact = [_last_hidden(model, family, {}, batch) for batch in batches]
+    exact = [last_hidden(model, family, {}, batch) for batch in batches]
     errors, so_far = [], {}
     for address, (name, value) in values.items():
         yield Preparing(text="Quantizing one by one", done=len(errors), total=len(values))
@@ -106,30 +106,41 @@ def ranking(
         errors.append(
             MatrixError(
                 name=name,
-                isolated=_distance(model, family, {address: value}, batches, exact),
-                accumulated=_distance(model, family, so_far, batches, exact),
+                isolated=moved_by(model, family, {address: value}, batches, exact, last_hidden),
+                accumulated=moved_by(model, family, so_far, batches, exact, last_hidden),
             )
         )
     return errors
 
 
 @torch.no_grad()
-def _last_hidden(model, family: Family, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
+def last_hidden(model, family: Family, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
     """Last hidden states of real units (units, hidden), with some weights replaced."""
     outputs = family.forward(_with(model, replaced), batch, {"hidden"})
     last = outputs.traces["hidden"][-1]
     return last.value[last.mask[:, :, 0].bool()]
 
 
-def _distance(
-    model,
+@torch.no_grad()
+def answers(model: Any, family: Family, replaced: dict[str, Tensor], batch: Batch) -> Tensor:
+    """All that the model answers, in one row, with some weights replaced; padding is left out."""
+    outputs = family.forward(_with(model, replaced), batch)
+    real = [each.value[each.mask.expand_as(each.value) > 0] for each in outputs.answers.values()]
+    return torch.cat(real)
+
+
+def moved_by(
+    model: Any,
     family: Family,
     replaced: dict[str, Tensor],
     batches: list[Batch],
     exact: list[Tensor],
+    read: Callable[[Any, Family, dict[str, Tensor], Batch], Tensor],
 ) -> float:
+    """How far replacing some weights moves what is `read` of each batch from the `exact` values:
+    squared, relative to their own square."""
     noise = signal = 0.0
     for batch, reference in zip(batches, exact, strict=True):
-        noise += float((_last_hidden(model, family, replaced, batch) - reference).square().sum())
+        noise += float((read(model, family, replaced, batch) - reference).square().sum())
         signal += float(reference.square().sum())
     return noise / signal

@@ -8,8 +8,21 @@ wait for it.
 # ruff: noqa: F401
 
 from core.api.answering import Prediction, Span, check_text, predict
+from core.api.bit_plans import (
+    PLAN_WIDTHS,
+    Kept,
+    SizeAndLoss,
+    cost_of_keeping,
+    frontier_of,
+    kept_bits,
+    measure_losses,
+    plan_start,
+    planner_of,
+    predict_losses,
+    spelled_bits,
+    widths_of,
+)
 from core.api.comparisons import (
-    FLOAT_MODEL,
     Comparison,
     Grid,
     GridRow,
@@ -23,6 +36,18 @@ from core.api.comparisons import (
 )
 from core.api.curated import Shows, good_and_bad
 from core.api.disagreements import Disagreement, disagreements, predictions
+from core.api.file_sizes import FileSize, foreseen_size
+from core.api.ladders import (
+    LADDER_BITS,
+    SCALES,
+    Ladder,
+    LadderQuestion,
+    LadderRow,
+    compute_ladder,
+    known_ladder,
+    ladder_question,
+    ladder_rows,
+)
 from core.api.models import (
     OpenModel,
     Source,
@@ -53,6 +78,15 @@ from core.api.packed_files import (
     verify_file,
 )
 from core.api.passage_search import FIRST_STAGE, Ranking, asked_like, find_candidates, rank, sample
+from core.api.quality_gate import (
+    Gate,
+    PairSpread,
+    examples_to_show,
+    gate,
+    judge,
+    smallest_to_show,
+    spread_of,
+)
 from core.api.runs import (
     check,
     default_experiment,
@@ -74,7 +108,14 @@ from core.api.runs import (
     teachers,
     waiting_before,
 )
-from core.api.see_inside import MOST_UNITS, Inside, compare_inside, look_inside, open_to_look
+from core.api.see_inside import (
+    MOST_UNITS,
+    Inside,
+    compare_inside,
+    examine_input,
+    look_inside,
+    open_to_look,
+)
 from core.api.server import (
     Forecast,
     check_pin,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.analysis.paired import Comparison, compare
-from core.analysis.published import FLOAT_MODEL, Published, published
+from core.analysis.published import Published, published
 from core.analysis.seeds import SeedDifference, difference_over_seeds
 from core.api.tested import Tested
 from core.errors import InputError
@@ -21,7 +21,6 @@ from core.runs.run_store import Run
 from core.tasks.registry import tasks
 
 __all__ = [
-    "FLOAT_MODEL",
     "Comparison",
     "Grid",
     "GridRow",

@@ -138,11 +138,13 @@ def _load_untrained(source: Source, lean: bool) -> _Loaded:
     from core.packed.choices import FLOAT32, TWO_BIT
     from core.teacher_folders import load_card
     from core.teachers.teacher_store import family_of_teacher, load_teacher
+    from core.training.static_ranges import calibrate_copy
 
     threshold = load_card(source.task, source.model).threshold
     quant, family = source.quant or QuantRecipe(), family_of_teacher(source.task, source.model)
     experiment = Experiment(task=source.task, model=source.model, quant=quant, family=family.name)
     student = become_student(load_teacher(source.task, source.model), quant, family)
+    calibrate_copy(student, source.task, source.model, quant, family)
     contents = file.contents_of(student, experiment)
     del student  # before the model that computes takes as much again
     size_bytes = len(file.contents_to_bytes(contents, TWO_BIT, FLOAT32))

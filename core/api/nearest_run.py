@@ -123,18 +123,21 @@ def _unused(texts: dict[str, str]) -> Iterable[str]:
     if not _learns_steps(texts):
         yield "step_learning_rate"
     for part in ("weight", "embedding"):
-        if texts.get(f"{part}_bits") == "32":
+        if texts.get(f"{part}_bits") == "32" and not texts.get("matrix_bits"):
             yield f"{part}_granularity"
     if texts.get("activation_bits") == "32":
         yield from ("activation", "activation_scope")
+    if texts.get("activation_scope") != "static":
+        yield from ("calibration", "calibration_texts")
     if texts.get("logits") == "0.0":
         yield "temperature"
 
 
 def _learns_steps(texts: dict[str, str]) -> bool:
     """Whether quantization steps are learned, which have a learning rate of their own."""
-    rule = rules().get(texts.get("method", ""))
-    learns_scale = rule is not None and rule.learns_scale
+    own = [item.rpartition("/")[2] for item in texts.get("matrix_bits", "").split(",")]
+    named = [rules().get(method) for method in (texts.get("method", ""), *own)]
+    learns_scale = any(rule and rule.learns_scale for rule in named)
     return texts.get("activation") in LEARNED_ACTIVATIONS or learns_scale
 
 

@@ -1,10 +1,11 @@
 """What there is (tasks, rules, teachers, runs), and starting and stopping runs."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.errors import InputError
+from core.errors import InputError, NotHere
 from core.events import Event, Preparing
 from core.experiment import Experiment, Job, Teaching, TrainRecipe
 from core.results import TeacherCard
@@ -155,10 +156,15 @@ def check(experiment: Experiment) -> None:
     check_rule(quant.method, quant.weight_bits, quant.weight_granularity)
     check_rule(quant.method, quant.embedding_bits, quant.embedding_granularity)
     card_for(experiment)
+    if quant.matrix_bits:
+        from core.teachers.outlines import outline_of
+
+        with suppress(NotHere):  # then the training itself finds out
+            outline_of(experiment)
 
 
 def submit(job: Job, again: bool = False) -> Run:
-    """Start the run, or return the one that exists; one that came to nothing goes on from its
+    """Start the run, or return the one that exists; one that did not finish resumes from its
     checkpoint, or with `again` begins again. Raises InputError as `check` does, and for a
     teaching of an unknown task."""
     if isinstance(job, Teaching):

@@ -4,14 +4,20 @@ The engine in integers shows nothing of its inside, so a quantized model is open
 numbers are those of the packed file. At most `MOST_UNITS` tokens are read for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from core.analysis.cut_offs import Examined, examine
 from core.analysis.drift import Compared, compare
-from core.analysis.internals import Look, look
+from core.analysis.internals import Look, inputs_of, look
 from core.api.answering import check_text
 from core.api.models import OpenModel, Source, open_model
 from core.api.text_coverage import Reading, reading
 from core.errors import InputError
+
+if TYPE_CHECKING:
+    from core.family import Encoded
 
 MOST_UNITS = 128
 
@@ -40,21 +46,36 @@ def look_inside(opened: OpenModel, *texts: str, row: int = 0) -> Inside:
 
     Raises InputError for a text that cannot be read, or a row that there is not.
     """
+    encoded = _encoded(opened, texts, row)
+    seen = look(opened.family, opened.model, opened.tokenizer, encoded, row)
+    return Inside(look=seen, reading=reading(opened, [check_text(text) for text in texts]))
+
+
+def examine_input(opened: OpenModel, title: str, bits: int, *texts: str, row: int = 0) -> Examined:
+    """What enters the matrix of this title, by channel and token, and what ranges of so many bits
+    would cut off. Raises InputError as `look_inside`, and where no such matrix says what enters."""
+    encoded = _encoded(opened, texts, row)
+    for titles, values in inputs_of(opened.family, opened.model, encoded, row):
+        if title in titles:
+            units = opened.family.units_of(opened.tokenizer, encoded, row)
+            return examine(values, units, bits)
+    raise InputError(f"There is no matrix {title} in this model of which is known what enters it.")
+
+
+def _encoded(opened: OpenModel, texts: Sequence[str], row: int) -> "Encoded":
     if opened.model is None:
         raise InputError("This model was opened to answer only. Open it with open_to_look.")
     if len(texts) != len(opened.task.texts):
         wanted = " and ".join(opened.task.texts)
         raise InputError(f"{opened.task.title} takes {len(opened.task.texts)} text(s): {wanted}.")
-    texts = tuple(check_text(text) for text in texts)
     longest = min(MOST_UNITS, opened.family.longest(opened.config))
-    columns = [[text] for text in texts]
+    columns = [[check_text(text)] for text in texts]
     encoded = opened.target.encode_texts(
         opened.family, opened.tokenizer, columns, opened.task, longest
     )
     if not 0 <= row < len(encoded):
         raise InputError(f"The text is read in {len(encoded)} pieces; there is no piece {row + 1}.")
-    seen = look(opened.family, opened.model, opened.tokenizer, encoded, row)
-    return Inside(look=seen, reading=reading(opened, texts))
+    return encoded
 
 
 def compare_inside(student: Inside, teacher: Inside, name: str) -> Compared:

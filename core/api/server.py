@@ -25,7 +25,7 @@ def quota_bytes() -> int | None:
 
 
 def step_kept(run: Run) -> int:
-    """The step after which a run that came to nothing can go on; 0: only from the beginning."""
+    """Last checkpointed step of an unfinished run; 0 if there is none."""
     came_to_nothing = run.is_over and run.state not in ("finished", "damaged")
     return step_of(run.folder) if came_to_nothing else 0
 

@@ -1,29 +1,32 @@
-"""What the models of a run answered to the test examples, in the form that its metric takes."""
+"""What the models of a run answered to its examples, in the form that its metric takes."""
 
 from typing import Any
 
 import numpy as np
 
 from core.api.disagreements import predictions
-from core.errors import InputError
+from core.errors import InputError, one_of
 from core.runs.run_store import Run
 
 
 class Tested:
-    """A finished run's answers on test. Raises InputError where it kept none, or where answers
-    are spans and the passages are not on this computer."""
+    """A finished run's answers on a split, usually test. Raises InputError where it kept none, or
+    where answers are spans and the passages are not on this computer."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, split: str = "test") -> None:
         from core.tasks.registry import find_task
 
         assert run.result is not None
+        self._split = split
         self.metric, self.task_name = run.result.metric, run.result.task
         self._task = find_task(run.result.task)
         self._target = self._task.target
         if not (run.folder / "predictions.safetensors").exists():
             raise InputError(f"Run {run.run_id} ships without its answers, so it has no pairs.")
         self._saved = predictions(run)
-        self.references = self._target.kept_truth(self._saved, "test", self._load)
+        splits = [name.removesuffix(".student") for name in self._saved if ".student" in name]
+        one_of("Split", split, splits)
+        self.references = self._target.kept_truth(self._saved, split, self._load)
 
     def matches(self, other: "Tested") -> bool:
         """Whether both were tested on the same examples."""
@@ -35,7 +38,7 @@ class Tested:
 
     def answers(self, who: str) -> Any:
         """What "teacher", "untrained" or "student" answered, in the form that metrics take."""
-        return self._target.kept_answers(self._task, self._saved, "test", who, self._load)
+        return self._target.kept_answers(self._task, self._saved, self._split, who, self._load)
 
     def _load(self, split: str) -> Any:
         from core.tasks.prepare import load

@@ -129,14 +129,7 @@ def matrix_bytes(opened: OpenModel, name: str, bits: int, granularity: str) -> M
 
 def size_arithmetic(opened: OpenModel, quant: QuantRecipe) -> "tuple[Expected, ...]":
     """The paper's arithmetic for a whole model: its rows of numbers and bytes."""
-    from core.packed.audit import arithmetic
+    from core.packed.audit import arithmetic, told_by
 
     shapes = {name: tuple(value.shape) for name, value in opened.model.named_parameters()}
-    return arithmetic(
-        opened.family,
-        shapes,
-        weight_bits=quant.weight_bits,
-        embedding_bits=quant.embedding_bits,
-        weight_granularity=quant.weight_granularity,
-        embedding_granularity=quant.embedding_granularity,
-    )
+    return arithmetic(opened.family, shapes, **told_by(quant))

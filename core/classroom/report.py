@@ -1,4 +1,4 @@
-"""A class's answers as CSV and as JSON, for whoever wants to look at them elsewhere."""
+"""A class's answers as CSV and as JSON, to be looked at in another program."""
 
 import csv
 import io

@@ -1,7 +1,7 @@
 """Joining a class: a nickname, no account.
 
 Who joins gets a secret, which the browser's address keeps; with it the same person is known again
-after the page was loaded anew, or on another computer. It opens nothing but their own answers.
+after the page was loaded again, or on another computer. It opens nothing but their own answers.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""`results`: write the tables of docs/results.md anew, or check that they are those of today.
+"""`results`: write the tables of docs/results.md again, or check that they are those of today.
 
 A table stands between two marks, with prose around it that nobody touches:
 
@@ -20,7 +20,7 @@ from core.runs.runner import PROJECT
 
 FILE = "docs/results.md"
 MARKED = re.compile(r"<!-- table: ([^\n]+?) -->\n(.*?)<!-- end -->", re.DOTALL)
-HOW = "Write them anew: python -m core results"
+HOW = "Write them again: python -m core results"
 
 
 def add(commands) -> None:

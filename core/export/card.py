@@ -47,7 +47,7 @@ def model_card(facts: Facts, load_line: str) -> str:
             _front_matter(facts),
             f"# {task.title}: {experiment.model}, {quant.label} bits",
             "",
-            f"A {facts.contents.family.title} {_weights(quant.weight_bits)}, trained by "
+            f"A {facts.contents.family.title} {_weights(facts.contents)}, trained by "
             "distillation from its full-precision teacher (TernaryBERT, Zhang et al. 2020). "
             f"{task.description}",
             "",
@@ -89,7 +89,13 @@ def _snippet_use(facts: Facts) -> list[str]:
     ]
 
 
-def _weights(bits: int) -> str:
+def _weights(contents: Contents) -> str:
+    quant = contents.experiment.quant
+    bits = quant.weight_bits
+    if quant.matrix_bits:
+        widths = sorted({matrix.bits for matrix in contents.weights.values()})
+        listed = " and ".join(", ".join(map(str, widths)).rsplit(", ", 1))
+        return f"with weights of {listed} bits, matrix by matrix"
     if bits == 1:
         return "whose weights are -1 or +1 times a scale"
     if bits == 2:

@@ -40,6 +40,16 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Smoothing:
+    """A place where a factor can move from activations into weights and nothing else changes: the
+    rows of `sources` (addresses of parameters, weights and biases) are divided by any positive
+    numbers, the columns of `readers` (addresses of matrices) multiplied by the same."""
+
+    sources: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """What a target needs of a model: named outputs, one value each per example or per unit."""
 

@@ -26,6 +26,7 @@ from core.family.data_types import (
     Loaded,
     Matrix,
     Outputs,
+    Smoothing,
     Unit,
 )
 
@@ -128,6 +129,16 @@ class Family(Reader, Protocol):
         drawn from `seed`. Raises InputError, or a ValueError with a sentence."""
         ...
 
+    def fresh_config(self, text: str, head: Head, name: str) -> Any:
+        """The config that `load` gives a model whose config.json is this text and whose head is
+        new. Raises InputError as `read_config` does."""
+        ...
+
+    def blank(self, config: Any, head: Head) -> Any:
+        """A model of this config with such a head that takes no memory: its weights have names and
+        shapes, but no numbers (they are on torch's device "meta")."""
+        ...
+
     def has_trained_head(self, folder: Path, head: Head) -> bool:
         """Whether a folder's weights have a head of this kind and size; only names and shapes are
         looked at. Raises ValueError, or what the files run into."""
@@ -177,6 +188,10 @@ class Family(Reader, Protocol):
 
     def matrices(self, model: Any) -> tuple[Matrix, ...]:
         """Every matrix of the model, in the order of the network."""
+        ...
+
+    def smoothings(self, model: Any) -> tuple[Smoothing, ...]:
+        """Where factors can move from what a matrix reads into the matrix; () for nowhere."""
         ...
 
     def kind_of(self, address: str) -> str:

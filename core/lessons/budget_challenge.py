@@ -1,6 +1,6 @@
 """The challenge: a budget in bytes, and the best score wins.
 
-Every entry is a real run of the store, whoever computed it. What counts until the end is dev; test
+Every entry is a real run of the store. What counts until the end is dev; test
 is looked at once, for the entry that was chosen. Entries within one standard error of the first
 cannot be told from it.
 """

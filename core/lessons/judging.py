@@ -1,4 +1,4 @@
-"""Was it right? Guess and reason against what came out, and the text for whoever answered so.
+"""Was it right? Guess and reason against what came out, and the text for that way of answering.
 
     both right     number (or choice) and reason
     reason right   the mechanism was seen, its size was not

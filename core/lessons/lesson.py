@@ -98,7 +98,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanations:
-    """What is said to whoever had both right, the reason alone, or walked into the trap."""
+    """The text for both right, for the reason alone, and for the trap."""
 
     both: str
     reason: str

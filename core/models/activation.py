@@ -1,8 +1,8 @@
 """Activations in a network: every tensor is rounded on its way into a matrix product.
 
-The range is found per tensor and batch or per token (scope "token"), or learned (kinds "lsq" and
-"elastic"). The
-gradient passes straight through, as with the weights.
+The range is found per tensor and batch or per token (scope "token"), fixed before training (scope
+"static"), or learned (kinds "lsq" and "elastic"). The gradient passes straight through, as with the
+weights.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.errors import InputError
 from core.experiment import LEARNED_ACTIVATIONS, QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.elastic import elastic_levels, start_factor
 from core.quantizers.lsq import STEP_FLOOR, learned_levels, lsq
+from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows
 
 KERNEL_DTYPES = (torch.float32, torch.bfloat16)
@@ -33,6 +35,9 @@ class ActivationQuantizer(nn.Module):
         self.bits, self.kind, self.scope = bits, kind, scope
         self.prepared: Tensor | None = None  # the next forward's rounded input
         self.is_signed = True
+        self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
+        is_static = scope == "static" and kind not in LEARNED_ACTIVATIONS and bits != 32
+        self.register_buffer("range", torch.full((2,), torch.nan) if is_static else None)
         if kind in LEARNED_ACTIVATIONS and bits != 32:
             self.step = nn.Parameter(torch.zeros(1, 2 if kind == "elastic" else 1))
 
@@ -60,7 +65,29 @@ class ActivationQuantizer(nn.Module):
 
     def rounded(self, x: Tensor) -> Tensor:
         """The fake-quantized x without a gradient, as the next product reads it."""
-        return _round(x.detach(), self.bits, self.kind, product_dtype(x), self.scope)
+        return _round(x.detach(), self, product_dtype(x))
+
+    def set_range(self, low: float, high: float) -> None:
+        """Fix the range; a learned step begins with it."""
+        if self.range is not None:
+            self.range.copy_(torch.tensor([low, high]))
+        elif self.bits != 32:
+            with torch.no_grad():
+                self.step[0, 0] = max(max(-low, high) / levels(self.bits), STEP_FLOOR)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The ends of a static range; None of one that is measured. Raises InputError where it was
+        not found yet."""
+        if self.range is None:
+            return None
+        low, high = self.range.tolist()
+        if not low <= high:
+            raise InputError(
+                "The static ranges of these activations have not been calibrated yet. Train the "
+                "student, or choose another activation scope."
+            )
+        return low, high
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -88,13 +115,16 @@ def share_rounding(x: Tensor, quantizers: Sequence[nn.Module]) -> None:
         return
     if first.kind in LEARNED_ACTIVATIONS:
         return
+    if any(quantizer.ends != first.ends for quantizer in quantizers):  # of somebody's file
+        return
     rounded = first.rounded(x)
     for quantizer in quantizers:
         quantizer.prepared = rounded  # type: ignore[assignment]
 
 
-def _round(x: Tensor, bits: int, kind: str, dtype: torch.dtype, scope: str) -> Tensor:
+def _round(x: Tensor, how: ActivationQuantizer, dtype: torch.dtype) -> Tensor:
     """The fake-quantized x in `dtype`, by way of float32 where no loop writes it directly."""
     known = x.dtype in KERNEL_DTYPES and dtype in KERNEL_DTYPES
     source, target = (x, dtype) if known else (x.float(), torch.float32)
-    return fake_quantize_activation(source, bits, kind, target, scope).to(dtype)
+    value = fake_quantize_activation(source, how.bits, how.kind, target, how.scope, how.ends)
+    return value.to(dtype)

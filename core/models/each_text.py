@@ -19,12 +19,13 @@ from torch.nn import functional as F
 
 def each_text(product: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     """`product` of the texts (first axis) of these batches, one text after the other."""
-    with _one_thread():
+    with one_thread():
         return torch.stack([product(*texts) for texts in zip(*batches, strict=True)])
 
 
 @contextmanager
-def _one_thread() -> Generator[None]:
+def one_thread() -> Generator[None]:
+    """Compute the block on one thread."""
     threads = torch.get_num_threads()
     if threads == 1:
         yield

@@ -52,8 +52,8 @@ class QuantEmbedding(nn.Module):
 
     Row by row, only the rows that the batch mentions are quantized: the others cannot change the
     result (tested against the whole table). In training `reader` may hand out the latent rows
-    instead of the table: whoever updates the table row by row then gets the rows' gradient, and
-    no gradient of the whole table is ever made.
+    instead of the table: an optimizer that updates the table row by row gets the rows' gradient,
+    and no gradient of the whole table is ever made.
     """
 
     def __init__(self, embedding: nn.Embedding, weight: WeightQuantizer | None) -> None:

@@ -1,8 +1,8 @@
 """All matrices of a step, quantized before its forward on every core.
 
 A compiled loop runs on one core, and most are too short to be cut in two. But a student has dozens
-of matrices, and none needs another: each core takes the next one until none is left. What comes out
-is what each layer would have computed by itself, bit for bit.
+of matrices, and none needs another: workers take matrices from a shared queue. Results are
+bitwise identical to quantizing in each layer.
 """
 
 from collections.abc import Callable, Iterator

@@ -11,15 +11,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.family import Family, Matrix
 from core.models.activation import ActivationQuantizer
 from core.models.each_text import EachTextLinear
 from core.models.layers import QuantEmbedding, QuantLinear
+from core.models.matrix_choices import check_choices, choice_of, final_bits
 from core.models.weight_quantizer import WeightQuantizer
 from core.quantizers.quantizer import Quantized
-from core.quantizers.registry import check
 
 Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name inside its module
 
@@ -41,8 +40,8 @@ REPLACEMENTS: Mapping[type[nn.Module], Callable[[Any, Quantizers, QuantRecipe], 
 def build_student(teacher: Any, recipe: QuantRecipe, family: Family) -> Any:
     """A quantized copy of `teacher` in eval mode, without dropout; the teacher is untouched.
 
-    Raises InputError when the recipe names an unknown method, bits the method lacks, or a layer
-    that the model lacks.
+    Raises InputError when the recipe names an unknown method, bits the method lacks, or a layer or
+    a matrix that the model lacks.
     """
     return become_student(copy.deepcopy(teacher), recipe, family).requires_grad_(True)
 
@@ -50,7 +49,7 @@ def build_student(teacher: Any, recipe: QuantRecipe, family: Family) -> Any:
 def become_student(model: Any, recipe: QuantRecipe, family: Family) -> Any:
     """Like `build_student`, but in place. Replaces modules without copying or modifying
     parameters, so these may be shared; `requires_grad` is left unchanged."""
-    _check(recipe, family.depth(model.config))
+    check_choices(recipe, family.matrices(model), family.depth(model.config))
     set_dropout(model, 0.0)
     inside: dict[str, dict[str, WeightQuantizer | None]] = {}
     made: dict[str, WeightQuantizer | None] = {}
@@ -79,30 +78,12 @@ def _keep_texts_apart(model: Any) -> None:
             setattr(model.get_submodule(parent), child, EachTextLinear(module))
 
 
-def _check(recipe: QuantRecipe, depth: int) -> None:
-    check(recipe.method, recipe.weight_bits, recipe.weight_granularity)
-    check(recipe.method, recipe.embedding_bits, recipe.embedding_granularity)
-    for bits in recipe.stages:
-        check(recipe.method, bits, recipe.weight_granularity)
-    if recipe.layers and max(recipe.layers) >= depth:
-        raise InputError(
-            f"There is no layer {max(recipe.layers)}: this model's layers are 0 to {depth - 1}."
-        )
-
-
 def _quantizer(matrix: Matrix, weight: Tensor, recipe: QuantRecipe) -> WeightQuantizer | None:
     """The matrix's quantizer; None where the recipe leaves it alone."""
-    bits = final_bits(matrix, recipe)
-    granularity = recipe.embedding_granularity if matrix.is_table else recipe.weight_granularity
-    is_chosen = matrix.layer is None or not recipe.layers or matrix.layer in recipe.layers
-    if matrix.part not in recipe.parts or not is_chosen or bits == 32:
+    choice = choice_of(matrix, recipe)
+    if choice is None:
         return None
-    return WeightQuantizer(matrix, recipe.method, bits, granularity, weight)
-
-
-def final_bits(matrix: Matrix, recipe: QuantRecipe) -> int:
-    """The bits that the recipe gives a matrix."""
-    return recipe.embedding_bits if matrix.is_table else recipe.weight_bits
+    return WeightQuantizer(matrix, choice.method, choice.bits, choice.granularity, weight)
 
 
 def weight_quantizers(student: nn.Module) -> Iterator[tuple[str, Tensor, WeightQuantizer]]:

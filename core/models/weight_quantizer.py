@@ -1,6 +1,6 @@
 """One matrix and its rule: what the rule remembers from step to step, and what a forward computes.
 
-In training every call quantizes anew. In evaluation the first call's result is cached until the
+In training every call quantizes again. In evaluation the first call's result is cached until the
 next `.train()` or `.eval()`, so the scores, the file and the pictures share one object.
 """
 
@@ -43,20 +43,26 @@ class WeightQuantizer(nn.Module):
         self.start_scale: Tensor | None = None
         self.observer: Observer | None = None
         self._cached: Quantized | None = None  # of the whole matrix, in evaluation
+        self._given: Quantized | None = None  # what it holds in place of the rule's answer
         self._prepared: Tensor | None = None  # the next forward's answer
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
             self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
 
     def change_bits(self, bits: int, weight: Tensor) -> None:
-        """Continue with other bits; a learned step starts anew from `weight`."""
+        """Continue with other bits; a learned step starts again from `weight`."""
         if bits == self.bits:
             return
-        self.bits, self.start_scale, self._cached = bits, None, None
+        self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
         if self.rule.learns_scale:
             first = self._solve(weight, None, None)
             with torch.no_grad():
                 self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
+
+    def give(self, quantized: Quantized) -> None:
+        """Compute with this in evaluation, in place of the rule's answer, until it is trained:
+        training quantizes the latent weight again."""
+        self._given = self._cached = quantized
 
     @property
     def works_by_rows(self) -> bool:
@@ -153,5 +159,6 @@ class WeightQuantizer(nn.Module):
             self._cached = quantized
 
     def train(self, mode: bool = True) -> "WeightQuantizer":
-        self._cached = self._prepared = None
+        self._given = None if mode else self._given
+        self._cached, self._prepared = self._given, None
         return super().train(mode)

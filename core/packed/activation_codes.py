@@ -16,12 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from core.errors import InputError
 from core.experiment import QuantRecipe
 from core.packed.elastic_codes import elastic_codes
 from core.packed.graph import Graph, onnx
+from core.quantizers.activations import grid_between
 from core.quantizers.lsq import STEP_FLOOR
 
 MIDDLE = 128  # the zero point of symmetric codes
+ALL_CODES = (0, 255)  # that a byte can hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +73,14 @@ class ActivationCodes:
     def codes(self, x: str, quantizer: str) -> Codes:
         """The codes of x under its activation quantizer; one tensor is quantized once."""
         step = self._numbers.get(f"{quantizer}.step")
-        learned = () if step is None else tuple(step.reshape(-1).tolist())
-        key = x, learned
-        if key not in self._quantized:
+        found = step if step is not None else self._numbers.get(f"{quantizer}.range")
+        fixed = () if found is None else tuple(found.reshape(-1).tolist())
+        if (x, fixed) not in self._quantized:
             if self._kind == "elastic" and step is not None:
-                self._quantized[key] = self._elastic(x, step, quantizer)
+                self._quantized[x, fixed] = self._elastic(x, step, quantizer)
             else:
-                self._quantized[key] = self._new(x, learned[0] if learned else 0.0)
-        return self._quantized[key]
+                self._quantized[x, fixed] = self._new(x, fixed)
+        return self._quantized[x, fixed]
 
     def _elastic(self, x: str, step: Tensor, quantizer: str) -> Codes:
         is_signed = not quantizer.endswith(".probabilities")
@@ -90,15 +93,29 @@ class ActivationCodes:
         """The largest code."""
         return 2**self._bits - 1 if self._kind == "minmax" else 2 ** (self._bits - 1) - 1
 
-    def _new(self, x: str, learned: float) -> Codes:
+    def _new(self, x: str, fixed: tuple[float, ...]) -> Codes:
+        """`fixed`: a learned step, or the two ends of a static range, where there are any."""
         if self._scope == "token":
             return self._token_codes(self._steps_of_tokens(x))
+        if len(fixed) == len(("low", "high")):
+            return self._static(x, fixed[0], fixed[1])
         if self._kind == "minmax" and self._bits == 8:
             values, scale, zero = self.graph.ops("DynamicQuantizeLinear", x, outputs=3)
             return Codes(values=values, scale=scale, zero=zero)
         if self._kind == "minmax":
             return self._minmax(x, self._top)
+        learned = fixed[0] if fixed else 0.0
         return self._around_middle(x, self._step(x, self._kind, learned, self._top), self._top)
+
+    def _static(self, x: str, low: float, high: float) -> Codes:
+        if not low <= high:
+            raise InputError("The static ranges of these activations have not been calibrated yet.")
+        grid = grid_between(low, high, self._bits, self._kind)
+        scale = self.graph.number(float(grid.scale[0]))
+        if self._kind == "symmetric":
+            return self._around_middle(x, scale, self._top)
+        zero = self._code(int(grid.zero[0]))
+        return self._codes(x, scale, zero, 0, self._top)
 
     def _steps_of_tokens(self, x: str) -> _TokenSteps:
         of = self._minmax_of_tokens if self._kind == "minmax" else self._symmetric_of_tokens
@@ -180,8 +197,9 @@ class ActivationCodes:
     def _codes(self, x: str, scale: str, zero: str, lowest: int, highest: int) -> Codes:
         graph = self.graph
         values = graph.op("QuantizeLinear", x, scale, zero)
-        limits = [
-            graph.constant(f"code {code}", np.asarray(code, dtype=np.uint8))
-            for code in (lowest, highest)
-        ]
-        return Codes(values=graph.op("Clip", values, *limits), scale=scale, zero=zero)
+        if (lowest, highest) != ALL_CODES:
+            values = graph.op("Clip", values, self._code(lowest), self._code(highest))
+        return Codes(values=values, scale=scale, zero=zero)
+
+    def _code(self, code: int) -> str:
+        return self.graph.constant(f"code {code}", np.asarray(code, dtype=np.uint8))

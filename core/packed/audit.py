@@ -10,12 +10,14 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from core.experiment import QuantRecipe
 from core.family import HEAD, Family, address_of
 from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import Container
-from core.packed.contents import FLOATS, STEP, Contents
+from core.packed.contents import FLOATS, OF_QUANTIZERS, Contents
 from core.packed.matrices import CODES, SCALE
 from core.quantizers.groups import scale_shape
 
@@ -73,8 +75,21 @@ def shapes_of(contents: Contents) -> Shapes:
         address_of(contents.family, name): tuple(matrix.codes.shape)
         for name, matrix in contents.weights.items()
     }
-    rest = {name: tuple(t.shape) for name, t in contents.rest.items() if not name.endswith(STEP)}
+    rest = {n: tuple(t.shape) for n, t in contents.rest.items() if not n.endswith(OF_QUANTIZERS)}
     return matrices | rest
+
+
+def told_by(quant: QuantRecipe) -> dict[str, Any]:
+    """What a recipe says of bits and scales, as arguments of `arithmetic`."""
+    own = quant.own
+    return {
+        "weight_bits": quant.weight_bits,
+        "embedding_bits": quant.embedding_bits,
+        "own_bits": {name: each.bits for name, each in own.items()},
+        "weight_granularity": quant.weight_granularity,
+        "embedding_granularity": quant.embedding_granularity,
+        "own_granularity": {n: each.granularity for n, each in own.items() if each.granularity},
+    }
 
 
 def arithmetic(
@@ -84,13 +99,16 @@ def arithmetic(
     leftovers: str = FLOAT32,
     weight_bits: int = 2,
     embedding_bits: int = 2,
+    own_bits: Mapping[str, int] | None = None,
     weight_granularity: str = "layer",
     embedding_granularity: str = "row",
+    own_granularity: Mapping[str, str] | None = None,
 ) -> tuple[Expected, ...]:
     """The paper's table for an architecture, with its granularity: tables row by row, matrices with
     one scale each.
 
-    Bits of 32 leave a part in float, without a scale.
+    Bits of 32 leave a part in float, without a scale. `own_bits` and
+    `own_granularity` are those of single matrices, by name, that have others.
     """
     wide = FLOATS[leftovers].itemsize
     numbers: dict[str, int] = dict.fromkeys(family.groups.values(), 0)
@@ -102,10 +120,12 @@ def arithmetic(
             kept += 0 if family.kind_of(address) == HEAD else count
             continue
         bits = embedding_bits if matrix.is_table else weight_bits
+        bits = (own_bits or {}).get(matrix.name, bits)
         group = family.groups[matrix.part]
         numbers[group] += count
         packed[group] += count * wide if bits == 32 else packed_size(count, bits, layout)
         granularity = embedding_granularity if matrix.is_table else weight_granularity
+        granularity = (own_granularity or {}).get(matrix.name, granularity)
         scales += math.prod(scale_shape(shape[0], shape[1], granularity)) if bits < 32 else 0
     rows = [_expected(group, numbers[group], packed[group]) for group in numbers]
     rows.append(_expected(KEPT, kept, kept * wide))

@@ -1,4 +1,4 @@
-"""How a packed file can be written: the names of the choices, for whoever need not load torch."""
+"""How a packed file can be written: the names of the choices, without torch."""
 
 TWO_BIT, BASE_3 = "2-bit", "base-3"
 LAYOUTS = (TWO_BIT, BASE_3)

@@ -52,21 +52,40 @@ class Container:
 
 def write_container(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """The file of these tensors (float32, float16 or uint8) as bytes."""
-    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    text = _header_of(tensors, metadata)
+    text += b" " * (-len(text) % 8)
+    flat = (tensors[name].detach().contiguous().reshape(-1) for name in _order(tensors))
+    pieces = (each.view(torch.uint8).numpy().tobytes() for each in flat)
+    return b"".join([len(text).to_bytes(8, "little"), text, *pieces])
+
+
+def container_size(
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], filled: bool = True
+) -> int:
+    """How many bytes `write_container` would give; the tensors need no numbers (device "meta").
+    Not `filled`: without the blanks at the end of the header."""
+    length = len(_header_of(tensors, metadata))
+    blanks = -length % 8 if filled else 0
+    return 8 + length + blanks + sum(each.nbytes for each in tensors.values())
+
+
+def _order(tensors: Mapping[str, Tensor]) -> list[str]:
+    return sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+
+
+def _header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The header of a file of these tensors, not filled up."""
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
-    pieces, place = [], 0
-    for name in order:
-        raw = tensors[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    place = 0
+    for name in _order(tensors):
+        end = place + tensors[name].nbytes
         header[name] = {
             "dtype": _NAMES[tensors[name].dtype],
             "shape": list(tensors[name].shape),
-            "data_offsets": [place, place + len(raw)],
+            "data_offsets": [place, end],
         }
-        pieces.append(raw)
-        place += len(raw)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *pieces])
+        place = end
+    return json.dumps(header, separators=(",", ":")).encode()
 
 
 def read_container(path: Path) -> Container:

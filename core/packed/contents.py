@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError, one_of
-from core.experiment import Experiment
+from core.experiment import Experiment, QuantRecipe
 from core.families import find_family
 from core.family import Family, address_of
 from core.models.layers import CodeEmbedding, QuantEmbedding
@@ -27,6 +27,8 @@ from core.quantizers.quantizer import Quantized
 
 FLOATS = {FLOAT32: torch.float32, FLOAT16: torch.float16}
 WEIGHT_STEP, STEP = "_quantizer.step", ".step"  # of a matrix: its name, then the first
+RANGE = ".range"  # of an activation quantizer whose range is static
+OF_QUANTIZERS = (STEP, RANGE)  # numbers that are no weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,8 +36,8 @@ class Contents:
     """A packed student as values.
 
     weights     by name of the matrix: codes and scales
-    rest        by name of the parameter, float32: the leftovers, and `<layer>.step` of learned
-                activation steps
+    rest        by name of the parameter, float32: the leftovers, `<layer>.step` of learned
+                activation steps and `<layer>.range` of static ranges
     layout      how the codes are written ("2-bit" or "base-3")
     leftovers   how scales and leftovers are written ("float32" or "float16")
     """
@@ -60,10 +62,9 @@ class Contents:
 
     @property
     def numbers(self) -> int:
-        """How many weights the model has: codes and leftovers, without scales and steps."""
-        steps = sum(t.numel() for name, t in self.rest.items() if name.endswith(STEP))
-        codes = sum(matrix.codes.numel() for matrix in self.weights.values())
-        return codes + sum(t.numel() for t in self.rest.values()) - steps
+        """How many weights the model has: codes and leftovers, without scales, steps, ranges."""
+        kept = sum(t.numel() for name, t in self.rest.items() if not name.endswith(OF_QUANTIZERS))
+        return kept + sum(matrix.codes.numel() for matrix in self.weights.values())
 
 
 def round_number(value: Tensor, leftovers: str, name: str = "A number") -> Tensor:
@@ -114,22 +115,35 @@ def round_student(student: Any, experiment: Experiment, leftovers: str) -> Any:
 
 def assemble(contents: Contents) -> Any:
     """The model that computes with these contents, eval mode, gradients off. Its leftovers are the
-    very tensors of `contents`: whoever wants to change it copies it first.
+    very tensors of `contents`: copy them before changing any.
 
     Raises InputError when names or shapes do not fit the config.
     """
     family, weights = contents.family, contents.weights
     state = {address_of(family, name): matrix.dequantize() for name, matrix in weights.items()}
-    steps = {name: value for name, value in contents.rest.items() if name.endswith(STEP)}
-    leftovers = {name: value for name, value in contents.rest.items() if name not in steps}
+    numbers = {n: value for n, value in contents.rest.items() if n.endswith(OF_QUANTIZERS)}
+    leftovers = {name: value for name, value in contents.rest.items() if name not in numbers}
     model = family.from_state(contents.config, {**leftovers, **state})
     # The weights are already on their levels: only the activations are quantized while computing.
-    quant = replace(contents.experiment.quant, weight_bits=32, embedding_bits=32)
+    quant = unquantized(contents.experiment.quant)
     student = become_student(model, quant, family).requires_grad_(False)
-    missing, unknown = student.load_state_dict(steps, strict=False)
-    if unknown or any(name.endswith(STEP) for name in missing):
-        raise InputError("its learned steps do not fit its model.")
+    missing, unknown = student.load_state_dict(numbers, strict=False)
+    if unknown or any(name.endswith(OF_QUANTIZERS) for name in missing):
+        raise InputError("its learned steps or static ranges do not fit its model.")
+    _check_ranges(numbers)
     return student
+
+
+def _check_ranges(numbers: Mapping[str, Tensor]) -> None:
+    """Raise InputError for a static range that is none: its ends in order, 0 between them."""
+    for name, value in numbers.items():
+        if name.endswith(RANGE) and not bool(value[0] <= 0.0 <= value[1]):
+            raise InputError(f"{name} is no range of activations: two ends, 0 between them.")
+
+
+def unquantized(quant: QuantRecipe) -> QuantRecipe:
+    """The recipe with every weight left alone; activations as they are."""
+    return replace(quant, weight_bits=32, embedding_bits=32, matrix_bits=())
 
 
 def keep_codes(model: nn.Module, contents: Contents) -> None:

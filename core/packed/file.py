@@ -3,7 +3,7 @@
     <matrix>.codes   uint8             the codes, packed (see `codes` and `matrices`)
     <matrix>.scale   float32, float16  (rows, 1), (1, 1) or (rows, groups)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
-    <layer>.step     float32, float16  learned steps of activations, where there are any
+    <layer>.step     float32, float16  learned steps of activations; or <layer>.range, static ranges
     metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
 
 docs/FORMAT.md tells it to the bit. Reading a file back gives the student's logits bit for bit: the
@@ -25,13 +25,7 @@ from core.experiment import Experiment
 from core.families import find_family
 from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
 from core.packed.container import Container, read_container, write_container
-from core.packed.contents import (
-    FLOATS,
-    Contents,
-    assemble,
-    contents_of,
-    round_contents,
-)
+from core.packed.contents import FLOATS, Contents, assemble, contents_of, round_contents
 from core.packed.matrices import needs_version_3, table_of, take_matrices, tensors_of
 from core.packed.origin import Origin
 from core.paths import replacing
@@ -103,11 +97,19 @@ def _written(
     contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
 ) -> bytes:
     """The file; `spelled` are metadata in another spelling than today's (None: left out)."""
-    if layout not in LAYOUTS:
-        raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
+    metadata = metadata_of(contents, layout, leftovers, spelled)
     tensors = {name: value.to(kind) for name, value in contents.rest.items()}
     tensors |= tensors_of(contents.weights, layout, kind)
+    return signed(write_container(tensors, metadata))
+
+
+def metadata_of(
+    contents: Contents, layout: str, leftovers: str, spelled: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The metadata of the file, without its digest. Raises InputError for an unknown layout."""
+    if layout not in LAYOUTS:
+        raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
     metadata: dict[str, str | None] = {
         "format": FORMAT,
         "version": version_of(contents),
@@ -122,8 +124,7 @@ def _written(
         WRITER: PROGRAM_VERSION,
         **spelled,
     }
-    named = {name: value for name, value in metadata.items() if value is not None}
-    return signed(write_container(tensors, named))
+    return {name: value for name, value in metadata.items() if value is not None}
 
 
 def version_of(contents: Contents) -> str:
@@ -200,7 +201,7 @@ def _check_digest(container: Container) -> None:
     container.data[place : place + 64] = NO_DIGEST.encode()
     if hashlib.sha256(container.data).hexdigest() != digest:
         raise InputError(
-            "its bytes are not those that were written (SHA-256 differs). Copy it anew."
+            "its bytes are not those that were written (SHA-256 differs). Copy it again."
         )
 
 

@@ -1,8 +1,9 @@
-"""Activations: their levels lie in a range, which is found anew whenever they are computed.
+"""Activations: their levels lie in a range, which is found again whenever they are computed.
 
 Activations change with every text, so their range is measured while computing ("dynamic"): over
 the whole tensor, with all texts of a batch in it, or of each token by itself (the last axis is what
-a token carries), so that no text moves the levels of another. Two ranges:
+a token carries), so that no text moves the levels of another. Or the range was fixed beforehand
+("static", see `range_search`); what lies outside is then clipped. Two ranges:
 
 minmax      [min(0, x), max(0, x)] cut into 2^bits - 1 steps with a zero point, because hidden
             states lean to the negative side (TernaryBERT section 3.1). The arithmetic, rounding
@@ -105,6 +106,11 @@ def grid_of(low: np.ndarray, high: np.ndarray, bits: int, kind: str) -> Grid:
     return Grid(scale=scale, zero=zero, lowest=0, highest=int(top))
 
 
+def grid_between(low: float, high: float, bits: int, kind: str) -> Grid:
+    """The levels of one range."""
+    return grid_of(np.array([low], np.float32), np.array([high], np.float32), bits, kind)
+
+
 def activation_range(x: Tensor, bits: int, kind: str) -> tuple[float, float, int, int]:
     """(scale, zero point, lowest code, highest code) for a tensor of any shape: see `grid_of`."""
     grid = _measured(x.reshape(1, -1), bits, kind)
@@ -117,13 +123,14 @@ def fake_quantize_activation(
     kind: str,
     dtype: torch.dtype = torch.float32,
     scope: str = "tensor",
+    ends: tuple[float, float] | None = None,
 ) -> Tensor:
     """x (float32 or bfloat16) rounded to 2^bits levels, same shape, as float32 or rounded once more
     to bfloat16; 32 bits give x back. The range is that of x, or with scope "token" of each of its
-    vectors (last axis).
+    vectors (last axis), or with scope "static" between these `ends`.
 
-    What has NaN or infinity in its range becomes all NaN: it has none.
-    Raises InputError for unknown bits, kind or scope.
+    What has NaN or infinity in its range becomes all NaN: it has none. Under a static range a NaN
+    stays one. Raises InputError for unknown bits, kind or scope.
     """
     one_of("Activation bits", bits, ACTIVATION_BITS)
     one_of("Activation range", kind, ACTIVATIONS)
@@ -131,8 +138,11 @@ def fake_quantize_activation(
     if bits == 32:
         return x
     shown = x.contiguous().view(-1, x.shape[-1]) if scope == "token" else x.reshape(1, -1)
-    grid = _measured(shown, bits, kind)
-    return _on_grid(shown, grid, dtype).view(x.shape)
+    if ends is None:
+        return _on_grid(shown, _measured(shown, bits, kind), dtype).view(x.shape)
+    value = _on_grid(shown, grid_between(*ends, bits, kind), dtype).view(x.shape)
+    is_none = x.isnan()
+    return value.masked_fill_(is_none, torch.nan) if is_none.any() else value
 
 
 def _measured(shown: Tensor, bits: int, kind: str) -> Grid:

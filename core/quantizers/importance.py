@@ -2,7 +2,7 @@
 
 Adam keeps v, the mean square of each weight's gradient. Its root stands in for the diagonal of the
 loss's curvature: D = sqrt(v) + 1e-8 (Hou, Yao and Kwok, arXiv 1611.01600; PAPER 2). It is made
-anew in every step for every matrix, so it is a compiled loop.
+again in every step for every matrix, so it is a compiled loop.
 """
 
 import threading

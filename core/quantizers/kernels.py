@@ -32,7 +32,7 @@ def compiled(loop: Callable[..., None]) -> Callable[..., None]:
     options = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
     try:
         return numba.njit(cache=True, **options)(loop)
-    except RuntimeError:  # no folder for the code: it is translated anew in every process
+    except RuntimeError:  # no folder for the code: it is translated again in every process
         return numba.njit(**options)(loop)
 
 

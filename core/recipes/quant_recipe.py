@@ -1,9 +1,11 @@
 """How weights and activations are quantized."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import InputError
 from core.option_fields import check, option
+from core.recipes.matrix_bits import MatrixBits, exceptions, spelled
 from core.serialization import Among, Range, coerce_fields
 
 WEIGHT_BITS = (1, 2, 3, 4, 8, 32)
@@ -13,7 +15,8 @@ GRANULARITIES = ("layer", "row", "group-128", "group-64", "group-32")
 ACTIVATIONS = ("minmax", "symmetric", "lsq", "elastic")
 LEARNED_ACTIVATIONS = ("lsq", "elastic")
 ONE_BIT_ACTIVATIONS = ("elastic",)  # the others have no levels of one bit
-ACTIVATION_SCOPES = ("tensor", "token")
+ACTIVATION_SCOPES = ("tensor", "token", "static")
+CALIBRATIONS = ("minmax", "percentile", "mse", "kl")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = (
     "1 bit: -1 or +1 (binary methods only), 2 bits: three levels (-1, 0, +1). 3, 4, 8 bits: 7, 15, "
@@ -29,7 +32,8 @@ class QuantRecipe:
     to each of its rows, "group-64" one to every 64 columns of each row. `parts` and `layers`
     choose what is quantized at all (`layers` empty: every encoder layer). `stages` are the bits
     that training passes through on its way down, in equal shares of the steps: (8, 4) and 2 weight
-    bits train a third at each.
+    bits train a third at each. `matrix_bits` are exceptions for single matrices (see
+    `core.recipes.matrix_bits`), whatever parts and layers say.
     """
 
     method: str = option(
@@ -100,9 +104,37 @@ class QuantRecipe:
         "tensor",
         "Activation scope",
         "What a range is of. tensor: of all texts that are computed together. token: of each token "
-        "by itself, so that a text's answer does not depend on its batch mates.",
+        "by itself. static: fixed before training. With the last two a text's answer does not "
+        "depend on its batch mates.",
         Among(ACTIVATION_SCOPES),
         box="More",
+        later=True,
+    )
+    calibration: str = option(
+        "minmax",
+        "Calibration",
+        "Where a static range ends. minmax: it holds all that was seen. percentile: all but a "
+        "thousandth. mse: least squared error. kl: the distribution stays most alike.",
+        Among(CALIBRATIONS),
+        box="More",
+        later=True,
+    )
+    calibration_texts: int = option(
+        128,
+        "Calibration texts",
+        "Training texts that are read before training to find static ranges.",
+        Range(1, 10_000),
+        box="More",
+        step=16,
+        later=True,
+    )
+    matrix_bits: tuple[str, ...] = option(
+        (),
+        "Bits by matrix",
+        "Matrices with bits of their own, with commas: name=bits, and with /scale per/method "
+        "behind where these differ too, as in encoder.0.key=4/row/lat.",
+        empty="none: all alike",
+        box="What is quantized",
         later=True,
     )
 
@@ -122,6 +154,9 @@ class QuantRecipe:
         # One spelling per option: order and repetition carry no meaning, so they are removed.
         object.__setattr__(self, "parts", tuple(part for part in PARTS if part in self.parts))
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+        usual = (self.weight_granularity, self.embedding_granularity)
+        own = spelled(self.matrix_bits, WEIGHT_BITS, GRANULARITIES, self.method, usual)
+        object.__setattr__(self, "matrix_bits", own)
 
     @property
     def keeps_texts_apart(self) -> bool:
@@ -130,5 +165,12 @@ class QuantRecipe:
 
     @property
     def label(self) -> str:
-        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8"."""
-        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}"
+        """The paper's shorthand: weight-embedding-activation bits, e.g. "2-2-8", and how many
+        matrices have bits of their own: "2-2-8 (5 own)"."""
+        own = f" ({len(self.matrix_bits)} own)" if self.matrix_bits else ""
+        return f"{self.weight_bits}-{self.embedding_bits}-{self.activation_bits}{own}"
+
+    @property
+    def own(self) -> Mapping[str, MatrixBits]:
+        """The matrices with bits of their own, by name."""
+        return exceptions(self.matrix_bits)

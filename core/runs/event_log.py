@@ -96,7 +96,7 @@ def _event(line: bytes) -> Event | None:
 
 
 def _comes_again(event: Event, done: int, step: int) -> bool:
-    """Whether an event that follows the last step is told again by whoever goes on from there."""
+    """Whether resuming from the last step emits this event again."""
     if done < step or isinstance(event, StepDone):
         return False
     return isinstance(event, Evaluated) or getattr(event, "step", None) != step

@@ -80,7 +80,7 @@ def seconds_left(job: Job, events: Sequence[Event], finished: Sequence[Run]) -> 
 def wait_seconds(
     slots: int, running: Sequence[float | None], queued: Sequence[float | None]
 ) -> float | None:
-    """When a slot is free for whoever comes after `queued`: each run takes the first free slot,
+    """When a slot is free for a run behind `queued`: each run takes the first free slot,
     in order. Arguments are seconds still to compute."""
     if len(running) + len(queued) < slots:
         return 0.0

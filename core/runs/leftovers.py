@@ -2,8 +2,8 @@
 
 A file is written beside its place under a name of its own (`paths.replacing`), so a process that
 is killed meanwhile leaves `.result.json.x1y2z3`. Nothing that a living process writes is removed: a
-run's folder is swept by whoever holds its lock, and otherwise only of what has not changed for an
-hour, while nobody can take that lock. Teachers have no lock; theirs is left for a day.
+run's folder is swept by the process that holds its lock, and otherwise only of what has not changed
+for an hour, while nobody can take that lock. Teachers have no lock; theirs is left for a day.
 """
 
 import shutil

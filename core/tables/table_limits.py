@@ -1,7 +1,7 @@
 """Limits of a person's file, checked before the memory is spent.
 
 A few kilobytes can be written so that they unpack to gigabytes, and a hundred megabytes of commas
-are a hundred million values. One server is shared by a class: whoever brings such a file gets a
+are a hundred million values. One server is shared by a class: a file like that gets a
 sentence, and the others notice nothing.
 """
 

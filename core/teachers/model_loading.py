@@ -58,6 +58,15 @@ def _head(kind: str, labels: tuple[str, ...]) -> Head:
     return find_target(kind).head(labels)
 
 
+def config_text_of(name: str) -> str | None:
+    """What the config.json of an embedded backbone or a folder says; None where it is not on this
+    computer, or the name is one of the hub, which is not asked."""
+    backbone = BACKBONES.get(name)
+    folder = backbone_folder(backbone) if backbone else _folder(name)
+    with explained(name):
+        return None if folder is None else read_text(folder, CONFIG_FILE)
+
+
 def has_trained_head(name: str, kind: str, labels: tuple[str, ...]) -> bool:
     """Whether the folder `name` holds a checkpoint with a head of the right kind and size.
 

@@ -113,7 +113,7 @@ def to_half(value: Tensor) -> Tensor:
 
 def load_teacher(task: str, model: str) -> Any:
     """The teacher of (task, model) in float32, eval mode, gradients off. Its shared table may be
-    that of other teachers too: whoever wants to change its numbers copies it first.
+    that of other teachers too: copy it before changing its numbers.
 
     Raises InputError when there is none or its files are damaged.
     """

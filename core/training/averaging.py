@@ -2,7 +2,7 @@
 
 Late in training the weights circle around a minimum without reaching it; their mean lies nearer.
 Every tenth step counts, which costs nothing that could be measured. Latent weights are averaged,
-never quantized ones: the mean is quantized anew.
+never quantized ones: the mean is quantized again.
 """
 
 from collections.abc import Mapping

@@ -6,6 +6,7 @@ One safetensors file in the run's folder, replaced as a whole:
     adam.NAME.KEY               AdamW's moments and its count of steps
     table.NAME.KEY              the same of a table that is updated row by row (see `rows`)
     scale.NAME                  the scale that an alternating quantizer starts from
+    range.NAME                  a static range of activations
     random                      torch's random numbers (dropout draws from them)
     averaging.N, watch.NAME     the mean of the weights so far, where histograms end
     said.SPLIT.WHO              what teacher and untrained student said, so as not to ask again
@@ -168,6 +169,7 @@ def capture(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     for name, _, quantizer in weight_quantizers(model):
         if quantizer.start_scale is not None:
             found[f"scale.{name}"] = quantizer.start_scale
+    found |= {f"range.{name}": ends for name, ends in _ranges(model).items()}
     return found | {"random": torch.get_rng_state()}
 
 
@@ -190,14 +192,25 @@ def restore(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: Optimize
             if part in ("adam", "table"):
                 parameter, _, key = rest.rpartition(".")
                 optimizer.restore(names[parameter], key, tensor.clone())
-        quantizers = {name: quantizer for name, _, quantizer in weight_quantizers(model)}
-        for name, tensor in tensors.items():
-            if name.startswith("scale."):
-                quantizers[name.removeprefix("scale.")].start_scale = tensor.clone()
+        _restore_quantizers(tensors, model)
         hand_over_second_moments(model, optimizer.second_moments())
         torch.set_rng_state(tensors["random"].clone())
     except (KeyError, ValueError, RuntimeError) as error:
         raise UnfitCheckpoint(OTHER_VERSION) from error
+
+
+def _restore_quantizers(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    quantizers = {name: quantizer for name, _, quantizer in weight_quantizers(model)}
+    for name, tensor in tensors.items():
+        if name.startswith("scale."):
+            quantizers[name.removeprefix("scale.")].start_scale = tensor.clone()
+    for name, ends in _ranges(model).items():
+        _same_shape(ends, tensors[f"range.{name}"]).copy_(tensors[f"range.{name}"])
+
+
+def _ranges(model: nn.Module) -> dict[str, Tensor]:
+    """The static ranges of activations."""
+    return {name: found for name, found in model.named_buffers() if name.endswith(".range")}
 
 
 def _same_shape(one: Tensor, other: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from core.teachers.model_loading import family_of, load_model
 from core.teachers.teacher_store import load_teacher, teacher_tokenizer
 from core.training.depths import check_student
 from core.training.distillation_losses import OF_LANGUAGE, check_losses
+from core.training.static_ranges import calibrate
 from core.training.task_data import TaskData, encode_task
 from core.training.teacher_outputs import CachedOutputs
 
@@ -57,6 +58,7 @@ def prepare_pair(experiment: Experiment) -> Generator[Preparing, None, Distillat
     set_dropout(student, experiment.train.dropout)
     yield from prepare(task)
     tokenizer = teacher_tokenizer(experiment.task, experiment.model)
+    yield from calibrate(student, start, task, family, tokenizer, experiment.quant)
     data = yield from encode_task(
         task, family, teacher, tokenizer, experiment.train, experiment.seed
     )

@@ -21,7 +21,7 @@ def panel() -> None:
 
 @st.cache_data(ttl=10, show_spinner=False)
 def _used_bytes(folder: str) -> int:
-    """What the runs in `folder` take, not counted anew for each redraw."""
+    """What the runs in `folder` take, not counted again for each redraw."""
     return api.used_bytes()
 
 

@@ -83,10 +83,18 @@ def _in_torch(source: api.Source) -> api.OpenModel:
 @st.cache_resource(max_entries=MAX_INSIDES, show_spinner="Looking inside ...")
 def inside(source: api.Source, row: int, *texts: str) -> api.Inside:
     """What happens in one model on one text. Raises InputError."""
+    return api.look_inside(_with_torch(source), *texts, row=row)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def examined(source: api.Source, row: int, title: str, bits: int, *texts: str):
+    """What enters one matrix, and what ranges cut off of it. Raises InputError."""
+    return api.examine_input(_with_torch(source), title, bits, *texts, row=row)
+
+
+def _with_torch(source: api.Source) -> api.OpenModel:
     opened = model(source)
-    return api.look_inside(
-        opened if opened.model is not None else _in_torch(source), *texts, row=row
-    )
+    return opened if opened.model is not None else _in_torch(source)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -112,6 +120,13 @@ def comparison(other: Run, who: str, run: Run) -> api.Comparison:
     """The paired test of another run's model ("teacher", ...) and a run's student, the second.
     Raises InputError."""
     return api.compare_runs(other, run, (who, "student"))
+
+
+@st.cache_resource(max_entries=500, show_spinner=False, hash_funcs={Run: by_folder})
+def pair_spread(other: Run, who: str, run: Run) -> api.PairSpread:
+    """How another run's model and a run's student differ from example to example of test. Raises
+    InputError."""
+    return api.spread_of(other, run, (who, "student"))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Comparing ...", hash_funcs={Run: by_folder})

@@ -16,6 +16,7 @@ _FOUND_LATER = re.compile(
     r"|(?<=\s[-<>~])(?=(?:-|>|->|=)(?:\s|$))|(?<=^[-<>~])(?=(?:-|>|->|=)(?:\s|$))",
     re.IGNORECASE,
 )
+MOST_OF_A_SETTING = 60
 WORD_JOINER = "\u2060"  # takes no room and allows no line break
 
 METRICS = {
@@ -63,6 +64,13 @@ def code(text: str) -> str:
     fence = "`" * (longest + 1)
     space = " " * (longest > 0)
     return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
+
+
+def shortened(text: str) -> str:
+    """A setting as it is typed; of a long list its beginning, and how long it is."""
+    if len(text) <= MOST_OF_A_SETTING or "," not in text:
+        return text
+    return f"{text[:MOST_OF_A_SETTING]}... ({text.count(',') + 1} in all)"
 
 
 def metric_name(metric: str) -> str:

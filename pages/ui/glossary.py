@@ -31,6 +31,11 @@ lsq | LSQ | Esser et al. (arXiv 1902.08153) | Learned step size: the scale is a 
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
 binary | binary | Rastegari et al., XNOR-Net (arXiv 1603.05279) | One bit: every weight becomes -1 or +1 times the mean magnitude, and none can become zero.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.
+ladder | ladder | this program | The same teacher quantized with more and more care: rounded, with the best scales, calibrated on a few texts, trained.
+gptq | GPTQ | Frantar et al. (arXiv 2210.17323) | Rounds a matrix column by column; what a column's rounding does to the outputs is made up for in the columns to come. No training.
+adaround | AdaRound | Nagel et al. (arXiv 2004.10568) | Decides for all weights of a matrix together whether each is rounded up or down, so that the outputs change least. No training.
+bias_correction | bias correction | Nagel et al. (arXiv 1906.04721) | What rounding adds to each output on average is taken out of its bias.
+smoothing | smoothing | SmoothQuant (Xiao et al., arXiv 2211.10438) | Wide channels of activations are made narrower, and the weights that read them wider by as much.
 straight-through | straight-through estimator | Bengio et al. 2013 (arXiv 1308.3432) | Rounding has no useful gradient, so training takes the gradient at the rounded weight and applies it to the latent one.
 qat | quantization-aware training | TernaryBERT (Zhang et al. 2020), algorithm 1 | Training in which the network computes with quantized weights, so that it learns around the rounding.
 untrained | quantized without training | this program | The teacher's weights quantized as they are, without any training.
@@ -41,8 +46,15 @@ mse | MSE | this program | Mean squared error between latent and quantized weigh
 sqnr | SQNR | signal processing | Signal-to-quantization-noise ratio: 10 log10(signal power / error power). Higher is better; 6 dB are about one bit.
 cosine | cosine | this program | Cosine of the angle between the latent and the quantized matrix; 1 is no change.
 weighted | weighted error | Hou and Kwok (arXiv 1802.08635) | Squared error in which each weight counts as much as the loss feels it (the gradients of 256 training sentences), relative to the weights themselves.
+fisher | Fisher information | Hassibi and Stork 1992; SqueezeLLM (arXiv 2306.07629) | The mean square of the loss's gradient at a weight: half of it times a squared error is about how much the loss rises.
+plan_loss | loss of a matrix | this program | Predicted: Fisher information times squared rounding error, summed over its weights. Measured: how far the answers move when it alone is quantized. Told in per cent of all matrices at the fewest bits.
+frontier | frontier | this program | The plans that no other one beats in both bytes and loss.
+budget | budget | this program | How large the whole packed file may be, its header included. A plan is never a byte larger.
 
 # Activations
+static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
+percentile_range | percentile range | this program | A static range that leaves out the outermost thousandth of the values.
+kl_range | KL range | KDLSQ-BERT (arXiv 2101.05938) | The clip at which what the levels can draw is most like the distribution that was seen.
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
 elastic | elastic range | Liu et al., BiT (arXiv 2205.13016) | Step and shift of an activation are learned: numbers that are far out are clipped, and at one bit the border between the two codes is where it serves best.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
@@ -69,6 +81,8 @@ interval | 95 % interval | Student's t with Satterthwaite's degrees of freedom |
 no_difference | no difference shown | this program | What was measured could be luck. It does not say that there is no difference.
 mcnemar | McNemar's test | McNemar 1947 | Of two models on the same examples, only those count on which exactly one is right. A fair coin would fall as unevenly with probability p.
 bootstrap | bootstrap | Efron 1979 | The examples are drawn again and again with replacement; the middle 95 % of what comes out is the interval.
+gate | gate | Tango 1998 (Statistics in Medicine 17) | The student passes where the whole 95 % interval of its difference to the teacher, on the same examples, lies above this limit, fails where it lies below, and else nothing is shown.
+power | power | Connor 1987 (Biometrics 43) | How often a difference that is there is also shown. Here 80 %: four samples of five.
 margin | margin | this program | The probability of a model's first answer less that of its second.
 agreement | agrees with teacher | this program | The share of test examples that student and teacher answer alike.
 ablation | ablation | this program | The same training with one thing changed, to see what that thing brings.

@@ -2,7 +2,7 @@
 
 What a session leaves behind is freed in small pieces, which glibc keeps for the next one; after a
 class has gone that is a few hundred megabytes. So one thread of the server tidies once a minute.
-When the last visitor has gone, what is large and quick to have again is let go.
+After the last session closes, caches that are large and cheap to rebuild are cleared.
 """
 
 import threading

@@ -8,7 +8,7 @@ from core import api
 from core.experiment import HARDLY_MATTER, Experiment, Job
 from core.runs.run_store import Run
 from pages.ui import state
-from pages.ui.formatting import plain
+from pages.ui.formatting import plain, shortened
 
 SHOWN_DIFFERENCES = 4
 PRECISIONS = {"bf16": "bfloat16", "fp32": "float32"}
@@ -96,4 +96,4 @@ def _difference(one: api.Difference) -> str:
 
 
 def _value(text: str) -> str:
-    return plain(PRECISIONS.get(text, text)) or "none"
+    return plain(shortened(PRECISIONS.get(text, text))) or "none"

@@ -5,10 +5,12 @@ thirty threads hand it round, each waits for all others at every file it looks a
 it sends, and everybody sees his page when the last one is done. In turns the first see theirs at
 once, and the last no later than before.
 
-A turn is half a second at most; that is far more than most redraws take. Whoever computes longer,
-or waits for somebody else's model to open, goes on beside the others, and the next has his turn.
-So each slow redraw holds up those behind it for no longer than that, and two threads that wait for
-each other, one for its turn and one inside its own, do not wait for ever.
+A turn expires after half a second, far more than most redraws take. A redraw that computes longer,
+or waits for somebody else's model to open, continues beside the others, and the next one begins. So
+a slow redraw delays those behind it by at most that, and two threads that wait for each other, one
+for its turn and one inside its own, cannot deadlock.
+
+Streamlit has no such limit itself (its issues 7851 and 8490); when it has, this file can go.
 """
 
 import threading

@@ -110,7 +110,7 @@ def delete(task: str) -> None:
 
 def pin() -> str:
     """The teacher's PIN, from the environment or `.streamlit/secrets.toml`; "" if there is none.
-    Secrets that cannot be read hold one that nobody knows."""
+    Where the secrets cannot be read, the PIN is random, which locks the function."""
     try:
         return settings.PIN.value() or str(st.secrets.get(settings.PIN.name, ""))
     except FileNotFoundError:  # also Streamlit's own for a file that is not TOML
@@ -137,7 +137,7 @@ def may(deed: Deed, thing: str = "") -> bool:
     Without a PIN everybody may do everything, and whoever gave it too. Others stop runs that they
     started or resumed; begin again those that nobody had started before them; delete the text
     that they brought; replace the teachers that they made. A session is a tab until it is closed
-    or loaded anew.
+    or loaded again.
     """
     if is_teacher():
         return True
@@ -242,7 +242,7 @@ def explained() -> Generator[None]:
 
 def settings_hold() -> bool:
     """Whether the settings of the environment can be meant. If not, the page says what is wrong;
-    whoever runs the server must mend it."""
+    the person who runs the server must mend it."""
     with explained():
         settings.check()
         return True

@@ -25,7 +25,7 @@ from tests.servers import end_trainings, served
 CHROMIUM = str(settings.CHROMIUM.value() or settings.CHROMIUM.default)
 QUIET = ("no-sandbox", "disable-quic", "disable-background-networking", "disable-sync")
 ARTIFACTS = settings.ARTIFACTS.value() or runner.PROJECT / settings.ARTIFACTS.default
-PAGES = ("", "weights", "train", "data", "compare", "predict", "export")
+PAGES = ("", "weights", "plan", "train", "data", "compare", "predict", "export")
 PAGES += ("lessons", "classroom", "theory")
 SETTLED = """() => {
     const app = document.querySelector('[data-test-script-state]')

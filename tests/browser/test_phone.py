@@ -9,7 +9,7 @@ from tests.browser.conftest import PAGES
 
 pytestmark = pytest.mark.browser
 ARROW = "stExpandSidebarButton"
-WITH_SETTINGS = {"weights", "train", "compare", "predict", "export", "theory"}
+WITH_SETTINGS = {"weights", "plan", "train", "compare", "predict", "export", "theory"}
 TITLES = {"": "Start", "classroom": "Class"}
 
 

@@ -64,9 +64,12 @@ def timeless(events):
 
 
 CASES = [
-    (method, granularity, activation)
-    for method, activation in (("twn", "minmax"), ("lat", "minmax"), ("lsq", "lsq"))
-    for granularity in ("layer", "row")
+    ("twn", "row", "minmax"),
+    ("lat", "layer", "minmax"),
+    ("lsq", "layer", "lsq"),
+    pytest.param("twn", "layer", "minmax", marks=pytest.mark.many),
+    pytest.param("lat", "row", "minmax", marks=pytest.mark.many),
+    pytest.param("lsq", "row", "lsq", marks=pytest.mark.many),
 ]
 
 
@@ -96,9 +99,9 @@ def test_a_student_goes_on_as_if_it_had_never_stopped(
 @pytest.mark.parametrize(
     ("method", "step"),
     [
-        ("lat", 5),
-        pytest.param("lat", 20, marks=pytest.mark.slow),
-        pytest.param("lsq", 10, marks=pytest.mark.slow),
+        pytest.param("lat", 5, marks=pytest.mark.many),
+        pytest.param("lat", 20, marks=pytest.mark.many),
+        pytest.param("lsq", 10, marks=pytest.mark.many),
         ("lsq", 17),
     ],
 )

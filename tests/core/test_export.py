@@ -30,6 +30,7 @@ from core.paths import CACHED_MODELS
 from core.serialization import from_plain
 from core.targets.registry import targets
 from core.tasks.registry import find_task
+from core.training.static_ranges import quantizers_of
 from core.version import VERSION
 from tests.conftest import compute, tiny_model, with_quant
 
@@ -113,6 +114,8 @@ def test_without_the_text_the_card_says_that_it_was_not_scored(finished_run, tmp
         {"activation": "symmetric", "activation_bits": 4},
         {"activation": "lsq", "method": "lsq"},
         {"activation_scope": "token"},
+        {"activation_scope": "static", "calibration_texts": 8},
+        {"activation_scope": "static", "activation": "symmetric", "calibration_texts": 8},
         {"activation_scope": "token", "activation": "symmetric"},
         {"method": "uniform", "weight_bits": 3, "embedding_bits": 8},
         {"activation_bits": 32},
@@ -122,6 +125,7 @@ def test_without_the_text_the_card_says_that_it_was_not_scored(finished_run, tmp
             **{"method": "binary", "weight_bits": 1, "embedding_bits": 1},
             **{"activation": "elastic", "activation_bits": 4},
         },
+        {"matrix_bits": ("bert.encoder.layer.0.output.dense=8/row", "bert.pooler.dense=3")},
     ],
 )
 def test_the_snippet_predicts_without_torch_and_without_us(lab, tmp_path, changes):
@@ -165,9 +169,12 @@ GRAPHS = [
     {"activation": "symmetric", "activation_bits": 4},
     {"activation": "lsq", "method": "lsq"},
     {"activation_scope": "token"},
+    {"activation_scope": "static"},
+    {"activation_scope": "static", "activation": "symmetric", "activation_bits": 4},
     {"activation_scope": "token", "activation": "symmetric", "weight_bits": 32},
     {"method": "uniform", "weight_bits": 8, "embedding_bits": 8},
     {"method": "uniform", "weight_bits": 3, "embedding_bits": 32},
+    {"matrix_bits": ("bert.encoder.layer.0.output.dense=32", "bert.pooler.dense=8")},
     {"activation_bits": 32},
 ]
 
@@ -178,6 +185,9 @@ GRAPHS = [
 def test_no_constant_of_a_graph_is_unused(kind, storage, recipe):
     quant = QuantRecipe(**recipe)
     student = build_student(tiny_model(kind=kind), quant, BERT)
+    for _, quantizer in quantizers_of(student):
+        if quantizer.range is not None:
+            quantizer.set_range(-1.0, 2.0)
     graph = onnx.load_from_string(
         draw(contents_of(student, Experiment(quant=quant)), storage)
     ).graph

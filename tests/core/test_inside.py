@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core import api
+from core.analysis.cut_offs import examine
 from core.analysis.drift import compare
 from core.analysis.internals import BINS, Look, _real, look, spread
 from core.errors import InputError
@@ -302,3 +303,37 @@ def test_a_model_that_only_answers_cannot_be_looked_into(lab):
     opened = api.open_to_look(api.source_of_teacher(lab.experiment.task, lab.model))
     with pytest.raises(InputError, match="open_to_look"):
         api.look_inside(replace(opened, model=None), TEXT)
+
+
+# Channels, marks and ranges
+
+
+def test_one_channel_and_one_mark_hold_the_outliers():
+    values = np.random.default_rng(0).normal(size=(4, 100)).astype(np.float32)
+    values[0, 7], values[3, 7], values[1, 9] = 60.0, -50.0, 55.0
+    marks = tuple(Unit(text=str(n), is_mark=n in (0, 3)) for n in range(4))
+    found = examine(values, marks, 8)
+    assert found.channels == (7, 9)
+    assert found.at_marks == 2
+    assert found.farthest[:2].tolist() == [60.0, 55.0]
+    assert (found.low[7], found.high[7]) == (-50.0, 60.0)
+    cuts = {cut.name: cut for cut in found.ranges}
+    assert (cuts["per tensor"].low, cuts["per tensor"].high) == (-50.0, 60.0)
+    assert cuts["per tensor"].outside == cuts["per token"].outside == 0.0
+    assert cuts["per tensor"].step == pytest.approx(110 / 255)
+    assert cuts["per token"].error < cuts["per tensor"].error
+    (coarse,) = [cut for cut in examine(values, marks, 4).ranges if cut.name == "KL"]
+    assert 3 / 400 <= coarse.outside < 0.2
+    assert cuts["least error"].error <= cuts["per tensor"].error * 1.01
+
+
+def test_the_input_of_a_matrix_is_examined_by_its_title(finished_run):
+    opened = api.open_to_look(api.source_of_run(finished_run))
+    found = api.examine_input(opened, "layer 1, feed-forward in", 4, TEXT)
+    seen = api.look_inside(opened, TEXT)
+    (spread_of,) = [e for e in seen.look.inputs if "layer 1, feed-forward in" in e.titles]
+    assert found.units == seen.look.units
+    assert (found.low.min(), found.high.max()) == pytest.approx((spread_of.low, spread_of.high))
+    assert found.outliers.sum() == spread_of.outliers
+    with pytest.raises(InputError, match="no matrix layer 9, query"):
+        api.examine_input(opened, "layer 9, query", 8, TEXT)

@@ -23,6 +23,12 @@ from tests.conftest import tiny_model
 
 BERT = find_family("bert")
 
+OWN_BITS = (
+    "bert.embeddings.word_embeddings=4/layer",
+    "bert.encoder.layer.0.attention.self.query=8/row/uniform",
+    "bert.encoder.layer.1.output.dense=32",
+    "bert.pooler.dense=3",
+)
 RECIPES = {
     "the paper's": QuantRecipe(),
     "symmetric activations": QuantRecipe(activation="symmetric"),
@@ -72,6 +78,7 @@ RECIPES = {
     "4 bits, elastic": QuantRecipe(activation_bits=4, activation="elastic"),
     "attention alone": QuantRecipe(parts=("attention",)),
     "second layer alone": QuantRecipe(layers=(1,)),
+    "own bits": QuantRecipe(matrix_bits=OWN_BITS),
     "float weights": QuantRecipe(weight_bits=32, embedding_bits=32),
     "nothing quantized": QuantRecipe(weight_bits=32, embedding_bits=32, activation_bits=32),
 }

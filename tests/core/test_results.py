@@ -46,7 +46,7 @@ def test_a_stale_table_is_named_and_written_anew(tmp_path):
     place = text.index("<!-- table: grid ablation-bits -->")
     stale = text[:place] + re.sub(r"\d\.\d", "0.0", text[place:], count=1)
     (tmp_path / "results.md").write_text(stale, encoding="utf-8")
-    with pytest.raises(InputError, match=r"stale tables: grid ablation-bits\. Write them anew"):
+    with pytest.raises(InputError, match=r"stale tables: grid ablation-bits\. Write them again"):
         results_command.check(tmp_path / "results.md")
     assert results_command.renewed(stale) == text
 

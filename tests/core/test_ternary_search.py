@@ -11,7 +11,7 @@ SHAPES = [(1, 1), (1, 31), (1, 4096), (1, 12_289), (7, 33), (200, 64)]
 
 
 def by_turns(weight, border, importance, turns=TURNS, tolerance=TOLERANCE):
-    """Each row by itself, every sum anew."""
+    """Each row by itself, every sum again."""
     scales = []
     for row, magnitude in enumerate(weight.abs().double()):
         d = torch.ones_like(magnitude) if importance is None else importance[row].double()

@@ -46,7 +46,7 @@ def opens_without_a_trace(page: str, parameters: dict) -> None:
         assert not re.search(r"Traceback|Error\b", warning.value)
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("page", PAGES)
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(

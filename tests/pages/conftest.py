@@ -38,6 +38,7 @@ from tests.conftest import BAD, GOOD, WORDS, Lab, compute, move_to
 PAGES = {
     "start": "How small can a language model get?",
     "weights": "What does quantizing do to one weight matrix?",
+    "plan": "Where do the bits count?",
     "train": "Can a ternary student learn from its teacher?",
     "data": "What should it learn?",
     "compare": "What does each bit cost?",
@@ -54,7 +55,9 @@ ADDRESS_NAMES = [  # of parameters, of all pages, and two of none
     *("steps", "learning_rate", "seed", "hidden", "labels", "augment", "augment_copies", "run"),
     *("lesson", "answers", "entry", "budget", "class", "member"),
     *("watched_class", "class_view", "class_step", "wall_step", "wall_stage"),
-    *("view", "rival", "head", "into", "piece", "passage"),
+    *("view", "rival", "head", "into", "piece", "passage", "search", "may_lose", "wished"),
+    *("ladder_bits", "widths", "losses", "budget_mib", "by_hand", "around", "its_bits"),
+    *("matrix_bits", "range_bits"),
     *("text_movie-sentiment", "embed", "nonsense", ""),
 ]
 SHORT = TrainRecipe(steps=2, batch_size=8, evaluate_every=2, max_tokens=32)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core import api
+from core.calibrate.ladder_records import WAYS
 from core.events import Preparing
 from core.serialization import canonical_json
 from pages.ui import cached, state
@@ -168,3 +169,23 @@ def test_weights_of_a_student_before_it_was_packed(school, kind):
     app.selectbox(key="of").set_value(run.run_id).run()
     assert not whole(app).error
     assert app.dataframe[0].value["MSE"].tolist() != teacher["MSE"].tolist()
+
+
+# The ladder
+
+
+def test_a_ladder_is_there_once_it_was_computed(lab, finished_run, monkeypatch):
+    few = {name: WAYS[name] for name in ("rounded", "gptq")}
+    monkeypatch.setattr("core.calibrate.ladder.WAYS", few)
+    app = open_page("weights", model=lab.model, ladder_bits="2")
+    assert "No ladder of this teacher has been computed yet." in texts_of(app)
+    app = press(app, "Compute the ladder at 2 bits")
+    assert not app.exception
+    table = app.dataframe[-1].value
+    assert table["rung"].tolist() == ["rounded (max-abs)", "GPTQ", "distilled"]
+    assert table["run"].tolist() == ["", "", finished_run.run_id]
+    again = open_page("weights", model=lab.model, ladder_bits="3")
+    assert again.dataframe[-1].value["bits"].tolist() == ["2 bits"] * 3
+    assert [each.label for each in again.button if "Compute the ladder" in each.label] == [
+        "Compute the ladder at 3 bits"
+    ]

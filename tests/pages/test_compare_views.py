@@ -223,13 +223,26 @@ def test_a_damaged_grid_is_said_and_the_others_are_shown(grid):
 
 def test_two_students_are_compared_on_the_same_examples(seeds):
     app = open_pair(seeds[0].run_id, seeds[3].run_id)
-    assert [head.value for head in app.header] == ["The student is better than the other"]
+    assert app.header[0].value == "The student is better than the other"
     assert app.metric[2].value == "+90.0"
     counts = app.dataframe[0].value.iloc[0]
     assert counts.tolist() == [2, 18, 0, 0]
     app = open_pair(seeds[3].run_id, seeds[0].run_id)
-    assert [head.value for head in app.header] == ["The student is worse than the other"]
+    assert app.header[0].value == "The student is worse than the other"
     assert app.metric[3].value == "< 0.001"
+
+
+def test_the_examples_that_a_wished_for_difference_needs_follow_from_how_often_they_differ(seeds):
+    app = open_pair(seeds[0].run_id, seeds[3].run_id)
+    app = whole(app.number_input(key="wished").set_value(5.0).run())
+    spread = api.spread_of(seeds[3], seeds[0], ("student", "student"))
+    assert (spread.losses, spread.gains) == (0, 18)
+    found = {metric.label: metric.value for metric in app.metric}
+    assert found["Test examples for 5.0 points"] == f"{api.examples_to_show(spread, 0.05):,}"
+    smallest = api.smallest_to_show(spread)
+    assert smallest
+    assert found["Smallest with these 20"] == f"{100 * smallest:.1f} points"
+    assert "is right on 18 of 20 examples (90.0 %)" in texts_of(app)
 
 
 def test_a_student_like_its_teacher_shows_no_difference(finished_run):
@@ -238,7 +251,7 @@ def test_a_student_like_its_teacher_shows_no_difference(finished_run):
     saved["test.student"] = saved["test.teacher"]
     save_file(saved, file)
     app = open_page("compare", view=PAIR)
-    assert [head.value for head in app.header] == ["No difference shown"]
+    assert app.header[0].value == "No difference shown"
     assert app.metric[2].value == "+0.0"
     assert api.agreement(finished_run) == 1.0
 
@@ -279,13 +292,48 @@ def test_published_figures_are_ratios_and_say_what_is_not_verified(finished_run)
     assert "a higher point is no better method" in texts_of(app)
 
 
-def test_every_benchmark_has_its_full_model():
+def test_every_figure_is_held_against_the_full_model_of_its_source():
     figures = api.published()
-    for benchmark in {one.benchmark for one in figures}:
-        mine = [one for one in figures if one.benchmark == benchmark]
-        assert [one.megabytes for one in mine if one.model == api.FLOAT_MODEL] == [418.0]
-        assert all(0 <= one.score <= 100 for one in mine)
-    assert sum(one.benchmark == "MNLI-m" for one in figures) == 19
+    named = {(one.benchmark, one.model): one for one in figures}
+    for one in figures:
+        assert 0 <= one.score <= 100
+        full = named[one.benchmark, one.full_model.split(",")[0]]
+        assert (full.score, full.share) == (one.full_score, 100.0)
+        assert one.megabytes is None or one.times_smaller == pytest.approx(418 / one.megabytes)
+        apart = one.source != full.source
+        assert apart == one.full_model.endswith("its own paper's is not known here")
+    assert sum(one.benchmark == "MNLI-m" for one in figures) == 30
+    on_test = {m: one.share for (b, m), one in named.items() if b == "GLUE mean"}
+    assert on_test["BiT, 4 bit"] == pytest.approx(94.8, abs=0.05)  # 79.5 of 83.9
+    assert named["MTEB v2", "BitNet-embeddings-270m"].share == pytest.approx(99.6, abs=0.05)
+
+
+def test_two_sources_print_other_figures_of_one_model():
+    found = [
+        (one.benchmark[-2:], one.score, one.full_score, one.source)
+        for one in api.published()
+        if one.model.startswith("BinaryBERT, 4 bit") and one.benchmark.startswith("SQuAD v1.1")
+    ]
+    there, bit = "as compared in print with TernaryBERT or BinaryBERT", "README of BiT"
+    assert [(name, score, full) for name, score, full, source in found if source == there] == [
+        ("EM", 79.3, 81.5),
+        ("F1", 87.2, 88.7),
+    ]
+    assert [(name, score, full) for name, score, full, source in found if bit in source] == [
+        ("EM", 77.9, 82.6),
+        ("F1", 85.8, 89.7),
+    ]
+
+
+def test_how_a_figure_was_read_is_said(finished_run):
+    table = open_page("compare", view=PUBLISHED, benchmark="MNLI-m").dataframe[0].value
+    read = table.set_index("model")["read"]
+    assert read["XTC, 6 layers"] == read["BiT, 1 bit"] == "authors' own text"
+    assert read["BinaryBERT, 4 bit, as in BiT"] == "second-hand"
+    assert read["TernaryTinyBERT"] == "memory"
+    assert table.set_index("model").loc["XTC, 6 layers", "times smaller"] == 50.0
+    alone = open_page("compare", view=PUBLISHED, benchmark="MTEB v2").dataframe[0].value
+    assert alone.set_index("model").loc["harrier-270m", "score"] == 66.5
 
 
 # Close up, and the lines

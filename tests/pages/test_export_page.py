@@ -1,13 +1,16 @@
 """The Export page: sizes follow the format, ticks are computed, downloads are what they say."""
 
 import json
+import re
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.packed import engine, file
-from pages.ui.export import export_charts
+from pages.ui.export import export_charts, gate_panel
 from tests.pages.conftest import open_page, press, texts_of
 
 
@@ -76,3 +79,31 @@ def test_the_race_shows_times_and_memory(finished_run):
     tables = [frame.value for frame in app.dataframe]
     assert any("against torch" in table.columns for table in tables)
     assert any("memory" in table.columns for table in tables)
+
+
+@pytest.mark.parametrize(
+    ("right", "limit", "badge", "words"),
+    [
+        (20, "20.0", "passed", "Shown to lose at most 20 points."),
+        (5, "20.0", "failed", "Shown to lose more than 20 points."),
+        (18, "1.0", "not shown", "Not shown to lose more than 1 point"),
+    ],
+)
+def test_the_gate_has_a_badge_and_says_what_it_rests_on(finished_run, right, limit, badge, words):
+    file = finished_run.folder / "predictions.safetensors"
+    saved = load_file(file)
+    labels = saved["test.labels"]
+    saved["test.teacher"] = np.eye(2, dtype=np.float32)[labels]
+    answers = np.where(np.arange(20) < right, labels, 1 - labels)
+    saved["test.student"] = np.eye(2, dtype=np.float32)[answers]
+    save_file(saved, file)
+    app = open_page("export", may_lose=limit)
+    text = texts_of(app)
+    assert re.search(rf":{badge_colour(badge)}-badge\[:material/\w+: {badge}\]", text)
+    assert words in text
+    assert f"Accuracy on 20 test examples: teacher 100.0 %, student {5 * right}.0 %" in text
+    assert f"core gate {finished_run.run_id} --may-lose {float(limit):g}" in text
+
+
+def badge_colour(badge: str) -> str:
+    return {title: colour for _, colour, title in gate_panel.LOOKS.values()}[badge]

@@ -176,7 +176,8 @@ def hostile(school: School) -> list[tuple[str, dict[str, str]]]:
     places += [("train", {"run": run_id}) for run_id in (failed.run_id, finished.run_id, HOSTILE)]
     places += [(page, {"task": task.name}) for page in ("train", "data", "compare")]
     places += [(page, {"task": HOSTILE, HOSTILE: HOSTILE}) for page in PAGES]
-    places += [(page, {"model": HOSTILE}) for page in ("train", "weights")]
+    places += [(page, {"model": HOSTILE}) for page in ("train", "weights", "plan")]
+    places += [("plan", {"task": task.name})]
     places += [(page, {"student": finished.run_id}) for page in ("predict", "export")]
     places += [("predict", {"student": finished.run_id, "view": "see inside", "head": HOSTILE})]
     return places

@@ -166,7 +166,7 @@ def test_everything_follows_the_sentence(finished_run):
 def test_charts_say_what_they_show(finished_run):
     app = look()
     charts = [*app.get("plotly_chart"), *app.get("vega_lite_chart")]
-    assert len(charts) == MAPS + 1 + 2 + 2
+    assert len(charts) == MAPS + 1 + 2 + 2 + 4
     assert all(each.proto.alt for each in charts)
 
 
@@ -328,3 +328,17 @@ def test_a_query_on_which_they_part_is_taken_into_the_search(ranking_lab):
     assert found
     whole(button(app, "Edit this query").click().run())
     assert app.text_input(key="query").value == found[0].texts[0]
+
+
+def test_every_range_says_what_it_cuts_off(finished_run):
+    app = open_page("predict", view="see inside")
+    ranges = table(app, "cut off (%)")
+    assert len(ranges) == 2 * 5
+    assert {*ranges["range"]} == {"per tensor", "per token", "percentile", "least error", "KL"}
+    wide = ranges.set_index(["model", "range"])["one step"]
+    coarse = whole(app.segmented_control(key="range_bits").set_value(4).run())
+    narrow = table(coarse, "cut off (%)").set_index(["model", "range"])["one step"]
+    whole_range = [key for key in wide.index if key[1] == "per tensor"]
+    for key in whole_range:
+        assert narrow[key] == pytest.approx(wide[key] * 255 / 15)
+    assert "tokens with outliers" in {c for each in app.dataframe for c in each.value.columns}

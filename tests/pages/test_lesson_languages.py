@@ -177,7 +177,7 @@ def test_a_lesson_is_walked_through_in_german_and_its_answers_hold_in_english():
 @pytest.mark.parametrize(
     "lesson",
     [
-        pytest.param(lesson, id=lesson.number, marks=() if place == 0 else pytest.mark.slow)
+        pytest.param(lesson, id=lesson.number, marks=() if place == 0 else pytest.mark.many)
         for place, lesson in enumerate(GERMAN)
     ],
 )

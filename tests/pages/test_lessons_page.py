@@ -181,7 +181,7 @@ FIRST_LINKS = {page: (page, settings) for page, settings in sorted(LINKS, key=st
 @pytest.mark.parametrize(
     ("page", "settings"),
     [
-        pytest.param(*link, marks=() if link in FIRST_LINKS.values() else pytest.mark.slow)
+        pytest.param(*link, marks=() if link in FIRST_LINKS.values() else pytest.mark.many)
         for link in sorted(LINKS, key=str)
     ],
     ids=lambda one: str(one)[:40],

@@ -37,7 +37,7 @@ def test_it_opens_without_any_teacher(lab, page):
     shutil.rmtree(lab.home)
     app = open_page(page)
     assert titles(app) == [PAGES[page]]
-    if page == "weights":
+    if page in ("weights", "plan"):
         assert "Make one on the Train page" in errors_of(app)
     else:
         assert not app.error
@@ -70,7 +70,7 @@ def test_every_page_opens_for_every_kind_of_task(school, kind):
         app = open_page(page, task=task)
         assert titles(app) == [PAGES[page]]
         assert not app.error, (page, errors_of(app))
-        if page in ("weights", "train", "data", "compare"):
+        if page in ("weights", "plan", "train", "data", "compare"):
             assert app.selectbox(key="task").value == task
 
 

@@ -35,7 +35,7 @@ from tests.pages.conftest import (
 )
 
 PROJECT = runner.PROJECT
-# Of one attempt, and made anew by the next; nothing is lost with them.
+# Of one attempt, and made again by the next; nothing is lost with them.
 ATTEMPT = {"STOP", "error.txt", "worker.pid", "began", "ticket", "worker.log"}
 LOCKS = {"submit.lock", "worker.lock"}
 # What a visitor can do harm with where there is no PIN: this computer is his.

@@ -89,3 +89,14 @@ def test_passages_that_are_not_there_give_a_sentence(run):
 
     sample_file().unlink()
     assert "Restore the folder" in errors_of(whole(open_page("predict")))
+
+
+def test_without_a_run_bm25_and_the_teachers_search(ranking_lab, lab):
+    compute(lab.experiment)  # of another kind of task
+    app = whole(open_page("predict"))
+    assert not lists_of(app)
+    app = whole(app.toggle(key="search").set_value(True).run())
+    bm25, teacher = lists_of(app)
+    assert "<strong>BM25" in bm25
+    assert f"<strong>teacher on {ranking_lab.experiment.model}" in teacher
+    assert "▲" in teacher

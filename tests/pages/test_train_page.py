@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from filelock import FileLock
+from streamlit.testing.v1 import AppTest
 
 from core import api
 from core.errors import InputError
@@ -11,6 +12,7 @@ from core.events import ThreadsChanged, to_json
 from core.experiment import QuantRecipe
 from core.serialization import canonical_json
 from pages.ui.train import live_run
+from tests.conftest import with_train
 from tests.pages.conftest import errors_of, open_page, prepared, press, texts_of
 from tests.pages.damages import damage_experiment, damage_result, empty_folder
 
@@ -231,3 +233,34 @@ def test_any_number_of_steps_can_be_asked_for(lab, submitted):
     assert submitted[0].train.steps == 77
     box = open_page("train").number_input(key="steps")
     assert (box.min, box.max) == (1, 1_000_000)
+
+
+def meter_of(app: AppTest) -> str:
+    return next(one.value for one in app.markdown if "Packed file: " in one.value)
+
+
+def test_the_form_says_how_large_the_file_will_be(lab, finished_run):
+    """To the byte: what the run of these settings has ended with."""
+    said = meter_of(open_page("train", model=lab.model, steps="4", batch_size="8"))
+    default = replace(api.default_experiment("movie-sentiment"), model=lab.model)
+    expected = api.foreseen_size(with_train(default, steps=4, batch_size=8))
+    assert f"{expected.size_bytes:,} bytes" in said
+    again = api.foreseen_size(lab.experiment)
+    assert again.size_bytes == finished_run.result.size_bytes_packed
+    assert again.teacher_bytes == finished_run.result.size_bytes_float32
+
+
+def test_the_meter_follows_the_bits_and_says_what_the_model_lacks(lab):
+    app = open_page("train", model=lab.model)
+    two = meter_of(app)
+    app.segmented_control(key="weight_bits").set_value(8).run()
+    assert meter_of(app) != two
+    app = open_page("train", model=lab.model, matrix_bits="bert.pooler=8")
+    said = " ".join(one.value for one in app.warning)
+    assert "no matrix bert" in said.replace("\\", "")
+    assert not [one for one in app.markdown if "Packed file" in one.value]
+
+
+def test_a_teacher_has_no_packed_file(lab):
+    app = open_page("train", model=lab.model, role="teacher")
+    assert not [one for one in app.markdown if "Packed file" in one.value]

@@ -127,15 +127,16 @@ class Student:
         top = 2 ** (bits - 1) - 1
         # The range is that of all numbers of x, or of each token's.
         axis = -1 if self.quant.get("activation_scope") == "token" else None
+        seen = self.tensors.get(f"{name}.range", x)  # the ends of a range that is fixed
         if kind == "minmax":
-            low = np.minimum(x.min(axis=axis, keepdims=True), np.float32(0))
-            high = np.maximum(x.max(axis=axis, keepdims=True), np.float32(0))
+            low = np.minimum(seen.min(axis=axis, keepdims=True), np.float32(0))
+            high = np.maximum(seen.max(axis=axis, keepdims=True), np.float32(0))
             scale = (high - low) / np.float32(2**bits - 1)
             scale[scale == 0] = 1
             zero = np.round(np.clip(-low / scale, 0, 2**bits - 1))
             return (np.clip(np.round(x / scale), -zero, 2**bits - 1 - zero)) * scale
         if kind == "symmetric":
-            scale = np.abs(x).max(axis=axis, keepdims=True) / np.float32(top)
+            scale = np.abs(seen).max(axis=axis, keepdims=True) / np.float32(top)
             scale[scale == 0] = 1
         else:
             learned = self.tensors[f"{name}.step"].reshape(())

@@ -17,7 +17,9 @@ from core.families.bert.encoding import (
 )
 from core.families.bert.from_files import FILES as files
 from core.families.bert.from_files import (
+    blank,
     check_fits,
+    fresh_config,
     from_state,
     has_trained_head,
     load,
@@ -31,6 +33,7 @@ from core.families.bert.outputs import forward, longest, trace_bytes
 from core.families.bert.self_attention import leave_attention_whole as prepare_teacher
 from core.families.bert.self_attention import prepare, without_traces
 from core.families.bert.shapes import shapes
+from core.families.bert.smoothing_places import smoothings
 from core.families.bert.vocabulary import TOKENIZER_FILE as processor_file
 from core.families.bert.vocabulary import open_tokenizer as open_processor
 
@@ -46,6 +49,7 @@ shared = matrix_of(TABLE)
 
 __all__ = [
     "always",
+    "blank",
     "check_fits",
     "collate",
     "config_text",
@@ -57,6 +61,7 @@ __all__ = [
     "files",
     "first_units",
     "forward",
+    "fresh_config",
     "from_state",
     "groups",
     "has_trained_head",
@@ -82,6 +87,7 @@ __all__ = [
     "save_processor",
     "shapes",
     "shared",
+    "smoothings",
     "title",
     "trace_bytes",
     "units_of",

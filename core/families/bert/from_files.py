@@ -14,7 +14,12 @@ from torch import Tensor
 from transformers import BertConfig, PreTrainedModel
 
 from core.errors import InputError
-from core.families.bert.config import MANY_LABELS, config_of, settings_from_text
+from core.families.bert.config import (
+    MANY_LABELS,
+    config_of,
+    read_config,
+    settings_from_text,
+)
 from core.families.bert.heads import HEAD_PARTS, class_of, head_class, weight_of
 from core.families.bert.self_attention import NAME
 from core.families.bert.vocabulary import TOKENIZER_FILES
@@ -41,9 +46,7 @@ def load(folder: Path, head: Head, name: str, seed: int) -> Loaded:
     with the files.
     """
     settings = read_settings(folder, name)
-    theirs, config = labels_of(settings), config_of(settings, name)
-    names = dict(enumerate(head.outputs))
-    config.id2label, config.label2id = names, {label: i for i, label in names.items()}
+    theirs, config = labels_of(settings), _with_outputs(config_of(settings, name), head)
     model, fresh = build(class_of(head), config, folder, HEAD_PARTS, seed)
     return Loaded(
         model=model,
@@ -51,6 +54,25 @@ def load(folder: Path, head: Head, name: str, seed: int) -> Loaded:
         labels=theirs,
         gives_many=config.problem_type == MANY_LABELS,
     )
+
+
+def _with_outputs(config: BertConfig, head: Head) -> BertConfig:
+    names = dict(enumerate(head.outputs))
+    config.id2label, config.label2id = names, {label: i for i, label in names.items()}
+    return config
+
+
+def fresh_config(text: str, head: Head, name: str) -> BertConfig:
+    """The config that `load` gives a model of this config's text. Raises InputError."""
+    config = _with_outputs(read_config(text, name), head)
+    config.dtype = torch.float32  # as the library notes it when it loads weights
+    return config
+
+
+def blank(config: BertConfig, head: Head) -> PreTrainedModel:
+    """A model of this config whose weights have names and shapes, but no numbers."""
+    with torch.device("meta"):
+        return class_of(head)(config)
 
 
 def read_settings(folder: Path, name: str) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def kind_of(address: str) -> str:
     """What people call a parameter that is not quantized; HEAD for the task's head."""
     if address.endswith(".step"):
         return "learned steps"
+    if address.endswith(".range"):
+        return "static ranges"
     if not address.startswith(BACKBONE):
         return HEAD
     for inside, kind in _KINDS:

@@ -1,7 +1,7 @@
 """ONNX graphs of packed students: a file of this folder draws those of the family of its name.
 
 Such a file has `draw(contents, storage)`, the model file as bytes. Inputs go by the names that the
-family's batches have, so whoever feeds a graph asks it for its inputs.
+family's batches have, so its inputs are asked of the graph.
 """
 
 import importlib

@@ -173,6 +173,6 @@ def dots(found: pd.DataFrame, question: Question, dark: bool, words: Words) -> L
             alt.Tooltip("value:Q", title=said.value, format=".4~g"),
         ),
     )
-    # An empty layer is a picture without a name to whoever hears the page.
+    # An empty layer is a picture without a name to a screen reader.
     layers = [interval, points] if bool(found["low"].notna().any()) else [points]
     return alt.layer(*layers).properties(height=alt.Step(70))

@@ -32,7 +32,7 @@ def panel(classroom: Classroom, lesson: Lesson) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def _live(classroom: Classroom, lesson: Lesson, step: Step, shown: bool) -> None:
-    """Drawn anew every two seconds."""
+    """Drawn again every two seconds."""
     given = state.attempt(class_answers.answers_of, classroom.code)
     people = state.attempt(class_answers.progress, classroom.code, lesson.name)
     if given is None or people is None:

@@ -1,7 +1,7 @@
 """Joining a class on the Lessons page, and being known there again.
 
 The address of the invitation names the class. Whoever joins gets an address of their own instead,
-which holds their secret: loaded anew, or opened on another computer, it is the same person.
+which holds their secret: loaded again, or opened on another computer, it is the same person.
 """
 
 from collections.abc import Sequence

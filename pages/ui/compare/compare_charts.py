@@ -73,7 +73,7 @@ def _edge(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _size(points: pd.DataFrame) -> int:
-    """Area of a mark: large for the last row of the hall, smaller where there are many."""
+    """Area of a mark: large enough to read on a projector, smaller where there are many."""
     return 110 if len(points) <= 40 else 50
 
 

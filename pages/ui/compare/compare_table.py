@@ -17,7 +17,7 @@ from core.experiment import Experiment
 from core.options import changed
 from core.results import Result
 from core.runs.run_store import Run
-from pages.ui.formatting import WHO
+from pages.ui.formatting import WHO, shortened
 
 TEACHER, UNTRAINED, STUDENT = WHO["teacher"], WHO["untrained"], WHO["student"]
 # Columns of the table that have a column of their own; all other options share one.
@@ -61,7 +61,11 @@ def _telling(experiments: Sequence[Experiment]) -> set[str]:
 
 def _student_row(run: Run, experiment: Experiment, result: Result, telling: set[str]) -> Row:
     quant, settings = experiment.quant, _settings(experiment)
-    others = [f"{name.replace('_', ' ')} {settings[name]}" for name in settings if name in telling]
+    others = [
+        f"{name.replace('_', ' ')} {shortened(settings[name])}"
+        for name in settings
+        if name in telling
+    ]
     return {
         "who": STUDENT,
         "model": result.model,

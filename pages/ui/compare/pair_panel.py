@@ -7,6 +7,7 @@ from core import api
 from core.runs.run_store import Run
 from core.sheets import of_runs
 from pages.ui import cached, run_choice, state, url_state
+from pages.ui.compare import power_panel
 from pages.ui.formatting import WHO, metric_name, scored
 from pages.ui.glossary import TERMS
 
@@ -40,6 +41,9 @@ def panel(runs: dict[str, Run]) -> None:
         _outcome(found, OF_FIRST.get(second, "the other"))
         if other.run_id != first:
             _sheet(found, other, runs[first])
+        spread = state.attempt(cached.pair_spread, other, who, runs[first])
+        if spread is not None:
+            power_panel.panel(spread)
 
 
 def _outcome(found: api.Comparison, other: str) -> None:

@@ -21,7 +21,7 @@ DOWNLOADS = (
     ("onnx", "ONNX, int8", "Computes as integers in any runtime with opset 17. Four times the "
      "bytes: one for each code."),
     ("onnx-int2", "ONNX, INT2", "Ternary codes as two bits, opset 25. Small, but ONNX Runtime "
-     "unpacks them anew for every text, so it is slow there."),
+     "unpacks them again for every text, so it is slow there."),
     ("snippet", "predict.py", "Predicts from the packed file and tokenizer.json with numpy; no "
      "torch, nothing of this project."),
 )  # fmt: skip

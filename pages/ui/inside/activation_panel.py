@@ -11,6 +11,7 @@ from core import api
 from pages.ui import fast_charts, url_state
 from pages.ui.fast_charts import tips
 from pages.ui.formatting import percent, plain
+from pages.ui.inside import range_panel
 from pages.ui.inside.roles import Role
 from pages.ui.palette import VERMILION, Layered
 
@@ -21,8 +22,10 @@ Seen = tuple[Role, api.Inside]
 DEVIATIONS = 6
 
 
-def section(teacher: Seen, student: Seen, layers: Sequence[int]) -> None:
-    """A matrix of a layer in both models, and a table of all of them."""
+def section(
+    teacher: Seen, student: Seen, layers: Sequence[int], row: int, texts: Sequence[str]
+) -> None:
+    """A matrix of a layer in both models, and a table of all of them; `row` of the text is seen."""
     st.subheader("What enters the matrices")
     pairs = _pairs(teacher[1].look, student[1].look, layers)
     if not pairs:
@@ -49,6 +52,8 @@ def section(teacher: Seen, student: Seen, layers: Sequence[int]) -> None:
         st.dataframe(activation_table(roles, pairs), hide_index=True)
     with st.expander("The two histograms as a table"):
         st.dataframe(_bins(roles, pairs[number]), hide_index=True, height=260)
+    titles = [each.titles[0] for each in pairs[number]]
+    range_panel.section([*zip(roles, titles, strict=True)], row, texts)
 
 
 def _side_by_side(roles: tuple[Role, Role], shown: tuple["Activations", "Activations"]) -> None:

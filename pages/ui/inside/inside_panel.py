@@ -57,7 +57,7 @@ def inside(texts: Sequence[str], models: Sequence[tuple[str, api.Source]]) -> No
     student = rival, looked[rival.id]
     attention_panel.section((teacher, theirs), student, compared[rival.id])
     drift_panel.section(lines)
-    activation_panel.section((teacher, theirs), student, compared[rival.id].layers)
+    activation_panel.section((teacher, theirs), student, compared[rival.id].layers, row, texts)
 
 
 def _choose_row(first: api.Inside) -> int:

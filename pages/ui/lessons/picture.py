@@ -94,7 +94,7 @@ def marks(
         fill=alt.Fill("mark:N", scale=scale(fills), legend=None),
         tooltip=_tips(words),
     )
-    # An empty layer is a picture without a name to whoever hears the page.
+    # An empty layer is a picture without a name to a screen reader.
     layers = [bars, points] if bool(found["low"].notna().any()) else [points]
     return alt.layer(*layers).properties(height=alt.Step(38))
 

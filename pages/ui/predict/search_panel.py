@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.tasks.task import Task
 
 OWN = "(your own words)"
-SHOWN = 10
+SHOWN, MOST_TEACHERS = 10, 2
 PARTS = (10, 20, 50)
 STYLE = """<style>
 .ranked .one {margin: 0 0 .6rem; padding: .3rem .5rem}
@@ -60,6 +60,24 @@ def search(models: Sequence[Model]) -> tuple[str, api.Ranking]:
         )
     )
     return query, first
+
+
+def without_a_run() -> None:
+    """The search for whoever has chosen no ranker's run: BM25, and the teachers of rankers that are
+    here; drawn once somebody wants it."""
+    wanted = st.toggle("Search with BM25 and the teachers of rankers", **url_state.bound("search"))
+    if not wanted:
+        return
+    tasks = api.tasks()
+    cards = [card for card in api.teachers() if is_ranking(tasks[card.task])]
+    models = [
+        (f"teacher on {card.model}", api.source_of_teacher(card.task, card.model))
+        for card in cards[:MOST_TEACHERS]
+    ]
+    with state.explained():
+        search(models)
+    if not models:
+        st.caption("No ranker has a teacher here yet: train one for a task that ranks passages.")
 
 
 def ask_for(query: str) -> None:

@@ -1,5 +1,5 @@
 """Eight settings, good and bad, with the reason: each leads to a run that ships. What came out, and
-whether that is a difference at all, is read from the runs whenever the list is drawn anew."""
+whether that is a difference at all, is read from the runs whenever the list is drawn again."""
 
 import streamlit as st
 

@@ -40,12 +40,13 @@ def panel() -> None:
                 format="%.1f", help=TERMS["times_smaller"]
             ),
             "% of its full model": one_decimal,
+            "full score": one_decimal,
             "ours: % of its teacher": one_decimal,
             "ours: times smaller": one_decimal,
         },
     )
     st.caption(
-        f"Published: {plain(benchmark)} on dev, BERT-base, often the best of many checkpoints. "
+        f"Published: {plain(benchmark)} on dev, often the best of many checkpoints. "
         "Ours: MiniLM with 3 layers on movie-sentiment, on test, the last checkpoint, mean of the "
         "seeds that ship; the nearest case, not the same one (Q2BERT keeps its words in 8 bits, "
         "ours has 2). Other models, other text: only the two ratios can be read side by side."

@@ -27,7 +27,7 @@ from pages.ui.train import training_charts, weight_history_panel
 
 REFRESH_SECONDS, SLOW_REFRESH_SECONDS = 1.0, 5.0
 RECENT_STEPS = 20
-MOMENTS = 100  # so often in a run are its curves drawn anew
+MOMENTS = 100  # redraws of the curves in one run
 WORDS = {
     "queued": ":material/hourglass_empty: waiting",
     "running": ":material/play_arrow: training",
@@ -107,7 +107,7 @@ def _stop(run: Run) -> None:
 
 
 def _again(run: Run) -> None:
-    """Offer to go on with a run that came to nothing."""
+    """Offer to resume a run that did not finish."""
     job, step = run.experiment or run.teaching, api.step_kept(run)
     if not step or job is None:
         st.caption("Start it again with the same settings, or change them first.")
@@ -172,7 +172,7 @@ def told_so_far(events: Sequence[Event], steps: int) -> Sequence[Event]:
 def _curves(
     run_id: str, count: int, last: int, steps: int, dark: bool, _events: Sequence[Event]
 ) -> None:
-    """The curves of a run that has said `count` events and at last the one of that hash."""
+    """Training curves, cached by number of events and hash of the last one."""
     events = _events
     is_student = any(isinstance(event, Started) for event in events)
     left, right = st.columns(2)

@@ -1,5 +1,5 @@
 """The other runs of this server: what waits, what computes, and what was broken off. The list is
-drawn anew every few seconds while it can change by itself."""
+drawn again every few seconds while it can change by itself."""
 
 from collections.abc import Sequence
 
