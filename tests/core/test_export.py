@@ -174,8 +174,19 @@ GRAPHS = [
     {"activation_scope": "token", "activation": "symmetric", "weight_bits": 32},
     {"method": "uniform", "weight_bits": 8, "embedding_bits": 8},
     {"method": "uniform", "weight_bits": 3, "embedding_bits": 32},
-    {"matrix_bits": ("bert.encoder.layer.0.output.dense=32", "bert.pooler.dense=8")},
+    {
+        "matrix_bits": (
+            "bert.encoder.layer.0.output.dense=32",
+            "bert.encoder.layer.1.output.dense=8",
+        )
+    },
     {"activation_bits": 32},
+    {"weight_granularity": "group-32", "embedding_granularity": "group-32"},
+    {"weight_granularity": "group-32", "activation_scope": "token"},
+    {
+        **{"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+        **{"activation": "elastic", "activation_bits": 1},
+    },
 ]
 
 
