@@ -71,3 +71,9 @@ class LearnedStep(torch.autograd.Function):
         shared = x.numel() // step.numel()
         step_gradient = toward_step.sum(dim=dims).reshape(step.shape) / math.sqrt(shared * top)
         return gradient * inside, step_gradient, None
+
+
+def learned_levels(x: Tensor, step: Tensor, bits: int) -> Tensor:
+    """`LearnedStep` of x under `step`."""
+    levels_of_x: Tensor = LearnedStep.apply(x, step, bits)  # type: ignore[assignment]
+    return levels_of_x

@@ -71,6 +71,16 @@ def test_parts_and_layers_reach_the_experiment_and_one_click_brings_the_paper_ba
     assert submitted[1].quant == QuantRecipe()
 
 
+def test_one_bit_goes_from_the_form_into_the_run(lab, submitted):
+    """A method of one bit takes it for weights and words by itself; activations of one bit want an
+    elastic range."""
+    app = open_page("train", method="binary", activation_bits="1")
+    assert "minmax has no levels of 1 bit" in errors_of(app)
+    press(open_page("train", method="binary", activation_bits="1", activation="elastic"), "Start")
+    (job,) = submitted
+    assert (job.quant.label, job.quant.activation) == ("1-1-1", "elastic")
+
+
 def test_layers_that_are_no_numbers_are_refused_in_a_sentence(lab, submitted):
     app = open_page("train")
     app.text_input(key="layers").set_value("first")
