@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.api.runs import rules, tasks
-from core.experiment import HARDLY_MATTER, Experiment, Job, Teaching
+from core.experiment import HARDLY_MATTER, LEARNED_ACTIVATIONS, Experiment, Job, Teaching
 from core.options import flatten, options
 from core.runs import run_store
 from core.runs.run_store import Run
@@ -139,7 +139,8 @@ def _learns_steps(texts: dict[str, str]) -> bool:
     """Whether quantization steps are learned, which have a learning rate of their own."""
     own = [item.rpartition("/")[2] for item in texts.get("matrix_bits", "").split(",")]
     named = [rules().get(method) for method in (texts.get("method", ""), *own)]
-    return texts.get("activation") == "lsq" or any(rule and rule.learns_scale for rule in named)
+    learns_scale = any(rule and rule.learns_scale for rule in named)
+    return texts.get("activation") in LEARNED_ACTIVATIONS or learns_scale
 
 
 def _distance(differences: Iterable[Difference]) -> float:

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from core.family import Matrix
 from core.models.straight_through import straight_through
+from core.quantizers.groups import beside, cut, cut_scale, group_size
 from core.quantizers.importance import importance
 from core.quantizers.learned_steps import LSQ, Learning, first_clip
-from core.quantizers.lsq import STEP_FLOOR, LearnedStep
+from core.quantizers.lsq import STEP_FLOOR, learned_levels
 from core.quantizers.quantizer import Quantized, levels, quantize, with_scale
 from core.quantizers.registry import check
 
@@ -26,8 +27,9 @@ class WeightQuantizer(nn.Module):
 
     second_moment  (rows, cols) Adam's v, handed over by the training loop after each optimizer
                    step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before
-    start_scale    (rows, 1) or (1, 1), of the last whole matrix: an alternating rule's start
-    step           (rows, 1) or (1, 1), the parameter of a rule that learns its scale
+    start_scale    of the last whole matrix, as its scale: an alternating rule's start
+    step           as the matrix's scale, the parameter of a rule that learns it
+    group          how many columns share a scale; 0: all of a row
     observer       called with what every training forward computes with; None: nobody looks
     """
 
@@ -44,6 +46,7 @@ class WeightQuantizer(nn.Module):
         self.learning = learning
         self.rule = check(method, bits, granularity)
         self.matrix, self.bits, self.granularity = matrix, bits, granularity
+        self.group = group_size(granularity)
         self.second_moment: Tensor | None = None
         self.start_scale: Tensor | None = None
         self.observer: Observer | None = None
@@ -65,9 +68,10 @@ class WeightQuantizer(nn.Module):
     def _first_step(self, weight: Tensor) -> Tensor:
         scale = self._solve(weight, None, None).scale
         if self.learning.start != "mean":
-            parts = weight.reshape(scale.numel(), -1)  # a row for each scale
-            clip = first_clip(parts, self.bits, self.learning.start)
-            scale = clip.reshape(scale.shape) / levels(self.bits)
+            whole = weight if scale.shape[0] > 1 else weight.reshape(1, -1)
+            parts = cut(whole, self.group) if self.group else [whole]
+            clips = [first_clip(part, self.bits, self.learning.start) for part in parts]
+            scale = beside(clips, len(scale)) / levels(self.bits)
         return scale.clamp_min(STEP_FLOOR)
 
     def give(self, quantized: Quantized) -> None:
@@ -78,7 +82,7 @@ class WeightQuantizer(nn.Module):
     @property
     def works_by_rows(self) -> bool:
         """Whether quantizing some rows needs nothing of the others."""
-        return self.granularity == "row" and not self.rule.learns_scale
+        return self.granularity != "layer" and not self.rule.learns_scale
 
     def forward(
         self,
@@ -104,9 +108,14 @@ class WeightQuantizer(nn.Module):
             self.step.clamp_min_(STEP_FLOOR)
         if self.observer is not None:
             self.quantize(weight, rows)
-        step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
-        value: Tensor = LearnedStep.apply(latent, step, self.bits, self.learning)  # type: ignore[assignment]
-        return value
+        step = self.step if rows is None or self.step.numel() == 1 else self.step[rows]
+        if not self.group:
+            return learned_levels(latent, step, self.bits, self.learning)
+        steps = cut_scale(step, latent.shape[1], self.group)
+        parts = zip(cut(latent, self.group), steps, strict=True)
+        return beside(
+            [learned_levels(*part, self.bits, self.learning) for part in parts], len(latent)
+        )
 
     @torch.no_grad()
     def prepare(self, weight: Tensor, dtype: torch.dtype) -> None:
@@ -140,7 +149,7 @@ class WeightQuantizer(nn.Module):
         """The quantized rows, or the whole matrix where these cannot be had by themselves; and
         whether it is the whole matrix."""
         if self.rule.learns_scale:
-            return with_scale(weight, self.step, self.bits), True
+            return with_scale(weight, self.step, self.bits, self.group), True
         if rows is None or self.granularity == "layer":
             weights = importance(self.second_moment, reuse=True)
             return self._solve(weight, weights, self.start_scale), True

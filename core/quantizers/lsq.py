@@ -77,3 +77,9 @@ class LearnedStep(torch.autograd.Function):
         if ctx.learning.scaled:
             step_gradient = step_gradient / math.sqrt(shared * top)
         return gradient if ctx.learning.straight else gradient * inside, step_gradient, None, None
+
+
+def learned_levels(x: Tensor, step: Tensor, bits: int, learning: Learning = LSQ) -> Tensor:
+    """`LearnedStep` of x under `step`."""
+    levels_of_x: Tensor = LearnedStep.apply(x, step, bits, learning)  # type: ignore[assignment]
+    return levels_of_x

@@ -73,6 +73,16 @@ def test_parts_and_layers_reach_the_experiment_and_one_click_brings_the_paper_ba
     assert submitted[1].quant == QuantRecipe()
 
 
+def test_one_bit_goes_from_the_form_into_the_run(lab, submitted):
+    """A method of one bit takes it for weights and words by itself; activations of one bit want an
+    elastic range."""
+    app = open_page("train", method="binary", activation_bits="1")
+    assert "minmax has no levels of 1 bit" in errors_of(app)
+    press(open_page("train", method="binary", activation_bits="1", activation="elastic"), "Start")
+    (job,) = submitted
+    assert (job.quant.label, job.quant.activation) == ("1-1-1", "elastic")
+
+
 def test_one_click_sets_the_recipe_of_kdlsq(lab, submitted):
     press(press(open_page("train"), "KDLSQ-BERT's recipe"), "Start")
     texts = flatten(submitted[0])

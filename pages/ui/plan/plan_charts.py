@@ -50,7 +50,8 @@ def frontier(table: pd.DataFrame, budget_mib: float, how: str, dark: bool) -> La
     y = alt.Y(
         "loss:Q",
         scale=alt.Scale(type="log", nice=False, padding=14),
-        title=f"{how} loss (%, all at the fewest bits = 100)",
+        title=f"{how} loss (%)",
+        axis=alt.Axis(tickCount=4, format="~g"),
     )
     colour = alt.Color("what:N", scale=alt.Scale(domain=kinds, range=colours), legend=top_legend(1))
     shape = alt.Shape(
@@ -62,7 +63,9 @@ def frontier(table: pd.DataFrame, budget_mib: float, how: str, dark: bool) -> La
         alt.Tooltip("MiB:Q", format=".3f"),
         alt.Tooltip("loss:Q", format=".3g"),
     )
-    line = alt.Chart(table[table["what"] == PLANNED]).mark_line(strokeWidth=2.5)
+    line = alt.Chart(table[table["what"] == PLANNED]).mark_line(
+        strokeWidth=2.5, interpolate="step-after"
+    )
     marks = alt.Chart(table[table["what"] != PLANNED]).mark_point(
         size=130, strokeWidth=2.5, opacity=1
     )

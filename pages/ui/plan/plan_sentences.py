@@ -18,7 +18,7 @@ def mib(size_bytes: int) -> str:
 
 def share(loss: float, whole: float) -> str:
     """A loss in per cent of that of all matrices at the fewest bits."""
-    return f"{100 * loss / whole:.3g} %"
+    return f"{100 * loss / whole:.3g}\u00a0%"
 
 
 def exactly(plan: "Plan", budget_bytes: int) -> str:
