@@ -6,6 +6,7 @@ weights.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from core.experiment import LEARNED_ACTIVATIONS, QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
 from core.quantizers.elastic import elastic_levels, start_factor
+from core.quantizers.learned_steps import LSQ, Learning
 from core.quantizers.lsq import STEP_FLOOR, learned_levels, lsq
 from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows
@@ -30,9 +32,12 @@ class ActivationQuantizer(nn.Module):
     step and shift, (1, 2); `is_signed` says whether what it reads can be negative.
     """
 
-    def __init__(self, bits: int, kind: str, scope: str = "tensor") -> None:
+    def __init__(
+        self, bits: int, kind: str, scope: str = "tensor", learning: Learning = LSQ
+    ) -> None:
         super().__init__()
         self.bits, self.kind, self.scope = bits, kind, scope
+        self.learning = replace(learning, straight=False)  # which is of weights alone
         self.prepared: Tensor | None = None  # the next forward's rounded input
         self.is_signed = True
         self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
@@ -44,7 +49,8 @@ class ActivationQuantizer(nn.Module):
     @classmethod
     def of(cls, recipe: QuantRecipe) -> "ActivationQuantizer":
         """The one that a recipe wants everywhere."""
-        return cls(recipe.activation_bits, recipe.activation, recipe.activation_scope)
+        kind, scope = recipe.activation, recipe.activation_scope
+        return cls(recipe.activation_bits, kind, scope, Learning.of(recipe))
 
     @property
     def keeps_texts_apart(self) -> bool:
@@ -56,7 +62,7 @@ class ActivationQuantizer(nn.Module):
             return x
         prepared, self.prepared = self.prepared, None
         if self.kind == "lsq":
-            return learned_levels(x.float(), self._learned(x), self.bits).to(x.dtype)
+            return learned_levels(x.float(), self._learned(x), self.bits, self.learning).to(x.dtype)
         if self.kind == "elastic":
             step, shift = self._learned(x).split(1, dim=1)
             shift = shift.reshape(())

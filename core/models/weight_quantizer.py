@@ -14,8 +14,9 @@ from core.family import Matrix
 from core.models.straight_through import straight_through
 from core.quantizers.groups import beside, cut, cut_scale, group_size
 from core.quantizers.importance import importance
+from core.quantizers.learned_steps import LSQ, Learning, first_clip
 from core.quantizers.lsq import STEP_FLOOR, learned_levels
-from core.quantizers.quantizer import Quantized, quantize, with_scale
+from core.quantizers.quantizer import Quantized, levels, quantize, with_scale
 from core.quantizers.registry import check
 
 Observer = Callable[[Quantized, Tensor | None], None]  # (what was computed with, its rows)
@@ -33,9 +34,16 @@ class WeightQuantizer(nn.Module):
     """
 
     def __init__(
-        self, matrix: Matrix, method: str, bits: int, granularity: str, weight: Tensor
+        self,
+        matrix: Matrix,
+        method: str,
+        bits: int,
+        granularity: str,
+        weight: Tensor,
+        learning: Learning = LSQ,
     ) -> None:
         super().__init__()
+        self.learning = learning
         self.rule = check(method, bits, granularity)
         self.matrix, self.bits, self.granularity = matrix, bits, granularity
         self.group = group_size(granularity)
@@ -46,8 +54,7 @@ class WeightQuantizer(nn.Module):
         self._given: Quantized | None = None  # what it holds in place of the rule's answer
         self._prepared: Tensor | None = None  # the next forward's answer
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
-            self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
+            self.step = nn.Parameter(self._first_step(weight))
 
     def change_bits(self, bits: int, weight: Tensor) -> None:
         """Continue with other bits; a learned step starts again from `weight`."""
@@ -55,9 +62,17 @@ class WeightQuantizer(nn.Module):
             return
         self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
             with torch.no_grad():
-                self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
+                self.step.copy_(self._first_step(weight))
+
+    def _first_step(self, weight: Tensor) -> Tensor:
+        scale = self._solve(weight, None, None).scale
+        if self.learning.start != "mean":
+            whole = weight if scale.shape[0] > 1 else weight.reshape(1, -1)
+            parts = cut(whole, self.group) if self.group else [whole]
+            clips = [first_clip(part, self.bits, self.learning.start) for part in parts]
+            scale = beside(clips, len(scale)) / levels(self.bits)
+        return scale.clamp_min(STEP_FLOOR)
 
     def give(self, quantized: Quantized) -> None:
         """Compute with this in evaluation, in place of the rule's answer, until it is trained:
@@ -95,10 +110,12 @@ class WeightQuantizer(nn.Module):
             self.quantize(weight, rows)
         step = self.step if rows is None or self.step.numel() == 1 else self.step[rows]
         if not self.group:
-            return learned_levels(latent, step, self.bits)
+            return learned_levels(latent, step, self.bits, self.learning)
         steps = cut_scale(step, latent.shape[1], self.group)
         parts = zip(cut(latent, self.group), steps, strict=True)
-        return beside([learned_levels(*part, self.bits) for part in parts], len(latent))
+        return beside(
+            [learned_levels(*part, self.bits, self.learning) for part in parts], len(latent)
+        )
 
     @torch.no_grad()
     def prepare(self, weight: Tensor, dtype: torch.dtype) -> None:

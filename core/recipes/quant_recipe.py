@@ -16,6 +16,8 @@ ACTIVATIONS = ("minmax", "symmetric", "lsq", "elastic")
 LEARNED_ACTIVATIONS = ("lsq", "elastic")
 ONE_BIT_ACTIVATIONS = ("elastic",)  # the others have no levels of one bit
 ACTIVATION_SCOPES = ("tensor", "token", "static")
+LEARNED_AS, STARTS = ("step", "clip"), ("mean", "percentile", "kl")
+STEP_GRADIENTS, WEIGHT_GRADIENTS = ("scaled", "plain"), ("clipped", "straight")
 CALIBRATIONS = ("minmax", "percentile", "mse", "kl")
 PARTS = ("embedding", "attention", "feed-forward", "pooler")
 _BITS = (
@@ -126,6 +128,39 @@ class QuantRecipe:
         Range(1, 10_000),
         box="More",
         step=16,
+        later=True,
+    )
+    learned_as: str = option(
+        "step",
+        "What lsq learns",
+        "step: the distance between two levels. clip: the outermost level, as in KDLSQ-BERT.",
+        Among(LEARNED_AS),
+        box="More",
+        later=True,
+    )
+    learned_start: str = option(
+        "mean",
+        "Start of weights' learned steps",
+        "mean: from the mean magnitude. percentile: 2.5 % are cut off at each side. kl: the clip "
+        "of least KL divergence.",
+        Among(STARTS),
+        box="More",
+        later=True,
+    )
+    learned_gradient: str = option(
+        "scaled",
+        "Gradient of learned steps",
+        "scaled: by 1 / sqrt(numbers x levels), as in LSQ. plain: as it is.",
+        Among(STEP_GRADIENTS),
+        box="More",
+        later=True,
+    )
+    weight_gradient: str = option(
+        "clipped",
+        "Gradient of weights under lsq",
+        "clipped: none for weights beyond the outermost level. straight: for all.",
+        Among(WEIGHT_GRADIENTS),
+        box="More",
         later=True,
     )
     matrix_bits: tuple[str, ...] = option(
