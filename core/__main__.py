@@ -32,6 +32,7 @@ from core.errors import InputError
 from core.lines import percent, print_json, print_line
 from core.machine import waiting_environment
 from core.options import as_text, build, options
+from core.recipes.presets import PRESETS, options_of
 from core.serialization import to_plain
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)  # the lock it inherits
     run.add_argument("--fresh", action="store_true", help="compute again what is already there")
     run.add_argument("--json", action="store_true", help="print one event per line as JSON")
+    run.add_argument("--preset", default="", help=f"a paper's recipe: {', '.join(PRESETS)}")
     for option in options():
         flag, usual = "--" + option.name.replace("_", "-"), as_text(option.default)
         run.add_argument(flag, help=f"{option.help} (default: {usual or 'none'})")
@@ -156,6 +158,7 @@ def _experiment(parsed: argparse.Namespace) -> "Experiment":
     """What the flags say, on top of what is usual for the task. Raises InputError."""
     given = {option.name: getattr(parsed, option.name) for option in options()}
     said = {name: text for name, text in given.items() if text is not None}
+    said = options_of(parsed.preset) | said
     return build(said, api.default_experiment(parsed.task or ""))
 
 

@@ -32,7 +32,7 @@ class Histogram:
 
     edges (bins + 1,); latent, quantized (bins,) counts. levels: quantized values; thresholds:
     where a weight changes from one level to the next; optimum: the levels that least squares
-    would choose. With a scale for each row all three are those of the mean scale.
+    would choose. With many scales all three are those of the mean scale.
     """
 
     edges: np.ndarray
@@ -45,9 +45,9 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WeightView:
-    """One matrix and its quantized self: histogram, error, scales (rows,) or (1,), a 64 x 64
-    corner of latent weights, codes and values, and the numbers for the rule's formula (of the
-    first row where every row has its own scale)."""
+    """One matrix and its quantized self: histogram, error, scales (of the matrix, of the rows, or
+    of the groups of `group` columns), a 64 x 64 corner of latent weights, codes and values, and the
+    numbers for the rule's formula (of the first row or group where each has its own scale)."""
 
     name: str
     rows: int
@@ -55,6 +55,7 @@ class WeightView:
     histogram: Histogram
     error: QuantizationError
     scales: np.ndarray
+    group: int
     block_latent: np.ndarray
     block_codes: np.ndarray
     block_values: np.ndarray
@@ -114,6 +115,7 @@ def weight_view(
         ),
         error=quantization_error(weight, quantized, importance),
         scales=quantized.scale.reshape(-1).numpy(),
+        group=quantized.group,
         block_latent=weight[:BLOCK, :BLOCK].numpy().copy(),  # a view would keep the whole matrix
         block_codes=corner.codes[:, :BLOCK].numpy().copy(),
         block_values=corner.dequantize()[:, :BLOCK].numpy(),
@@ -127,7 +129,7 @@ def _quantized_counts(weight: Tensor, quantized: Quantized, edges: np.ndarray) -
     One scale for all means few values: then the codes are counted, not every weight placed.
     """
     top, limit = top_level(quantized.bits), float(edges[-1])
-    if quantized.scale.shape[0] > 1:
+    if quantized.scale.numel() > 1:
         blocks = quantized_blocks(weight, quantized)
         return np.asarray(sum(_counts(value, limit) for _, value in blocks))
     counts = torch.zeros(2 * top + 1, dtype=torch.long)
@@ -144,34 +146,38 @@ def level_lines(quantized: Quantized) -> tuple[tuple[float, ...], tuple[float, .
     scale, top = float(quantized.scale.mean()), top_level(quantized.bits)
     if top > 7:
         return (), ()
-    levels = tuple(scale * code for code in range(-top, top + 1))
+    codes = (-1, 1) if quantized.bits == 1 else range(-top, top + 1)
+    levels = tuple(scale * code for code in codes)
     if quantized.threshold is not None:
         border = float(quantized.threshold.mean())
-        return levels, (-border, border)
+        return levels, (border,) if quantized.bits == 1 else (-border, border)
     return levels, tuple((low + high) / 2 for low, high in pairwise(levels))
 
 
 def optimum_lines(weight: Tensor, bits: int, granularity: str) -> tuple[float, ...]:
     """The outermost levels of the least-squares optimum; none at 8 bits.
 
-    Row by row only 512 evenly spaced rows are solved: their mean scale is all that is drawn.
+    Where rows have scales only 512 evenly spaced rows are solved: their mean scale is all that is
+    drawn.
     """
     if top_level(bits) > 7:
         return ()
-    if granularity == "row":
+    if granularity != "layer":
         weight = weight[:: max(1, weight.shape[0] // SAMPLED_ROWS)]
-    best = quantize(weight, method="optimal", bits=bits, granularity=granularity)
+    exact = "binary" if bits == 1 else "optimal"  # at one bit the rule is the optimum
+    best = quantize(weight, method=exact, bits=bits, granularity=granularity)
     edge = float(best.scale.mean()) * top_level(bits)
     return (-edge, edge)
 
 
 def formula_numbers(weight: Tensor, quantized: Quantized) -> Iterator[tuple[str, float]]:
     """The names that a rule's formula with numbers may use: n, mean, max, top, scale, threshold."""
-    part = weight[:1] if quantized.scale.shape[0] > 1 else weight
+    part = weight[:1] if quantized.scale.numel() > 1 else weight
+    part = part[:, : quantized.group] if quantized.group else part
     yield "n", part.numel()
     yield "mean", sum(float(part[r].abs().sum()) for r in row_blocks(*part.shape)) / part.numel()
     yield "max", max(float(part.amax()), -float(part.amin()))
     yield "top", top_level(quantized.bits)
-    yield "scale", float(quantized.scale[0])
+    yield "scale", float(quantized.scale[0, 0])
     if quantized.threshold is not None:
-        yield "threshold", float(quantized.threshold[0])
+        yield "threshold", float(quantized.threshold[0, 0])

@@ -2,7 +2,8 @@
 
 Nothing is computed a second time in another way: the scale, the threshold and the codes are those
 of `quantize`, the turns of an alternation are the rule's own, and the sums are of these codes.
-Where every row has its own scale, one row is shown.
+Where every row has its own scale, one row is shown; where every group of columns has, the first
+group of that row.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor
 from core.errors import within
 from core.quantizers.alternate import cost
 from core.quantizers.error import QuantizationError, quantization_error
+from core.quantizers.groups import group_size
 from core.quantizers.quantizer import Quantized, levels, quantize
 from core.quantizers.registry import Rows, latex_number, rules
 
@@ -49,14 +51,16 @@ def worked(
     row: int = 0,
     importance: Tensor | None = None,
 ) -> Worked:
-    """Work through a matrix (rows, cols), for granularity "row" through its row of that number.
+    """Work through a matrix (rows, cols); if its rows have scales, through the row of that number,
+    and of groups through the first in that row.
 
     Raises InputError as `quantize` does, and for a row that the matrix has not.
     """
-    if granularity == "row":
+    if granularity != "layer":
         within("The row", row, 0, len(weight) - 1)
-        weight = weight[row : row + 1]
-        importance = None if importance is None else importance[row : row + 1]
+        part = slice(row, row + 1), slice(0, group_size(granularity) or None)
+        weight = weight[part]
+        importance = None if importance is None else importance[part]
     rule = rules().get(method)
     if rule is None or not rule.uses_importance:
         importance = None

@@ -13,7 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.experiment import ACTIVATIONS, DistillRecipe, QuantRecipe
+from core.experiment import (
+    ACTIVATIONS,
+    LEARNED_ACTIVATIONS,
+    ONE_BIT_ACTIVATIONS,
+    DistillRecipe,
+    QuantRecipe,
+)
 from core.family import Batch, Family
 from core.models.activation import ActivationQuantizer
 from core.models.student import build_student
@@ -110,7 +116,11 @@ def worked_step(
         bits=quant.activation_bits,
         examples=len(batch.units),
         numbers=real.numel(),
-        ranges=tuple(_range(kind, real, quant.activation_bits) for kind in ACTIVATIONS)
+        ranges=tuple(
+            _range(kind, real, quant.activation_bits)
+            for kind in ACTIVATIONS
+            if quant.activation_bits > 1 or kind in ONE_BIT_ACTIVATIONS
+        )
         if quant.activation_bits < 32
         else (),
         losses=_with_values(terms, recipe),
@@ -129,7 +139,7 @@ def _with_values(terms: Mapping[str, Tensor], recipe: DistillRecipe) -> tuple[Wo
 def _range(kind: str, x: Tensor, bits: int) -> WorkedRange:
     """One kind of range for the numbers x (n,)."""
     formula, low, high = OF_RANGES[kind], float(x.min()), float(x.max())
-    if kind == "lsq":
+    if kind in LEARNED_ACTIVATIONS:
         scale, zero, top = float(lsq(Rows.of(x[None]), bits).scale), 0.0, levels(bits)
     else:
         scale, zero, _, top = activation_range(x, bits, kind)

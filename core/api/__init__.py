@@ -158,3 +158,4 @@ from core.api.weight_views import (
     view_weight,
 )
 from core.machine import give_back_memory, tidy_memory
+from core.recipes.presets import PRESETS, Preset

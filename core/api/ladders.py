@@ -8,7 +8,7 @@ from core.calibrate.calibration import TEXTS
 from core.calibrate.ladder_records import WAYS, Ladder, LadderQuestion, known_ladder
 from core.calibrate.ladder_records import ladder_question as question_for
 from core.events import Preparing
-from core.experiment import QuantRecipe
+from core.experiment import WEIGHT_BITS, QuantRecipe
 from core.results import Score
 from core.runs.run_store import Run
 
@@ -24,7 +24,8 @@ __all__ = [
     "ladder_rows",
 ]
 SCALES = "optimal"  # the rule of all rungs but the first
-LADDER_BITS = (8, 4, 3, 2)
+SIGN_SCALES = "binary"  # the same at one bit, where its answer is exact
+LADDER_BITS = tuple(bits for bits in (8, 4, 3, 2, 1) if bits in WEIGHT_BITS)
 TRAINED, DISTILLED = "trained", "distilled"
 
 
@@ -47,6 +48,8 @@ def ladder_question(
     """The ladder of a teacher at one bit-width; scales by the exact optimum unless `quant` says
     otherwise. Raises InputError for what cannot be asked."""
     usual = quant or QuantRecipe(method=SCALES)
+    if bits == 1 and usual.method == SCALES:
+        usual = replace(usual, method=SIGN_SCALES)
     return question_for(task, model, bits, usual, TEXTS if texts is None else texts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.api.runs import rules, tasks
-from core.experiment import HARDLY_MATTER, Experiment, Job, Teaching
+from core.experiment import HARDLY_MATTER, LEARNED_ACTIVATIONS, Experiment, Job, Teaching
 from core.options import flatten, options
 from core.runs import run_store
 from core.runs.run_store import Run
@@ -19,6 +19,7 @@ from core.serialization import to_plain
 # How far a difference in one setting takes two runs apart. Seeds of one recipe are nearest.
 _SEED, _TRAINING, _QUANTIZATION, _MODEL = 1.0, 4.0, 10.0, 100.0
 _HARDLY = 0.01
+_OF_LEARNED_STEPS = ("learned_as", "learned_start", "learned_gradient", "weight_gradient")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,8 @@ def _unused(texts: dict[str, str]) -> Iterable[str]:
     if texts.get("augment") == "False":
         yield from (name for name in texts if name.startswith("augment_"))
     if not _learns_steps(texts):
-        yield "step_learning_rate"
+        yield from ("step_learning_rate", "activation_step_learning_rate", "step_decay")
+        yield from ("activation_step_decay", *_OF_LEARNED_STEPS)
     for part in ("weight", "embedding"):
         if texts.get(f"{part}_bits") == "32" and not texts.get("matrix_bits"):
             yield f"{part}_granularity"
@@ -137,7 +139,8 @@ def _learns_steps(texts: dict[str, str]) -> bool:
     """Whether quantization steps are learned, which have a learning rate of their own."""
     own = [item.rpartition("/")[2] for item in texts.get("matrix_bits", "").split(",")]
     named = [rules().get(method) for method in (texts.get("method", ""), *own)]
-    return texts.get("activation") == "lsq" or any(rule and rule.learns_scale for rule in named)
+    learns_scale = any(rule and rule.learns_scale for rule in named)
+    return texts.get("activation") in LEARNED_ACTIVATIONS or learns_scale
 
 
 def _distance(differences: Iterable[Difference]) -> float:

@@ -86,14 +86,13 @@ def inspect_format(contents: "Contents", kind: ExportKind) -> Inspected:
 
 
 def _inspected(container: "Container", contents: "Contents") -> Inspected:
-    from core.packed.audit import arithmetic, audit, own_bits_of, shapes_of
+    from core.packed.audit import arithmetic, audit, shapes_of, told_by
     from core.packed.file import WRITER
 
     told, quant = container.metadata, contents.experiment.quant
     codes, leftovers = told.get("codes", LAYOUTS[0]), told.get("leftovers", LEFTOVERS[0])
     shapes = shapes_of(contents)
-    own, both = own_bits_of(quant), (quant.weight_bits, quant.embedding_bits)
-    expected = arithmetic(contents.family, shapes, codes, leftovers, *both, own)
+    expected = arithmetic(contents.family, shapes, codes, leftovers, **told_by(quant))
     return Inspected(
         title=contents.experiment.title,
         version=told["version"],

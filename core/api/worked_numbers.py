@@ -1,5 +1,6 @@
 """The formulas with numbers put in: of a matrix, of a few examples, of a model's bytes."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,7 @@ def matrix_bytes(opened: OpenModel, name: str, bits: int, granularity: str) -> M
     """The arithmetic of one matrix."""
     from core.packed.choices import LAYOUTS
     from core.packed.codes import packed_size
+    from core.quantizers.groups import scale_shape
 
     weight = matrix_of(opened, name)
     count = weight.numel()
@@ -121,19 +123,13 @@ def matrix_bytes(opened: OpenModel, name: str, bits: int, granularity: str) -> M
         size_bytes_float32=4 * count,
         code_bytes=code_bytes,
         base_3_bytes=base_3_bytes,
-        scales=len(weight) if granularity == "row" else 1,
+        scales=math.prod(scale_shape(weight.shape[0], weight.shape[1], granularity)),
     )
 
 
 def size_arithmetic(opened: OpenModel, quant: QuantRecipe) -> "tuple[Expected, ...]":
     """The paper's arithmetic for a whole model: its rows of numbers and bytes."""
-    from core.packed.audit import arithmetic, own_bits_of
+    from core.packed.audit import arithmetic, told_by
 
     shapes = {name: tuple(value.shape) for name, value in opened.model.named_parameters()}
-    return arithmetic(
-        opened.family,
-        shapes,
-        weight_bits=quant.weight_bits,
-        embedding_bits=quant.embedding_bits,
-        own_bits=own_bits_of(quant),
-    )
+    return arithmetic(opened.family, shapes, **told_by(quant))

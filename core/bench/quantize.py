@@ -39,7 +39,7 @@ def measure(task: str, model: str) -> Iterator[Row]:
     """A row for every rule, bit-width and granularity."""
     family = family_of_teacher(task, model)
     weights = matrices(load_teacher(task, model), family)
-    for bits in (2, 3, 4, 8):
+    for bits in (1, 2, 3, 4, 8):
         for granularity in ("layer", "row"):
             methods = [name for name, rule in rules().items() if bits in rule.bits]
             costs: dict[str, float] = {}

@@ -32,13 +32,14 @@ MOMENTUM, SPREAD, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 def learned_rounding(weight: Tensor, start: Quantized, gram: Tensor, iterations: int) -> Quantized:
     """`start` with other codes. weight (rows, cols) float32; gram (cols, cols) float64."""
-    scale, top = scale_of_each(start), levels(start.bits)
+    apart = 2 if start.bits == 1 else 1  # codes of one bit are -1 and 1, others one apart
+    scale, top = scale_of_each(start) * apart, levels(start.bits) / apart
     safe = torch.where(scale > 0, scale, 1.0)
     ratio = torch.where(scale > 0, weight.detach() / safe, 0.0)
-    below = ratio.floor().clamp(-top, top - 1)  # a pair of levels, also outside of them
+    below = (ratio.floor() if apart == 1 else ratio * 0).clamp(-top, top - 1)  # of two levels
     part = (ratio - below).clamp(0.01, 0.99)
     found = _descend(weight.detach(), scale, below, part, gram.float(), iterations)
-    codes = (below + (found >= 0.5)).to(start.codes.dtype)
+    codes = ((below + (found >= 0.5)) * apart).to(start.codes.dtype)
     usual = nearest(weight, start)
     rounded = replace(usual, codes=codes)
     worse = output_error(weight, rounded, gram) > output_error(weight, usual, gram)

@@ -7,7 +7,7 @@ are. Scales are those of the recipe's rule. What comes out is a student like any
 file, its score and its export know of no difference.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ from core.models.layers import QuantLinear
 from core.models.student import build_student
 from core.quantizers.quantizer import Quantized
 
+FindRanges = Callable[[Any, Any], Generator[Preparing]]  # (student, what it is a copy of)
+
 
 def calibrated(
     teacher: Any,
@@ -33,9 +35,12 @@ def calibrated(
     family: Family,
     batches: Sequence[Batch],
     calibration: Calibration,
+    find_ranges: FindRanges | None = None,
 ) -> Generator[Preparing, None, Any]:
     """The calibrated student, in eval mode, as the return value; the teacher is untouched. The
-    same texts give the same student. Raises InputError as `build_student` does, and without texts.
+    same texts give the same student. `find_ranges` gives the student its static ranges of
+    activations, where the recipe has them. Raises InputError as `build_student` does, and without
+    texts.
     """
     if not batches:
         raise InputError("Calibration needs at least one text.")
@@ -43,6 +48,8 @@ def calibrated(
         yield Preparing(text="Smoothing activations")
         teacher = smoothed(teacher, family, batches, calibration.smoothing)
     student = build_student(teacher, recipe, family)
+    if find_ranges is not None:
+        yield from find_ranges(student, teacher)
     layers = (
         _layers(student) if calibration.rounding in (GPTQ, ADAROUND) or calibration.bias else []
     )

@@ -29,7 +29,7 @@ class Calibration:
     bias: bool = False
     smoothing: float = 0.0
     damping: float = 0.01
-    iterations: int = 500
+    iterations: int = 250
 
     def __post_init__(self) -> None:
         one_of("Rounding", self.rounding, ROUNDINGS)

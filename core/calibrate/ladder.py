@@ -18,12 +18,13 @@ from core.experiment import TrainRecipe as Reading
 from core.family import Batch
 from core.machine import describe
 from core.packed import file
-from core.quantizers.registry import check
+from core.quantizers.registry import check, rules
 from core.tasks.prepare import prepare
 from core.tasks.registry import find_task
 from core.teachers.teacher_store import family_of_teacher, load_teacher, teacher_tokenizer
 from core.training.batches import evaluation_batches
 from core.training.scores import Scores
+from core.training.static_ranges import calibrate
 from core.training.task_data import TaskData, encode_task
 
 Answer = TypeVar("Answer")
@@ -45,7 +46,7 @@ def climb(question: LadderQuestion) -> Generator[Preparing, None, Ladder]:
     batches = list(evaluation_batches(family, data.train, BATCH))
     scores, rungs = Scores(data), []
     yield from scores.all_splits("teacher", teacher)
-    for way in WAYS:
+    for way in _possible(question):
         rung = yield from _told(_rung(question, way, teacher, data, batches), way)
         rungs.append(rung)
     found = Ladder(
@@ -59,13 +60,28 @@ def climb(question: LadderQuestion) -> Generator[Preparing, None, Ladder]:
     return found
 
 
+def _possible(question: LadderQuestion) -> list[str]:
+    """The ways whose rule has these bits: max-abs has no single one."""
+    bits = question.quant.weight_bits
+    methods = {name: way.method or question.quant.method for name, way in WAYS.items()}
+    return [name for name, method in methods.items() if bits in rules()[method].bits]
+
+
 def _rung(
     question: LadderQuestion, way: str, teacher: Any, data: TaskData, batches: Sequence[Batch]
 ) -> Generator[Preparing, None, Rung]:
     """Make one student and score it; only the making is timed."""
     quant = replace(question.quant, method=WAYS[way].method or question.quant.method)
+    tokenizer = teacher_tokenizer(question.task, question.model)
     began = time.perf_counter()
-    student = yield from calibrated(teacher, quant, data.family, batches, WAYS[way].calibration)
+    student = yield from calibrated(
+        teacher,
+        quant,
+        data.family,
+        batches,
+        WAYS[way].calibration,
+        lambda student, start: calibrate(student, start, data.task, data.family, tokenizer, quant),
+    )
     experiment = Experiment(
         task=question.task, model=question.model, quant=quant, family=data.family.name
     )

@@ -27,6 +27,7 @@ def add(commands) -> None:
     parser.add_argument("--method", default=api.SCALES, help="the rule that gives the scales")
     parser.add_argument("--weight-granularity", default="layer")
     parser.add_argument("--activation-bits", type=int, default=8)
+    parser.add_argument("--activation-scope", default="tensor")
     parser.add_argument("--texts", type=int, help="how many training texts calibrate (128)")
     parser.add_argument("--fresh", action="store_true", help="compute again what is already there")
     parser.add_argument("--json", action="store_true", help="print one ladder per line as JSON")
@@ -44,6 +45,7 @@ def run(parsed: argparse.Namespace) -> None:
         method=parsed.method,
         weight_granularity=parsed.weight_granularity,
         activation_bits=parsed.activation_bits,
+        activation_scope=parsed.activation_scope,
     )
     questions = [
         api.ladder_question(parsed.task, parsed.model, bits, quant, parsed.texts)

@@ -96,6 +96,8 @@ def _weights(contents: Contents) -> str:
         widths = sorted({matrix.bits for matrix in contents.weights.values()})
         listed = " and ".join(", ".join(map(str, widths)).rsplit(", ", 1))
         return f"with weights of {listed} bits, matrix by matrix"
+    if bits == 1:
+        return "whose weights are -1 or +1 times a scale"
     if bits == 2:
         return "whose weights are -1, 0 or +1 times a scale"
     return f"with weights of {bits} bits"

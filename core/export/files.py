@@ -116,7 +116,7 @@ def _config(contents: Contents) -> bytes:
     plain = json.loads(contents.family.config_text(contents.config)) | {
         "quantization_config": {
             "quant_method": "ternary-lab",
-            "version": file.VERSION,
+            "version": file.version_of(contents),
             "codes": contents.layout,
             "leftovers": contents.leftovers,
             **quant,

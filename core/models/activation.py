@@ -1,10 +1,12 @@
 """Activations in a network: every tensor is rounded on its way into a matrix product.
 
 The range is found per tensor and batch or per token (scope "token"), fixed before training (scope
-"static"), or learned (kind "lsq"). The gradient passes straight through, as with the weights.
+"static"), or learned (kinds "lsq" and "elastic"). The gradient passes straight through, as with the
+weights.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,9 @@ from core.errors import InputError
 from core.experiment import LEARNED_ACTIVATIONS, QuantRecipe
 from core.models.straight_through import product_dtype, straight_through
 from core.quantizers.activations import fake_quantize_activation
-from core.quantizers.lsq import STEP_FLOOR, LearnedStep, lsq
+from core.quantizers.elastic import elastic_levels, start_factor
+from core.quantizers.learned_steps import LSQ, Learning
+from core.quantizers.lsq import STEP_FLOOR, learned_levels, lsq
 from core.quantizers.quantizer import levels
 from core.quantizers.registry import Rows
 
@@ -24,23 +28,29 @@ class ActivationQuantizer(nn.Module):
     """Fake-quantize any tensor by its own range; 32 bits pass it through.
 
     With kind "lsq" the step is a parameter instead, set by the first training batch; before that
-    each tensor uses the first value that LSQ would give it.
+    each tensor uses the first value that LSQ would give it. With kind "elastic" the parameter holds
+    step and shift, (1, 2); `is_signed` says whether what it reads can be negative.
     """
 
-    def __init__(self, bits: int, kind: str, scope: str = "tensor") -> None:
+    def __init__(
+        self, bits: int, kind: str, scope: str = "tensor", learning: Learning = LSQ
+    ) -> None:
         super().__init__()
         self.bits, self.kind, self.scope = bits, kind, scope
+        self.learning = replace(learning, straight=False)  # which is of weights alone
         self.prepared: Tensor | None = None  # the next forward's rounded input
+        self.is_signed = True
         self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
         is_static = scope == "static" and kind not in LEARNED_ACTIVATIONS and bits != 32
         self.register_buffer("range", torch.full((2,), torch.nan) if is_static else None)
-        if kind == "lsq" and bits != 32:
-            self.step = nn.Parameter(torch.zeros(1, 1))
+        if kind in LEARNED_ACTIVATIONS and bits != 32:
+            self.step = nn.Parameter(torch.zeros(1, 2 if kind == "elastic" else 1))
 
     @classmethod
     def of(cls, recipe: QuantRecipe) -> "ActivationQuantizer":
         """The one that a recipe wants everywhere."""
-        return cls(recipe.activation_bits, recipe.activation, recipe.activation_scope)
+        kind, scope = recipe.activation, recipe.activation_scope
+        return cls(recipe.activation_bits, kind, scope, Learning.of(recipe))
 
     @property
     def keeps_texts_apart(self) -> bool:
@@ -52,8 +62,11 @@ class ActivationQuantizer(nn.Module):
             return x
         prepared, self.prepared = self.prepared, None
         if self.kind == "lsq":
-            quantized: Tensor = LearnedStep.apply(x.float(), self._learned(x), self.bits)  # type: ignore[assignment]
-            return quantized.to(x.dtype)
+            return learned_levels(x.float(), self._learned(x), self.bits, self.learning).to(x.dtype)
+        if self.kind == "elastic":
+            step, shift = self._learned(x).split(1, dim=1)
+            shift = shift.reshape(())
+            return elastic_levels(x.float(), step, shift, self.bits, self.is_signed).to(x.dtype)
         return straight_through(x, self.rounded(x) if prepared is None else prepared)
 
     def rounded(self, x: Tensor) -> Tensor:
@@ -66,7 +79,7 @@ class ActivationQuantizer(nn.Module):
             self.range.copy_(torch.tensor([low, high]))
         elif self.bits != 32:
             with torch.no_grad():
-                self.step.fill_(max(-low, high) / levels(self.bits)).clamp_min_(STEP_FLOOR)
+                self.step[0, 0] = max(max(-low, high) / levels(self.bits), STEP_FLOOR)
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -84,22 +97,29 @@ class ActivationQuantizer(nn.Module):
 
     def _learned(self, x: Tensor) -> Tensor:
         with torch.no_grad():
-            if float(self.step.detach()) == 0.0:
-                first = lsq(Rows.of(x.detach().float().reshape(1, -1)), self.bits).scale.clamp_min(
-                    STEP_FLOOR
-                )
+            if float(self.step[0, 0].detach()) == 0.0:
+                first = self._first(x.detach().float())
                 if not self.training:
                     return first
                 self.step.copy_(first)
-            self.step.clamp_min_(STEP_FLOOR)
+            self.step[:, :1].clamp_min_(STEP_FLOOR)
         return self.step
+
+    def _first(self, x: Tensor) -> Tensor:
+        """What the parameter begins with."""
+        if self.kind == "lsq":
+            return lsq(Rows.of(x.reshape(1, -1)), self.bits).scale.clamp_min(STEP_FLOOR)
+        step = x.abs().mean() * start_factor(self.bits, self.is_signed)
+        return torch.stack([step.clamp_min(STEP_FLOOR), torch.zeros(())]).reshape(1, 2)
 
 
 def share_rounding(x: Tensor, quantizers: Sequence[nn.Module]) -> None:
     """Round `x` once for these ActivationQuantizers, of one recipe, that all read it next: query,
-    key and value. A learned step is each one's own, so nothing is shared."""
+    key and value. A learned range is each one's own, so nothing is shared."""
     first = next(iter(quantizers), None)
-    if not isinstance(first, ActivationQuantizer) or first.bits == 32 or first.kind == "lsq":
+    if not isinstance(first, ActivationQuantizer) or first.bits == 32:
+        return
+    if first.kind in LEARNED_ACTIVATIONS:
         return
     if any(quantizer.ends != first.ends for quantizer in quantizers):  # of somebody's file
         return

@@ -25,6 +25,7 @@ class AttentionQuantizers(nn.Module):
         self.key = ActivationQuantizer.of(recipe)
         self.value = ActivationQuantizer.of(recipe)
         self.probabilities = ActivationQuantizer.of(recipe)
+        self.probabilities.is_signed = False
 
 
 def attention_with_scores(

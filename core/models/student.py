@@ -18,6 +18,7 @@ from core.models.each_text import EachTextLinear
 from core.models.layers import QuantEmbedding, QuantLinear
 from core.models.matrix_choices import check_choices, choice_of, final_bits
 from core.models.weight_quantizer import WeightQuantizer
+from core.quantizers.learned_steps import Learning
 from core.quantizers.quantizer import Quantized
 
 Quantizers = Mapping[str, WeightQuantizer | None]  # by the parameter's name inside its module
@@ -83,7 +84,8 @@ def _quantizer(matrix: Matrix, weight: Tensor, recipe: QuantRecipe) -> WeightQua
     choice = choice_of(matrix, recipe)
     if choice is None:
         return None
-    return WeightQuantizer(matrix, choice.method, choice.bits, choice.granularity, weight)
+    learning = Learning.of(recipe)
+    return WeightQuantizer(matrix, choice.method, choice.bits, choice.granularity, weight, learning)
 
 
 def weight_quantizers(student: nn.Module) -> Iterator[tuple[str, Tensor, WeightQuantizer]]:

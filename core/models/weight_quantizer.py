@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 from core.family import Matrix
 from core.models.straight_through import straight_through
+from core.quantizers.groups import beside, cut, cut_scale, group_size
 from core.quantizers.importance import importance
-from core.quantizers.lsq import STEP_FLOOR, LearnedStep
-from core.quantizers.quantizer import Quantized, quantize, with_scale
+from core.quantizers.learned_steps import LSQ, Learning, first_clip
+from core.quantizers.lsq import STEP_FLOOR, learned_levels
+from core.quantizers.quantizer import Quantized, levels, quantize, with_scale
 from core.quantizers.registry import check
 
 Observer = Callable[[Quantized, Tensor | None], None]  # (what was computed with, its rows)
@@ -25,17 +27,26 @@ class WeightQuantizer(nn.Module):
 
     second_moment  (rows, cols) Adam's v, handed over by the training loop after each optimizer
                    step; the importance is sqrt(v) + 1e-8 (PAPER 2), ones before
-    start_scale    (rows, 1) or (1, 1), of the last whole matrix: an alternating rule's start
-    step           (rows, 1) or (1, 1), the parameter of a rule that learns its scale
+    start_scale    of the last whole matrix, as its scale: an alternating rule's start
+    step           as the matrix's scale, the parameter of a rule that learns it
+    group          how many columns share a scale; 0: all of a row
     observer       called with what every training forward computes with; None: nobody looks
     """
 
     def __init__(
-        self, matrix: Matrix, method: str, bits: int, granularity: str, weight: Tensor
+        self,
+        matrix: Matrix,
+        method: str,
+        bits: int,
+        granularity: str,
+        weight: Tensor,
+        learning: Learning = LSQ,
     ) -> None:
         super().__init__()
+        self.learning = learning
         self.rule = check(method, bits, granularity)
         self.matrix, self.bits, self.granularity = matrix, bits, granularity
+        self.group = group_size(granularity)
         self.second_moment: Tensor | None = None
         self.start_scale: Tensor | None = None
         self.observer: Observer | None = None
@@ -43,8 +54,7 @@ class WeightQuantizer(nn.Module):
         self._given: Quantized | None = None  # what it holds in place of the rule's answer
         self._prepared: Tensor | None = None  # the next forward's answer
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
-            self.step = nn.Parameter(first.scale.clamp_min(STEP_FLOOR))
+            self.step = nn.Parameter(self._first_step(weight))
 
     def change_bits(self, bits: int, weight: Tensor) -> None:
         """Continue with other bits; a learned step starts again from `weight`."""
@@ -52,9 +62,17 @@ class WeightQuantizer(nn.Module):
             return
         self.bits, self.start_scale, self._cached, self._given = bits, None, None, None
         if self.rule.learns_scale:
-            first = self._solve(weight, None, None)
             with torch.no_grad():
-                self.step.copy_(first.scale.clamp_min(STEP_FLOOR))
+                self.step.copy_(self._first_step(weight))
+
+    def _first_step(self, weight: Tensor) -> Tensor:
+        scale = self._solve(weight, None, None).scale
+        if self.learning.start != "mean":
+            whole = weight if scale.shape[0] > 1 else weight.reshape(1, -1)
+            parts = cut(whole, self.group) if self.group else [whole]
+            clips = [first_clip(part, self.bits, self.learning.start) for part in parts]
+            scale = beside(clips, len(scale)) / levels(self.bits)
+        return scale.clamp_min(STEP_FLOOR)
 
     def give(self, quantized: Quantized) -> None:
         """Compute with this in evaluation, in place of the rule's answer, until it is trained:
@@ -64,7 +82,7 @@ class WeightQuantizer(nn.Module):
     @property
     def works_by_rows(self) -> bool:
         """Whether quantizing some rows needs nothing of the others."""
-        return self.granularity == "row" and not self.rule.learns_scale
+        return self.granularity != "layer" and not self.rule.learns_scale
 
     def forward(
         self,
@@ -90,9 +108,14 @@ class WeightQuantizer(nn.Module):
             self.step.clamp_min_(STEP_FLOOR)
         if self.observer is not None:
             self.quantize(weight, rows)
-        step = self.step if rows is None or self.step.shape[0] == 1 else self.step[rows]
-        value: Tensor = LearnedStep.apply(latent, step, self.bits)  # type: ignore[assignment]
-        return value
+        step = self.step if rows is None or self.step.numel() == 1 else self.step[rows]
+        if not self.group:
+            return learned_levels(latent, step, self.bits, self.learning)
+        steps = cut_scale(step, latent.shape[1], self.group)
+        parts = zip(cut(latent, self.group), steps, strict=True)
+        return beside(
+            [learned_levels(*part, self.bits, self.learning) for part in parts], len(latent)
+        )
 
     @torch.no_grad()
     def prepare(self, weight: Tensor, dtype: torch.dtype) -> None:
@@ -126,7 +149,7 @@ class WeightQuantizer(nn.Module):
         """The quantized rows, or the whole matrix where these cannot be had by themselves; and
         whether it is the whole matrix."""
         if self.rule.learns_scale:
-            return with_scale(weight, self.step, self.bits), True
+            return with_scale(weight, self.step, self.bits, self.group), True
         if rows is None or self.granularity == "layer":
             weights = importance(self.second_moment, reuse=True)
             return self._solve(weight, weights, self.start_scale), True

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.experiment import QuantRecipe
+from core.packed.elastic_codes import elastic_codes
 from core.packed.graph import Graph, onnx
 from core.quantizers.activations import grid_between
 from core.quantizers.lsq import STEP_FLOOR
@@ -75,8 +76,17 @@ class ActivationCodes:
         found = step if step is not None else self._numbers.get(f"{quantizer}.range")
         fixed = () if found is None else tuple(found.reshape(-1).tolist())
         if (x, fixed) not in self._quantized:
-            self._quantized[x, fixed] = self._new(x, fixed)
+            if self._kind == "elastic" and step is not None:
+                self._quantized[x, fixed] = self._elastic(x, step, quantizer)
+            else:
+                self._quantized[x, fixed] = self._new(x, fixed)
         return self._quantized[x, fixed]
+
+    def _elastic(self, x: str, step: Tensor, quantizer: str) -> Codes:
+        is_signed = not quantizer.endswith(".probabilities")
+        found = elastic_codes(self.graph, x, step, self._bits, is_signed, MIDDLE)
+        values, scale, zero = found
+        return Codes(values=values, scale=scale, zero=zero)
 
     @property
     def _top(self) -> int:

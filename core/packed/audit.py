@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.experiment import QuantRecipe
 from core.family import HEAD, Family, address_of
@@ -17,7 +18,8 @@ from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import Container
 from core.packed.contents import FLOATS, OF_QUANTIZERS, Contents
-from core.packed.file import CODES, SCALE
+from core.packed.matrices import CODES, SCALE
+from core.quantizers.groups import scale_shape
 
 KEPT, SCALES, HEADER = "kept in float", "scales", "header"
 
@@ -77,9 +79,17 @@ def shapes_of(contents: Contents) -> Shapes:
     return matrices | rest
 
 
-def own_bits_of(quant: QuantRecipe) -> dict[str, int]:
-    """The bits of the matrices that a recipe gives bits of their own, by name."""
-    return {name: each.bits for name, each in quant.own.items()}
+def told_by(quant: QuantRecipe) -> dict[str, Any]:
+    """What a recipe says of bits and scales, as arguments of `arithmetic`."""
+    own = quant.own
+    return {
+        "weight_bits": quant.weight_bits,
+        "embedding_bits": quant.embedding_bits,
+        "own_bits": {name: each.bits for name, each in own.items()},
+        "weight_granularity": quant.weight_granularity,
+        "embedding_granularity": quant.embedding_granularity,
+        "own_granularity": {n: each.granularity for n, each in own.items() if each.granularity},
+    }
 
 
 def arithmetic(
@@ -90,11 +100,15 @@ def arithmetic(
     weight_bits: int = 2,
     embedding_bits: int = 2,
     own_bits: Mapping[str, int] | None = None,
+    weight_granularity: str = "layer",
+    embedding_granularity: str = "row",
+    own_granularity: Mapping[str, str] | None = None,
 ) -> tuple[Expected, ...]:
-    """The paper's table for an architecture: tables row by row, matrices with one scale each.
+    """The paper's table for an architecture, with its granularity: tables row by row, matrices with
+    one scale each.
 
-    Bits of 32 leave a part in float, without a scale. `own_bits` are those of single matrices, by
-    name, that have others.
+    Bits of 32 leave a part in float, without a scale. `own_bits` and
+    `own_granularity` are those of single matrices, by name, that have others.
     """
     wide = FLOATS[leftovers].itemsize
     numbers: dict[str, int] = dict.fromkeys(family.groups.values(), 0)
@@ -110,7 +124,9 @@ def arithmetic(
         group = family.groups[matrix.part]
         numbers[group] += count
         packed[group] += count * wide if bits == 32 else packed_size(count, bits, layout)
-        scales += (shape[0] if matrix.is_table else 1) if bits < 32 else 0
+        granularity = embedding_granularity if matrix.is_table else weight_granularity
+        granularity = (own_granularity or {}).get(matrix.name, granularity)
+        scales += math.prod(scale_shape(shape[0], shape[1], granularity)) if bits < 32 else 0
     rows = [_expected(group, numbers[group], packed[group]) for group in numbers]
     rows.append(_expected(KEPT, kept, kept * wide))
     rows.append(

@@ -12,8 +12,9 @@ fits into one byte, so layout "base-3" writes five ternary codes as the digits o
 
     byte = d0 + 3 d1 + 9 d2 + 27 d3 + 81 d4,    d = code + 1
 
-1.6 bits a code; codes of more than 2 bits stay as they are. What is left over of a matrix's last
-byte is filled with codes 0, so a matrix has exactly one spelling.
+1.6 bits a code; codes of other bits stay as they are. A code of one bit is -1 or 1 and its bit is
+set for 1: eight codes a byte, the first in the lowest bit. What is left over of a matrix's last
+byte is filled with codes 0, at one bit with -1, so a matrix has exactly one spelling.
 """
 
 from functools import cache
@@ -41,6 +42,8 @@ def _is_base_3(bits: int, layout: str) -> bool:
 def pack(codes: Tensor, bits: int, layout: str = TWO_BIT) -> Tensor:
     """int8 codes of any shape to uint8 (bytes,), row-major; raises InputError if one is too big."""
     flat = codes.detach().reshape(-1).numpy()
+    if bits == 1:
+        return _one_bit(flat)
     top = 2 ** (bits - 1) - 1
     if flat.size and (flat.max() > top or flat.min() < -top):
         raise InputError(f"A code does not fit into {bits} bits ([-{top}, {top}]).")
@@ -64,6 +67,12 @@ def pack(codes: Tensor, bits: int, layout: str = TWO_BIT) -> Tensor:
     return torch.from_numpy(data)
 
 
+def _one_bit(flat: np.ndarray) -> Tensor:
+    if not (np.abs(flat) == 1).all():
+        raise InputError("A code does not fit into one bit (-1 or 1).")
+    return torch.from_numpy(np.packbits(flat > 0, bitorder="little"))
+
+
 def unpack(data: Tensor, bits: int, shape: tuple[int, int], layout: str = TWO_BIT) -> Tensor:
     """The inverse of `pack`: uint8 (bytes,) to int8 codes of `shape`.
 
@@ -77,9 +86,9 @@ def unpack(data: Tensor, bits: int, shape: tuple[int, int], layout: str = TWO_BI
             f"({expected} expected)."
         )
     codes = _three_bit_codes(data.numpy()) if bits == 3 else _whole_bytes(data, bits, layout)
-    if codes.size and codes.min() < -(2 ** (bits - 1) - 1):
+    if bits > 1 and codes.size and codes.min() < -(2 ** (bits - 1) - 1):
         raise InputError(f"A byte holds no code of {bits} bits.")
-    if codes[count:].any():
+    if (codes[count:] != (-1 if bits == 1 else 0)).any():
         raise InputError("The unused end of a matrix's last byte is not empty.")
     return torch.from_numpy(codes[:count]).reshape(shape)
 
@@ -96,8 +105,10 @@ def _whole_bytes(data: Tensor, bits: int, layout: str) -> np.ndarray:
 
 @cache
 def _table(bits: int) -> np.ndarray:
-    """The codes of every byte, (256, codes a byte), for 2, 4 or 8 bits."""
+    """The codes of every byte, (256, codes a byte), for 1, 2, 4 or 8 bits."""
     fields = np.arange(256)[:, None] >> np.arange(0, 8, bits) & (1 << bits) - 1
+    if bits == 1:
+        return (2 * fields - 1).astype(np.int8)
     return np.where(fields >= 1 << bits - 1, fields - (1 << bits), fields).astype(np.int8)
 
 

@@ -1,7 +1,7 @@
 """A student as one safetensors file: what ships, what is measured, what computes.
 
-    <matrix>.codes   uint8             the codes, packed (see `codes`)
-    <matrix>.scale   float32, float16  (rows, 1) or (1, 1)
+    <matrix>.codes   uint8             the codes, packed (see `codes` and `matrices`)
+    <matrix>.scale   float32, float16  (rows, 1), (1, 1) or (rows, groups)
     <other weight>   float32, float16  biases, LayerNorm, position embedding, head: the leftovers
     <layer>.step     float32, float16  learned steps of activations; or <layer>.range, static ranges
     metadata         format, version, sha256, experiment, config, matrices, who wrote it ...
@@ -15,32 +15,27 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from core.errors import InputError
 from core.experiment import Experiment
 from core.families import find_family
 from core.packed.choices import FLOAT32, LAYOUTS, LEFTOVERS, TWO_BIT
-from core.packed.codes import pack, packed_size, unpack
 from core.packed.container import Container, read_container, write_container
 from core.packed.contents import FLOATS, Contents, assemble, contents_of, round_contents
+from core.packed.matrices import needs_version_3, table_of, take_matrices, tensors_of
 from core.packed.origin import Origin
 from core.paths import replacing
 from core.quantizers.quantizer import Quantized
 from core.serialization import canonical_json, canonical_json_as, from_json
 from core.version import VERSION as PROGRAM_VERSION
 
-FORMAT, VERSION, READABLE = "ternary-lab-packed", "2", ("1", "2")
-CODES, SCALE = ".codes", ".scale"
+FORMAT, READABLE = "ternary-lab-packed", ("1", "2", "3")
 NO_DIGEST = "0" * 64
 WRITER = "ternary_lab"  # the key of the version of the program
-BITS = (2, 3, 4, 8)
-_json = partial(json.dumps, separators=(",", ":"), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,9 +100,7 @@ def _written(
     contents, kind = round_contents(contents, leftovers), FLOATS[leftovers]
     metadata = metadata_of(contents, layout, leftovers, spelled)
     tensors = {name: value.to(kind) for name, value in contents.rest.items()}
-    for name, matrix in contents.weights.items():
-        tensors[name + CODES] = pack(matrix.codes, matrix.bits, layout)
-        tensors[name + SCALE] = matrix.scale.to(kind)
+    tensors |= tensors_of(contents.weights, layout, kind)
     return signed(write_container(tensors, metadata))
 
 
@@ -117,15 +110,14 @@ def metadata_of(
     """The metadata of the file, without its digest. Raises InputError for an unknown layout."""
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} of codes; there are: {', '.join(LAYOUTS)}")
-    shapes = {name: [*matrix.codes.shape, matrix.bits] for name, matrix in contents.weights.items()}
     metadata: dict[str, str | None] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version_of(contents),
         "sha256": NO_DIGEST,
         "experiment": canonical_json(contents.experiment),
         "config": contents.family.config_text(contents.config),
-        "labels": _json(contents.labels),
-        "matrices": _json(shapes),
+        "labels": json.dumps(contents.labels, separators=(",", ":")),
+        "matrices": table_of(contents.weights),
         "codes": layout,
         "leftovers": leftovers,
         "origin": canonical_json(contents.origin),
@@ -133,6 +125,13 @@ def metadata_of(
         **spelled,
     }
     return {name: value for name, value in metadata.items() if value is not None}
+
+
+def version_of(contents: Contents) -> str:
+    """The version of the format that a file of these contents has: the lowest that can say it, so
+    that what was written before there was another is still written the same."""
+    is_elastic = contents.experiment.quant.activation == "elastic"
+    return "3" if is_elastic or needs_version_3(contents.weights) else "2"
 
 
 def signed(data: bytes) -> bytes:
@@ -188,7 +187,7 @@ def check_version(container: Container, name: str) -> None:
     found, version = container.metadata.get("format"), container.metadata.get("version")
     if found != FORMAT or version not in READABLE:
         raise InputError(
-            f"{name} is not a packed model of version {' or '.join(READABLE)} "
+            f"{name} is not a packed model of version {', '.join(READABLE)} "
             f"(format {found!r}, version {version!r})."
         )
 
@@ -213,7 +212,7 @@ def contents_of_container(container: Container) -> Contents:
     layout, leftovers = told.get("codes", TWO_BIT), told.get("leftovers", FLOAT32)
     if layout not in LAYOUTS or leftovers not in LEFTOVERS:
         raise InputError("its layout of codes or leftovers is not known.")
-    weights = _weights(tensors, json.loads(told["matrices"]), layout, FLOATS[leftovers])
+    weights = take_matrices(tensors, told["matrices"], layout, FLOATS[leftovers])
     for name, value in tensors.items():
         if value.dtype != FLOATS[leftovers] or not bool(torch.isfinite(value).all()):
             raise InputError(f"the numbers of {name} are not finite, or not {leftovers}.")
@@ -227,22 +226,3 @@ def contents_of_container(container: Container) -> Contents:
         leftovers=leftovers,
         origin=from_json(Origin, told.get("origin", "{}")),
     )
-
-
-def _weights(
-    tensors: dict[str, Tensor], shapes: dict[str, list[int]], layout: str, kind: torch.dtype
-) -> dict[str, Quantized]:
-    """Take codes and scales out of `tensors`; what stays there are the leftovers."""
-    weights = {}
-    for name, (rows, cols, bits) in shapes.items():
-        scale, codes = tensors.pop(name + SCALE), tensors.pop(name + CODES)
-        if scale.dtype != kind or tuple(scale.shape) not in ((rows, 1), (1, 1)):
-            raise InputError(f"the scale of {name} is {scale.dtype} {tuple(scale.shape)}.")
-        if not bool(torch.isfinite(scale).all()):
-            raise InputError(f"a scale of {name} is not finite.")
-        whole = type(rows) is int and type(cols) is int and rows > 0 and cols > 0 and bits in BITS
-        if not whole or codes.numel() != packed_size(rows * cols, bits, layout):
-            raise InputError(f"the codes of {name} do not fit {rows} x {cols} at {bits} bits.")
-        found = unpack(codes, bits, (rows, cols), layout)
-        weights[name] = Quantized(codes=found, scale=scale.to(torch.float32), bits=bits)
-    return weights

@@ -17,8 +17,10 @@ from core.packed.choices import FLOAT32, TWO_BIT
 from core.packed.codes import packed_size
 from core.packed.container import container_size
 from core.packed.contents import FLOATS, Contents
-from core.packed.file import CODES, SCALE, metadata_of
+from core.packed.file import metadata_of
+from core.packed.matrices import CODES, SCALE
 from core.packed.origin import Origin, origin_of
+from core.quantizers.groups import group_size, scale_shape
 from core.quantizers.quantizer import Quantized
 from core.teacher_folders import card_for
 from core.teachers.outlines import Outline, outline_of
@@ -90,9 +92,12 @@ def size_of_contents(contents: Contents, layout: str, leftovers: str, filled: bo
 
 
 def _quantized(rows: int, cols: int, choice: Choice) -> Quantized:
-    scales = rows if choice.granularity == "row" else 1
-    codes = _empty((rows, cols), torch.int8)
-    return Quantized(codes=codes, scale=_empty((scales, 1)), bits=choice.bits)
+    return Quantized(
+        codes=_empty((rows, cols), torch.int8),
+        scale=_empty(scale_shape(rows, cols, choice.granularity)),
+        bits=choice.bits,
+        group=group_size(choice.granularity),
+    )
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:

@@ -17,6 +17,7 @@ from core.experiment import QuantRecipe
 from core.packed.activation_codes import MIDDLE, ActivationCodes, Codes
 from core.packed.codes import pack
 from core.packed.graph import Graph, onnx
+from core.packed.group_product import added_up, code_sums, grouped_codes, in_groups, of_tokens
 from core.quantizers.quantizer import Quantized
 
 INT8, INT2 = "int8", "int2"
@@ -53,14 +54,21 @@ class Operators:
         if matrix is None or self.recipe.activation_bits == 32:
             product = graph.op("MatMul", self.imitate(x, quantizer), self._float_weight(name))
         else:
-            codes = self._activations.codes(x, quantizer)
-            summed = graph.op("MatMulInteger", codes.values, *self._weight(name, codes.zero))
-            if codes.token_zero:
-                sums = matrix.codes.numpy().sum(axis=1, dtype=np.int32)
-                added = graph.op("Mul", codes.token_zero, graph.constant(f"{name}.code_sums", sums))
-                summed = graph.op("Sub", summed, added)
-            product = self._scaled(summed, codes, name)
+            product = self._product(self._activations.codes(x, quantizer), name, x)
         return graph.op("Add", product, self.parameter(f"{name}.bias"))
+
+    def _product(self, codes: Codes, name: str, x: str) -> str:
+        """x by its codes times the matrix, (..., in) to (..., out), without the bias."""
+        graph, matrix = self.graph, self._weights[name]
+        values = in_groups(graph, codes.values, matrix) if matrix.group else codes.values
+        summed = graph.op("MatMulInteger", values, *self._weight(name, codes.zero))
+        if codes.token_zero:
+            sums = graph.constant(f"{name}.code_sums", code_sums(matrix))
+            zero = of_tokens(graph, codes.token_zero) if matrix.group else codes.token_zero
+            summed = graph.op("Sub", summed, graph.op("Mul", zero, sums))
+        if matrix.group:
+            return graph.op("Mul", added_up(graph, summed, name, matrix, x), codes.scale)
+        return self._scaled(summed, codes, name)
 
     def _scaled(self, summed: str, codes: Codes, name: str) -> str:
         """The sum in float32, times the scales of activation and weight."""
@@ -73,28 +81,30 @@ class Operators:
         return graph.op("Mul", number, graph.op("Mul", codes.scale, scale))
 
     def _weight(self, name: str, zero: str) -> tuple[str, ...]:
-        """Codes (in, out) and zero points, as MatMulInteger takes them."""
+        """Codes (in, out), or (groups, group, out), and zero points, as MatMulInteger takes
+        them."""
         matrix = self._weights[name]
+        codes = grouped_codes(matrix) if matrix.group else matrix.codes.numpy().T
         if matrix.bits == 8:
             # Processors without VNNI add pairs of uint8 x int8 in 16 bits, which 8-bit codes
             # overflow. uint8 x uint8 has no such shortcut, so these weights move up by 128.
-            moved = (matrix.codes.numpy().T.astype(np.int16) + MIDDLE).astype(np.uint8)
+            moved = (codes.astype(np.int16) + MIDDLE).astype(np.uint8)
             middle = self.graph.constant("middle", np.asarray(MIDDLE, dtype=np.uint8))
             return self.graph.constant(f"{name}.codes", moved), zero, middle
         if self._is_packed(matrix):
             unpacked = self.graph.op("Cast", self._packed(name), to=self._kinds.INT8)
             return self.graph.op("Transpose", unpacked, perm=[1, 0]), zero
-        return self.graph.constant(f"{name}.codes", matrix.codes.numpy().T), zero
+        return self.graph.constant(f"{name}.codes", codes), zero
 
     def _is_packed(self, matrix: Quantized) -> bool:
-        return self.storage == INT2 and matrix.bits == 2
+        """In groups codes lie in another order than in two bits a code: they stay int8. Codes of
+        one bit are kept in two: ONNX has no type of one."""
+        return self.storage == INT2 and matrix.bits <= 2 and not matrix.group
 
     def _packed(self, name: str) -> str:
         matrix = self._weights[name]
         shape = (matrix.codes.shape[0], matrix.codes.shape[1])
-        return self.graph.packed_constant(
-            f"{name}.codes", pack(matrix.codes, matrix.bits).numpy(), shape
-        )
+        return self.graph.packed_constant(f"{name}.codes", pack(matrix.codes, 2).numpy(), shape)
 
     def _float_weight(self, name: str) -> str:
         """The weight (in, out) in float32, for products whose other side is float."""
@@ -116,7 +126,11 @@ class Operators:
         if matrix.scale.numel() == 1:
             return graph.op("Mul", found, graph.constant(f"{name}.scale", _flat(matrix.scale)))
         column = graph.constant(f"{name}.column", matrix.scale.numpy())
-        return graph.op("Mul", found, graph.op("Gather", column, ids))
+        scales = graph.op("Gather", column, ids)
+        if matrix.group:  # each word's scales, as often as their groups have columns
+            owner = np.arange(matrix.codes.shape[1]) // matrix.group
+            scales = graph.op("Gather", scales, graph.constant(f"{name}.groups", owner), axis=-1)
+        return graph.op("Mul", found, scales)
 
     def imitate(self, x: str, quantizer: str) -> str:
         """x on its levels, in float32; x itself where activations are not quantized."""

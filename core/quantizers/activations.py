@@ -58,6 +58,14 @@ FORMULAS = {  # of every kind that core.experiment.ACTIVATIONS has
         ),
         numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
     ),
+    "elastic": RangeFormula(
+        latex=(
+            r"s_0 = \frac{2\,\overline{|x|}}{\sqrt{Q}},\quad t_0 = 0,\quad "
+            r"\hat x = s\,\mathrm{clip}_{-Q}^{Q}(\mathrm{round}((x - t) / s)),\quad "
+            r"s, t \text{ are learned}"
+        ),
+        numbers=r"s_0 = \frac{2 \cdot $mean}{\sqrt{$top}} = $scale",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from core.quantizers.learned_steps import LSQ, Learning
 from core.quantizers.quantizer import levels, with_scale
 from core.quantizers.registry import MEAN, Levels, Rows, rule
 
@@ -49,13 +50,16 @@ def lsq(
 class LearnedStep(torch.autograd.Function):
     """The nearest levels of x under step s, with LSQ's gradients for both.
 
-    x (rows, cols) with s (rows, 1), or x of any shape with s (1, 1); s > 0.
+    x (rows, cols) with s (rows, 1), or x of any shape with s (1, 1); s > 0. `learning` may leave
+    out the factor or the clip of the gradient.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, step: Tensor, bits: int) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        ctx, x: Tensor, step: Tensor, bits: int, learning: Learning = LSQ
+    ) -> Tensor:
         ctx.save_for_backward(x, step)
-        ctx.bits = bits
+        ctx.bits, ctx.learning = bits, learning
         rows = x if step.shape[0] > 1 else x.reshape(1, -1)
         return with_scale(rows, step, bits).dequantize().reshape(x.shape)
 
@@ -69,5 +73,13 @@ class LearnedStep(torch.autograd.Function):
         toward_step = gradient * (codes - ratio * inside)
         dims = [d for d in range(x.dim()) if d >= step.dim() or step.shape[d] == 1]
         shared = x.numel() // step.numel()
-        step_gradient = toward_step.sum(dim=dims).reshape(step.shape) / math.sqrt(shared * top)
-        return gradient * inside, step_gradient, None
+        step_gradient = toward_step.sum(dim=dims).reshape(step.shape)
+        if ctx.learning.scaled:
+            step_gradient = step_gradient / math.sqrt(shared * top)
+        return gradient if ctx.learning.straight else gradient * inside, step_gradient, None, None
+
+
+def learned_levels(x: Tensor, step: Tensor, bits: int, learning: Learning = LSQ) -> Tensor:
+    """`LearnedStep` of x under `step`."""
+    levels_of_x: Tensor = LearnedStep.apply(x, step, bits, learning)  # type: ignore[assignment]
+    return levels_of_x

@@ -3,8 +3,9 @@
 A weight matrix w (rows, cols) becomes `scale * codes`: small integers and one positive scale per
 row. A *rule* (one file beside this one) finds the scale; it always sees a matrix and always
 answers per row. Layer-wise quantization is the same rule shown the whole matrix as a single row,
-so granularity is written once, here. The codes are the nearest levels, or, where a ternary rule
-wants it so, cut at a threshold; they too are written once, here.
+and groups of columns are shown as rows (see `groups`), so granularity is written once, here. The
+codes are the nearest levels, or, where a rule of one or two bits wants it so, cut at a threshold;
+they too are written once, here.
 
 Training, the packed file and the pictures all use the same `Quantized` object, so what is trained
 is what is saved and what is shown.
@@ -12,58 +13,21 @@ is what is saved and what is shown.
 How a rule makes itself known is told in `registry`.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from core.errors import InputError
 from core.quantizers.blocks import row_blocks
-from core.quantizers.kernels import codes_above, codes_nearest, scaled
+from core.quantizers.groups import beside, cut, cut_scale, group_size
+from core.quantizers.kernels import codes_above, codes_nearest
+from core.quantizers.quantized import Quantized, as_rows, join, joined
 from core.quantizers.registry import Levels, Rows, Rule, check
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Quantized:
-    """A quantized matrix.
-
-    codes      int8     (rows, cols)       in [-levels, levels], levels = 2^(bits-1) - 1
-    scale      float32  (rows, 1), or (1, 1) for granularity "layer"
-    threshold  float32  as scale; below it (strictly) a ternary code is 0; None: nearest level
-    """
-
-    codes: Tensor
-    scale: Tensor
-    bits: int
-    threshold: Tensor | None = None
-
-    def dequantize(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """scale * codes, (rows, cols) in float32 or rounded to bfloat16: what the network
-        computes with."""
-        return scaled(_as_rows(self.codes, self.scale), self.scale, dtype).view(self.codes.shape)
-
-    def rows(self, index: Tensor | slice) -> "Quantized":
-        """Only the rows of `index`; a shared scale stays shared."""
-        return Quantized(
-            codes=self.codes[index],
-            scale=_rows_of(self.scale, index),
-            bits=self.bits,
-            threshold=None if self.threshold is None else _rows_of(self.threshold, index),
-        )
-
-
-def _as_rows(matrix: Tensor, scale: Tensor) -> Tensor:
-    """The matrix as a rule sees it: one long row where one scale is shared."""
-    return matrix if scale.shape[0] > 1 else matrix.reshape(1, -1)
-
-
-def _rows_of(value: Tensor, index: Tensor | slice) -> Tensor:
-    return value if value.shape[0] == 1 else value[index]
-
-
 def levels(bits: int) -> int:
-    """The largest code: 1, 3, 7, 127 for 2, 3, 4, 8 bits (symmetric, zero included)."""
-    return 2 ** (bits - 1) - 1
+    """The largest code: 1, 3, 7, 127 for 2, 3, 4, 8 bits (symmetric, zero included); 1 for one
+    bit, whose codes are -1 and 1."""
+    return max(1, 2 ** (bits - 1) - 1)
 
 
 def quantize(
@@ -80,23 +44,55 @@ def quantize(
 
     weight        (rows, cols) float; computed in float32
     importance    (rows, cols) non-negative, for rules that use it; None means ones
-    start_scale   scale of the previous step, (rows, 1) or (1, 1), for rules that alternate
+    start_scale   scale of the previous step, of the answer's shape, for rules that alternate
     name          how a message calls the matrix
 
     Raises InputError for unknown options, a tensor that is not a matrix, NaN or infinity.
-    A row of zeros gives zero codes.
+    A row of zeros gives zero codes, at one bit a scale of zero.
     """
     found = check(method, bits, granularity)
     if bits == 32:
         raise InputError("32 bits means: leave the matrix alone. There is nothing to quantize.")
     if weight.dim() != 2 or weight.numel() == 0:
         raise InputError(f"{name} has shape {tuple(weight.shape)}; a matrix was expected.")
-    matrix = weight.detach().to(torch.float32)
-    shown = matrix if granularity == "row" else matrix.reshape(1, -1)
-    if importance is not None:
-        importance = importance.detach().to(torch.float32).reshape(shown.shape)
-        if not found.uses_importance:
-            importance = None
+    matrix, group = weight.detach().to(torch.float32), group_size(granularity)
+    shown = _shown(matrix, granularity)
+    felt: list[Tensor] | list[None] = [None] * len(shown)
+    if importance is not None and found.uses_importance:
+        importance = importance.detach().to(torch.float32).reshape(matrix.shape)
+        felt = _shown(importance, granularity)
+    starts: list[Tensor] | list[None] = [None] * len(shown)
+    if start_scale is not None:
+        starts = cut_scale(start_scale, matrix.shape[1], group) if group else [start_scale]
+    solved = [_solve(found, bits, name, *each) for each in zip(shown, felt, starts, strict=True)]
+    return joined(solved, matrix.shape, group)
+
+
+def with_scale(weight: Tensor, scale: Tensor, bits: int, group: int = 0) -> Quantized:
+    """The nearest levels under a given scale, (rows, 1), (1, 1) or, in groups, (rows, groups)."""
+    matrix, scale = weight.detach().to(torch.float32), scale.detach()
+    parts = as_rows(matrix, scale, group)
+    codes = beside([nearest_codes(shown, each, bits) for shown, each in parts], len(matrix))
+    return Quantized(codes=codes, scale=scale, bits=bits, group=group)
+
+
+def _shown(matrix: Tensor, granularity: str) -> list[Tensor]:
+    """The matrix as its rule sees it: rows that are answered each for itself."""
+    group = group_size(granularity)
+    if group:
+        return cut(matrix, group)
+    return [matrix if granularity == "row" else matrix.reshape(1, -1)]
+
+
+def _solve(
+    found: Rule,
+    bits: int,
+    name: str,
+    shown: Tensor,
+    importance: Tensor | None,
+    start_scale: Tensor | None,
+) -> Quantized:
+    """The answer to all rows, some of them at a time."""
     pieces = [
         _solve_rows(
             found,
@@ -108,28 +104,7 @@ def quantize(
         )
         for rows in row_blocks(*shown.shape)
     ]
-    return join(pieces, matrix.shape)
-
-
-def with_scale(weight: Tensor, scale: Tensor, bits: int) -> Quantized:
-    """The nearest levels under a given scale, (rows, 1) or (1, 1)."""
-    matrix = weight.detach().to(torch.float32)
-    shown = _as_rows(matrix, scale)
-    codes = nearest_codes(shown, scale.detach(), bits).reshape(matrix.shape)
-    return Quantized(codes=codes, scale=scale.detach(), bits=bits)
-
-
-def join(pieces: list[Quantized], shape: torch.Size) -> Quantized:
-    """Pieces of a matrix, below each other, as one of `shape`."""
-    first = pieces[0]
-    if len(pieces) == 1:
-        codes, scale, threshold = first.codes, first.scale, first.threshold
-    else:
-        codes = torch.cat([piece.codes for piece in pieces])
-        scale = torch.cat([piece.scale for piece in pieces])
-        thresholds = [piece.threshold for piece in pieces if piece.threshold is not None]
-        threshold = torch.cat(thresholds) if thresholds else None
-    return Quantized(codes=codes.reshape(shape), scale=scale, bits=first.bits, threshold=threshold)
+    return join(pieces, shown.shape)
 
 
 def _solve_rows(
@@ -158,7 +133,14 @@ def _codes(shown: Tensor, answer: Levels, bits: int) -> Tensor:
     """The int8 codes (rows, cols) of an answer."""
     if answer.threshold is None:
         return nearest_codes(shown, answer.scale, bits)
+    if bits == 1:
+        return codes_of_sign(shown, answer.threshold)
     return codes_above(shown, answer.threshold)
+
+
+def codes_of_sign(weight: Tensor, cut: Tensor | float) -> Tensor:
+    """1 where a weight is `cut` (rows, 1) or above it, else -1: int8 (rows, cols)."""
+    return (weight >= cut).to(torch.int8).mul_(2).sub_(1)
 
 
 def inverse(scale: Tensor) -> Tensor:
@@ -167,7 +149,10 @@ def inverse(scale: Tensor) -> Tensor:
 
 
 def nearest_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
-    """The nearest level of each weight, int8 (rows, cols); zeros where scale (rows, 1) is 0."""
+    """The nearest level of each weight, int8 (rows, cols); zeros where scale (rows, 1) is 0, but at
+    one bit, where no code is zero."""
+    if bits == 1:
+        return codes_of_sign(weight, 0.0)
     return codes_nearest(weight, inverse(scale), levels(bits))
 
 

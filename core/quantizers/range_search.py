@@ -70,7 +70,9 @@ class Histogram:
 
 def range_ends(seen: Histogram, bits: int, kind: str, method: str) -> tuple[float, float]:
     """The ends of the range by this method (one of core.experiment's CALIBRATIONS); 0 lies within.
-    Of every kind but "minmax" they lie equally far from 0."""
+    Of every kind but "minmax" they lie equally far from 0. One bit has the range of two, whose
+    outer levels are the same."""
+    bits = max(bits, 2)
     if seen.high <= seen.low or not seen.largest:
         return (
             (min(seen.low, 0.0), max(seen.high, 0.0)) if kind == "minmax" else _both(seen.largest)

@@ -58,7 +58,8 @@ class Rows:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Levels:
     """A rule's answer: scale (rows, 1) float32, >= 0. With `threshold` (rows, 1), ternary codes
-    are sign(w) where |w| > threshold; without it every code is the nearest level."""
+    are sign(w) where |w| > threshold, and codes of one bit 1 where w >= threshold; without it every
+    code is the nearest level."""
 
     scale: Tensor
     threshold: Tensor | None = None

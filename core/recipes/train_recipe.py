@@ -164,6 +164,34 @@ class TrainRecipe:
         later=True,
     )
 
+    activation_step_learning_rate: float = option(
+        0.0,
+        "Learning rate of activations' steps",
+        "Peak learning rate of learned steps of activations (lsq); 0: that of all learned steps.",
+        _SHARE,
+        box="More",
+        step=1e-3,
+        later=True,
+    )
+    step_decay: float = option(
+        0.0,
+        "Decay of weights' steps",
+        "AdamW's decay of learned steps of weights.",
+        _SHARE,
+        box="More",
+        step=1e-5,
+        later=True,
+    )
+    activation_step_decay: float = option(
+        0.0,
+        "Decay of activations' steps",
+        "AdamW's decay of learned steps of activations.",
+        _SHARE,
+        box="More",
+        step=1e-5,
+        later=True,
+    )
+
     def __post_init__(self) -> None:
         coerce_fields(self)
         check(self)

@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.experiment import TrainRecipe
 from core.models.layers import QuantEmbedding
 from core.training.rows import Decay, RowAdamW
+from core.training.step_groups import follow_bits, step_groups
 
 
 class Optimizer:
@@ -37,7 +38,7 @@ class Optimizer:
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self._learning(), self.clip)
         for group in self.dense.param_groups:
-            group["lr"] = rate * group["share"]
+            group["lr"] = rate * follow_bits(group)["share"]
         self.dense.step()
         self.dense.zero_grad(set_to_none=True)
         for table in self.tables.values():
@@ -88,7 +89,6 @@ def _is_read_by_rows(module: QuantEmbedding) -> bool:
 
 def _groups(model: nn.Module, recipe: TrainRecipe) -> list[dict[str, Any]]:
     learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    steps = [p for name, p in learning if name.endswith(".step")]
     others = [p for name, p in learning if not name.endswith(".step")]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in others if p.dim() > 1], "weight_decay": recipe.weight_decay},
@@ -96,10 +96,7 @@ def _groups(model: nn.Module, recipe: TrainRecipe) -> list[dict[str, Any]]:
     ]
     for group in groups:
         group["share"] = 1.0
-    if steps:
-        share = recipe.step_learning_rate / recipe.learning_rate
-        groups.append({"params": steps, "weight_decay": 0.0, "share": share})
-    return groups
+    return groups + step_groups(model, recipe)
 
 
 def learning_rate_at(step: int, recipe: TrainRecipe) -> float:

@@ -174,9 +174,9 @@ def _average(averaging: Averaging, optimizer: Optimizer, step: int, steps: int) 
 
 
 def bits_at(step: int, experiment: Experiment) -> int:
-    """Bit width for `step` (1-based): the stage's, or 2 in the last stage (`enter_stage` raises it
+    """Bit width for `step` (1-based): the stage's, or 1 in the last stage (`enter_stage` raises it
     to the matrix's own)."""
-    stages = (*experiment.quant.stages, 2)
+    stages = (*experiment.quant.stages, 1)
     return stages[(step - 1) * len(stages) // experiment.train.steps]
 
 

@@ -19,7 +19,8 @@ quantization | quantization | TernaryBERT (Zhang et al. 2020), section 3.1 | Rou
 ternary | ternary | TWN (arXiv 1605.04711) | Of three values: -1, 0, +1 times a scale.
 latent | latent weight | Courbariaux et al. 2015 (arXiv 1511.00363) | The float weight that training updates. The network computes with its quantized value.
 code | code | this program | The small whole number that stands for a weight: weight = scale x code.
-scale | scale | TernaryBERT (Zhang et al. 2020), section 3.1 | What a code of 1 stands for; the mean over the rows where each has its own.
+scale | scale | TernaryBERT (Zhang et al. 2020), section 3.1 | What a code of 1 stands for; the mean where there is more than one.
+group | group | Shen et al., Q-BERT (arXiv 1909.05840) | So many columns of a row that share a scale: 32, 64 or 128. Smaller groups have nearer levels and more scales to store.
 threshold | threshold | TWN (arXiv 1605.04711), section 2.3 | Weights whose magnitude is not above it become 0.
 twn | TWN | Li et al. (arXiv 1605.04711) | Ternary Weight Networks: cut at 0.7 times the mean magnitude, scale by the mean of what is above. Blind to the loss.
 lat | LAT | Hou and Kwok (arXiv 1802.08635) | Loss-aware ternarization: errors in weights that the loss feels count more; scale and codes are found in turns.
@@ -27,7 +28,10 @@ importance | importance | Hou, Yao and Kwok (arXiv 1611.01600) | How much the lo
 alternation | alternation | Hou and Kwok (arXiv 1802.08635), section 3 | The best scale for the codes, then the nearest codes for the scale, until nothing moves. No turn makes the error larger.
 optimal | exact optimum | the exact solution of TWN's problem (arXiv 1605.04711, equation 3) | The scale and codes with the smallest squared error that there is, found by sorting: the yardstick for all rules.
 lsq | LSQ | Esser et al. (arXiv 1902.08153) | Learned step size: the scale is a parameter with a gradient of its own.
+kdlsq | KDLSQ-BERT | Jin et al. (arXiv 2101.05938) | LSQ for BERT under distillation: clips are learned for weights and activations, each with a learning rate of its own, and labels are learned from too.
+clip | clip | KDLSQ-BERT (arXiv 2101.05938) | The outermost level: what lies beyond it is moved there. It is the step times the largest code.
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
+binary | binary | Rastegari et al., XNOR-Net (arXiv 1603.05279) | One bit: every weight becomes -1 or +1 times the mean magnitude, and none can become zero.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.
 ladder | ladder | this program | The same teacher quantized with more and more care: rounded, with the best scales, calibrated on a few texts, trained.
 gptq | GPTQ | Frantar et al. (arXiv 2210.17323) | Rounds a matrix column by column; what a column's rounding does to the outputs is made up for in the columns to come. No training.
@@ -53,7 +57,9 @@ budget | budget | this program | How large the whole packed file may be, its hea
 static_range | static range | Jacob et al. 2018 (arXiv 1712.05877) | A range of activations that is found on a few texts before training (calibration) and then stays; what lies outside is clipped.
 percentile_range | percentile range | this program | A static range that leaves out the outermost thousandth of the values.
 kl_range | KL range | KDLSQ-BERT (arXiv 2101.05938) | The clip at which what the levels can draw is most like the distribution that was seen.
+outlier_channel | outlier channel | Outlier Suppression (arXiv 2209.13325) | One of the few channels of hidden states whose values lie far beyond all others, most of all at the marks around a text.
 per_token | per token | ZeroQuant (arXiv 2206.01861) | Each token has a range of its own, so that neither an outlier in another token nor another text of the batch makes its steps wider.
+elastic | elastic range | Liu et al., BiT (arXiv 2205.13016) | Step and shift of an activation are learned: numbers that are far out are clipped, and at one bit the border between the two codes is where it serves best.
 zero_point | zero point | ONNX's DynamicQuantizeLinear | The code that stands for 0 where a range is not symmetric.
 
 # The network

@@ -38,7 +38,8 @@ def problem(rows: int, cols: int, seed: int = 0, correlated: float = 0.7) -> tup
 
 
 def rounded(weight: Tensor, bits: int, granularity: str = "layer") -> Quantized:
-    return quantize(weight, method="optimal", bits=bits, granularity=granularity)
+    method = "binary" if bits == 1 else "optimal"
+    return quantize(weight, method=method, bits=bits, granularity=granularity)
 
 
 def error(weight: Tensor, found: Quantized, gram: Tensor) -> float:
@@ -69,6 +70,7 @@ def column_by_column(weight: Tensor, start: Quantized, gram: Tensor, damping: fl
     while left:
         j, inverse = left[0], torch.linalg.inv(damped[left][:, left])
         code = (w[:, j] / scale[:, j]).round().clamp(-top, top)
+        code = torch.where(w[:, j] >= 0, 1.0, -1.0).double() if start.bits == 1 else code
         codes[:, j] = code.to(torch.int8)
         lost = (w[:, j] - code * scale[:, j]) / inverse[0, 0]
         for place, k in enumerate(left):
@@ -77,8 +79,8 @@ def column_by_column(weight: Tensor, start: Quantized, gram: Tensor, damping: fl
     return codes
 
 
-@pytest.mark.parametrize("bits", BITS)
-@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize("bits", [1, *BITS])
+@pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
 def test_the_cholesky_factor_says_what_all_inverses_say(bits, granularity):
     weight, gram = problem(5, 17, bits)
     start = rounded(weight, bits, granularity)
@@ -140,6 +142,17 @@ def test_what_is_found_is_nearly_the_best_of_all_roundings(bits, seed):
     assert bool((found <= usual).all())  # no row becomes worse
     # Of what there was to gain over nearest levels, most is found.
     assert float((usual - found).sum()) > 0.6 * float((usual - best).sum())
+
+
+@pytest.mark.parametrize("granularity", ["row", "group-32"])
+def test_one_bit_is_rounded_to_minus_one_or_one_and_no_row_becomes_worse(granularity):
+    weight, gram = problem(6, 40)
+    start = rounded(weight, 1, granularity)
+    found = learned_rounding(weight, start, gram, 200)
+    assert (found.codes.abs() == 1).all()
+    usual = output_error(weight, nearest(weight, start), gram)
+    assert bool((output_error(weight, found, gram) <= usual).all())
+    assert float(output_error(weight, found, gram).sum()) < 0.95 * float(usual.sum())
 
 
 def test_a_matrix_of_zeros_stays_one():

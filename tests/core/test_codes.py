@@ -25,7 +25,7 @@ def test_three_bit_codes_straddle_bytes():
 
 
 @given(
-    st.sampled_from([2, 3, 4, 8]),
+    st.sampled_from([1, 2, 3, 4, 8]),
     st.sampled_from(LAYOUTS),
     st.integers(1, 7),
     st.integers(1, 40),
@@ -35,6 +35,8 @@ def test_round_trip(bits, layout, rows, cols, seed):
     top = 2 ** (bits - 1) - 1
     random = torch.Generator().manual_seed(seed)
     codes = torch.randint(-top, top + 1, (rows, cols), generator=random).to(torch.int8)
+    if bits == 1:
+        codes = 2 * torch.randint(0, 2, (rows, cols), generator=random).to(torch.int8) - 1
     data = pack(codes, bits, layout)
     assert data.numel() == packed_size(rows * cols, bits, layout)
     assert torch.equal(unpack(data, bits, (rows, cols), layout), codes)
@@ -64,6 +66,7 @@ def test_large_matrices_keep_their_order(rows):
         ([243], 2, "base-3", 5),
         ([0], 2, "base-3", 1),
         ([0b1000], 4, "2-bit", 1),
+        ([0b1001], 1, "2-bit", 3),
         ([0x80], 8, "2-bit", 1),
         ([0b100], 3, "2-bit", 1),
         ([0b1000000], 3, "2-bit", 2),
@@ -80,6 +83,8 @@ def test_the_worked_example_of_the_format_description():
     for layout in LAYOUTS:
         data = bytes(pack(codes, 2, layout).tolist()).hex(" ").upper()
         assert f"`{layout}` gives `{data}`" in told
+    one = torch.tensor([[1, -1, -1], [-1, 1, 1]], dtype=torch.int8)
+    assert f"`{bytes(pack(one, 1).tolist()).hex(' ').upper()}`" in told
     three = torch.tensor([[3, -3, 1]], dtype=torch.int8)
     assert f"`{bytes(pack(three, 3).tolist()).hex(' ').upper()}`" in told
 
@@ -87,6 +92,8 @@ def test_the_worked_example_of_the_format_description():
 def test_a_code_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match="does not fit into 2 bits"):
         pack(torch.tensor([[2]], dtype=torch.int8), 2)
+    with pytest.raises(InputError, match="does not fit into one bit"):
+        pack(torch.tensor([[1, 0]], dtype=torch.int8), 1)
 
 
 def test_the_wrong_number_of_bytes_is_refused():

@@ -223,7 +223,7 @@ def test_doctor_names_a_folder_that_cannot_be_written(lab, capsys, monkeypatch, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "--weight-bits", "5"], "Weight bits 5 is not known. Choose one of: 2, 3"),
+        (["run", "--weight-bits", "5"], "Weight bits 5 is not known. Choose one of: 1, 2, 3"),
         (["run", "--method", "magic"], "Quantization method 'magic' is not known. Choose one of"),
         (["run", "--task", "poetry"], "Task 'poetry' is not known"),
         (["run", "--model", "gpt-7"], "There is no teacher for movie-sentiment on gpt-7"),

@@ -54,6 +54,13 @@ OTHER = {  # for every option, a value that is not its default
     "activation_scope": "token",
     "calibration": "kl",
     "calibration_texts": "16",
+    "learned_as": "clip",
+    "learned_start": "kl",
+    "learned_gradient": "plain",
+    "weight_gradient": "straight",
+    "activation_step_learning_rate": "0.03",
+    "step_decay": "2e-05",
+    "activation_step_decay": "0.0001",
     "matrix_bits": "bert.pooler.dense=8/row/twn",
     "temperature": "4.0",
     "language_steps": "5",
@@ -81,12 +88,19 @@ def share(high: float, low: float = 0.0):
     return st.floats(low, high)
 
 
+def quant_recipe(**options) -> QuantRecipe:
+    """Only an elastic range has levels of one bit."""
+    if options["activation_bits"] == 1:
+        options["activation"] = "elastic"
+    return QuantRecipe(**options)
+
+
 experiments = st.builds(
     Experiment,
     task=st.text(min_size=1, max_size=20).filter(lambda s: s.strip() and "\0" not in s),
     model=st.text(min_size=1, max_size=20).filter(lambda s: s.strip() and "\0" not in s),
     quant=st.builds(
-        QuantRecipe,
+        quant_recipe,
         method=st.text(max_size=10),
         weight_bits=st.sampled_from(WEIGHT_BITS),
         embedding_bits=st.sampled_from(WEIGHT_BITS),
@@ -199,9 +213,9 @@ def test_a_file_from_before_an_option_existed_reads():
 @pytest.mark.parametrize(
     ("kind", "values", "sentence"),
     [
-        (QuantRecipe, {"weight_bits": 5}, "Weight bits 5 .* Choose one of: 2, 3, 4, 8, 32"),
-        (QuantRecipe, {"embedding_bits": 1}, "Embedding bits 1 .* Choose one of"),
-        (QuantRecipe, {"activation_bits": 2}, "Activation bits 2 .* Choose one of: 8, 4, 32"),
+        (QuantRecipe, {"weight_bits": 5}, "Weight bits 5 .* Choose one of: 1, 2, 3, 4, 8, 32"),
+        (QuantRecipe, {"embedding_bits": 6}, "Embedding bits 6 .* Choose one of"),
+        (QuantRecipe, {"activation_bits": 2}, "Activation bits 2 .* Choose one of: 8, 4, 1, 32"),
         (QuantRecipe, {"weight_granularity": "block"}, "'block' .* Choose one of: layer, row"),
         (QuantRecipe, {"embedding_granularity": ""}, "Choose one of: layer, row"),
         (QuantRecipe, {"activation": "max"}, "Choose one of: minmax, symmetric"),

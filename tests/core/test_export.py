@@ -119,6 +119,12 @@ def test_without_the_text_the_card_says_that_it_was_not_scored(finished_run, tmp
         {"activation_scope": "token", "activation": "symmetric"},
         {"method": "uniform", "weight_bits": 3, "embedding_bits": 8},
         {"activation_bits": 32},
+        {"weight_granularity": "group-32", "embedding_granularity": "group-32"},
+        {"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+        {
+            **{"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+            **{"activation": "elastic", "activation_bits": 4},
+        },
         {"matrix_bits": ("bert.encoder.layer.0.output.dense=8/row", "bert.pooler.dense=3")},
     ],
 )
@@ -168,8 +174,19 @@ GRAPHS = [
     {"activation_scope": "token", "activation": "symmetric", "weight_bits": 32},
     {"method": "uniform", "weight_bits": 8, "embedding_bits": 8},
     {"method": "uniform", "weight_bits": 3, "embedding_bits": 32},
-    {"matrix_bits": ("bert.encoder.layer.0.output.dense=32", "bert.pooler.dense=8")},
+    {
+        "matrix_bits": (
+            "bert.encoder.layer.0.output.dense=32",
+            "bert.encoder.layer.1.output.dense=8",
+        )
+    },
     {"activation_bits": 32},
+    {"weight_granularity": "group-32", "embedding_granularity": "group-32"},
+    {"weight_granularity": "group-32", "activation_scope": "token"},
+    {
+        **{"method": "binary", "weight_bits": 1, "embedding_bits": 1},
+        **{"activation": "elastic", "activation_bits": 1},
+    },
 ]
 
 

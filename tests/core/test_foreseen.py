@@ -28,6 +28,17 @@ RECIPES = {
     "learned scales": QuantRecipe(method="lsq", weight_bits=4, stages=(8,)),
     "words left alone": QuantRecipe(embedding_bits=32, activation_bits=32),
     "static ranges": QuantRecipe(activation_scope="static", activation="symmetric"),
+    "groups": QuantRecipe(weight_granularity="group-32", embedding_granularity="group-64"),
+    "one bit, elastic": QuantRecipe(
+        method="binary",
+        weight_bits=1,
+        embedding_bits=1,
+        activation_bits=4,
+        activation="elastic",
+    ),
+    "own groups and one bit": QuantRecipe(
+        matrix_bits=(f"{QUERY}=1/row/binary", "bert.pooler.dense=4/group-32")
+    ),
     "own bits": QuantRecipe(
         parts=("embedding",), matrix_bits=(f"{QUERY}=8/row/lat", "bert.pooler.dense=3")
     ),

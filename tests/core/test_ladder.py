@@ -56,6 +56,17 @@ def test_every_rung_has_a_score_seconds_and_bytes_and_is_kept(lab, short, capsys
         assert old["score"] == new["score"]  # the same texts, the same student
 
 
+def test_fewest_bits_and_static_ranges_have_rungs_too(lab, short, capsys, monkeypatch):
+    bits = min(api.LADDER_BITS)
+    ways = {name: FEW[name] for name in ("rounded", "gptq-bias")}
+    monkeypatch.setattr("core.calibrate.ladder.WAYS", ways)
+    assert main([*short, "--bits", str(bits), "--activation-scope", "static", "--json"]) == 0
+    (found,) = ladders(capsys)
+    assert found["question"]["quant"]["activation_scope"] == "static"
+    expected = list(ways) if bits > 1 else ["gptq-bias"]  # max-abs has no single bit
+    assert [rung["way"] for rung in found["rungs"]] == expected
+
+
 def test_what_was_trained_stands_beside(lab, short, finished_run, capsys):
     assert main([*short, "--bits", "2"]) == 0
     said = capsys.readouterr().out

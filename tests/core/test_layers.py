@@ -25,7 +25,7 @@ def quant_linear(method: str = "twn", bits: int = 2, granularity: str = "layer")
 
 def quant_embedding(method: str, granularity: str) -> QuantEmbedding:
     torch.manual_seed(1)
-    table = nn.Embedding(20, 6, padding_idx=0)
+    table = nn.Embedding(20, 36, padding_idx=0)
     matrix = Matrix(address="words.weight", title="words", part="embedding", is_table=True)
     quantizer = WeightQuantizer(matrix, method, 2, granularity, table.weight)
     return QuantEmbedding(table, quantizer)
@@ -33,7 +33,7 @@ def quant_embedding(method: str, granularity: str) -> QuantEmbedding:
 
 @pytest.mark.parametrize("method", list(rules()))
 def test_forward_computes_with_exactly_the_quantized_weight(method):
-    layer = quant_linear(method)
+    layer = quant_linear(method, rules()[method].bits[0])
     x = torch.randn(3, 6)
     assert layer.weight_quantizer is not None
     quantized = layer.weight_quantizer.quantize(layer.weight).dequantize()
@@ -42,7 +42,7 @@ def test_forward_computes_with_exactly_the_quantized_weight(method):
 
 @pytest.mark.parametrize("method", [name for name, r in rules().items() if not r.learns_scale])
 def test_the_gradient_goes_straight_through(method):
-    layer = quant_linear(method)
+    layer = quant_linear(method, rules()[method].bits[0])
     x = torch.randn(3, 6)
     layer(x).sum().backward()
     expected = x.sum(dim=0).expand(4, 6)  # d sum(x W^T) / d W, as if nothing were quantized
@@ -57,7 +57,7 @@ def test_activation_gradient_goes_straight_through():
         assert torch.equal(x.grad, torch.full_like(x, 2.0))
 
 
-@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
 @pytest.mark.parametrize("method", ["twn", "lat", "uniform", "lsq"])
 def test_quantizing_only_the_rows_of_the_batch_changes_nothing(method, granularity):
     layer = quant_embedding(method, granularity)
@@ -67,7 +67,7 @@ def test_quantizing_only_the_rows_of_the_batch_changes_nothing(method, granulari
     whole = layer.weight_quantizer.quantize(layer.weight).dequantize()
     assert torch.equal(layer(ids), whole[ids])
     layer(ids).sum().backward()
-    expected = torch.zeros(20, 6)
+    expected = torch.zeros(20, 36)
     for row in ids.flatten().tolist():
         expected[row] += 1.0
     if method != "lsq":  # whose clip stops some gradients
@@ -136,6 +136,21 @@ def test_learned_step_of_rows_gathers_each_row_by_itself():
         weights = torch.arange(15.0).reshape(3, 5)[row : row + 1]
         (LearnedStep.apply(one, step, 2) * weights).sum().backward()
         torch.testing.assert_close(steps.grad[row : row + 1], step.grad)
+
+
+def test_learned_steps_of_groups_learn_as_if_each_group_were_a_matrix():
+    torch.manual_seed(3)
+    linear = nn.Linear(40, 3)
+    matrix = Matrix(address="linear.weight", title="a matrix", part="attention", layer=0)
+    quantizer = WeightQuantizer(matrix, "lsq", 4, "group-32", linear.weight).train()
+    upstream = torch.randn(3, 40)
+    (quantizer(linear.weight) * upstream).sum().backward()
+    for place, part in enumerate((slice(0, 32), slice(32, 40))):
+        weight = linear.weight[:, part].detach().requires_grad_(True)
+        step = quantizer.step[:, place : place + 1].detach().requires_grad_(True)
+        (LearnedStep.apply(weight, step, 4) * upstream[:, part]).sum().backward()
+        torch.testing.assert_close(linear.weight.grad[:, part], weight.grad)
+        torch.testing.assert_close(quantizer.step.grad[:, place : place + 1], step.grad)
 
 
 def test_learned_activation_step_is_set_by_the_first_training_batch():

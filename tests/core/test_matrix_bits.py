@@ -86,7 +86,7 @@ def test_equal_recipes_are_equal_whatever_the_order_and_come_back_from_text(foun
         ("a b=4", "cannot be read"),
         ("a=four", "cannot be read"),
         ("a=4/row/lat/x", "cannot be read"),
-        ("a=5", "Bits of the matrix a: 5 is not known. Choose one of: 2, 3, 4, 8, 32"),
+        ("a=5", "Bits of the matrix a: 5 is not known. Choose one of: 1, 2, 3, 4, 8, 32"),
         ("a=4/column", "Granularity of the matrix a: 'column' is not known. Choose one of: layer"),
     ],
 )
@@ -211,7 +211,7 @@ def test_the_arithmetic_goes_through_them():
     for part in audit.audit(container, BERT):
         found[part.group] = found.get(part.group, 0) + part.size_bytes
     shapes = audit.shapes_of(contents_of(student, Experiment(quant=recipe)))
-    rows = audit.arithmetic(BERT, shapes, own_bits=audit.own_bits_of(recipe))
+    rows = audit.arithmetic(BERT, shapes, **audit.told_by(recipe))
     packed = {row.group: row.size_bytes for row in rows}
     left_alone = 4 * 32 * 32  # stands among what is kept in a file, among the matrices there
     assert packed["word embedding"] == found["word embedding"] == 27 * 32 // 2

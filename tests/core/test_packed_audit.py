@@ -73,9 +73,13 @@ def test_bits_of_32_leave_everything_in_float():
 
 @pytest.mark.parametrize("layout", ["2-bit", "base-3"])
 @pytest.mark.parametrize("leftovers", ["float32", "float16"])
-def test_the_parts_of_a_file_are_the_arithmetic_plus_head_and_header(tmp_path, layout, leftovers):
-    student = build_student(tiny_model(), QuantRecipe(), BERT)
-    data = file.to_bytes(student, Experiment(), layout=layout, leftovers=leftovers)
+@pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
+def test_the_parts_of_a_file_are_the_arithmetic_plus_head_and_header(
+    tmp_path, layout, leftovers, granularity
+):
+    quant = QuantRecipe(weight_granularity=granularity, embedding_granularity=granularity)
+    student = build_student(tiny_model(), quant, BERT)
+    data = file.to_bytes(student, Experiment(quant=quant), layout=layout, leftovers=leftovers)
     file.write(data, tmp_path / "model.safetensors")
     parts = audit.audit(read_container(tmp_path / "model.safetensors"), BERT)
     assert sum(part.size_bytes for part in parts) == len(data)
@@ -85,7 +89,8 @@ def test_the_parts_of_a_file_are_the_arithmetic_plus_head_and_header(tmp_path, l
     head, header = found.pop(HEAD), found.pop(audit.HEADER)
     shapes = audit.shapes_of(file.read_contents(tmp_path / "model.safetensors"))
     assert shapes == {name: tuple(p.shape) for name, p in tiny_model().named_parameters()}
-    rows = audit.arithmetic(BERT, shapes, layout, leftovers)
+    scales = {"weight_granularity": granularity, "embedding_granularity": granularity}
+    rows = audit.arithmetic(BERT, shapes, layout, leftovers, **scales)
     assert found == {row.group: row.size_bytes for row in rows}
     assert head == (2 * 32 + 2) * (4 if leftovers == "float32" else 2)
     assert header == 8 + int.from_bytes(data[:8], "little")

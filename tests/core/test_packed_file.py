@@ -96,13 +96,13 @@ def test_a_file_with_something_appended_is_refused(path, whole):
 
 def test_a_foreign_safetensors_file_is_refused(path):
     save_file({"weight": torch.zeros(2, 2)}, path)
-    with pytest.raises(InputError, match=r"not a packed model of version 1 or 2 \(format None"):
+    with pytest.raises(InputError, match=r"not a packed model of version 1, 2, 3 \(format None"):
         file.read(path)
 
 
 def test_another_version_is_named(path):
     rewrite(path, {"version": "99"})
-    with pytest.raises(InputError, match=r"not a packed model of version 1 or 2 .*version '99'"):
+    with pytest.raises(InputError, match=r"not a packed model of version 1, 2, 3 .*version '99'"):
         file.read(path)
 
 
@@ -248,6 +248,44 @@ def test_every_kind_of_file_computes_what_its_student_computes(tmp_path, layout,
         found = file.read(path).model(TOKENS).logits
         assert torch.equal(found, expected(TOKENS).logits)
         assert torch.equal(found, student(TOKENS).logits) == (leftovers == "float32")
+
+
+@pytest.mark.parametrize("layout", ["2-bit", "base-3"])
+@pytest.mark.parametrize("method", ["binary", "binary-centred"])
+def test_one_bit_goes_through_the_file(tmp_path, layout, method):
+    quant = QuantRecipe(method=method, weight_bits=1, embedding_bits=1)
+    experiment, path = Experiment(quant=quant), tmp_path / "model.safetensors"
+    student = build_student(tiny_model(), quant, BERT)
+    file.write(file.to_bytes(student, experiment, layout=layout), path)
+    tensors = read_container(path).tensors
+    assert tensors["bert.encoder.layer.0.output.dense.codes"].numel() == 32 * 64 / 8
+    assert metadata_of(path)["version"] == "3"
+    with torch.no_grad():
+        assert torch.equal(file.read(path).model(TOKENS).logits, student(TOKENS).logits)
+
+
+@pytest.mark.parametrize("layout", ["2-bit", "base-3"])
+def test_groups_go_through_the_file(tmp_path, layout):
+    quant = QuantRecipe(
+        method="lsq", weight_granularity="group-64", embedding_granularity="group-32"
+    )
+    experiment, path = Experiment(quant=quant), tmp_path / "model.safetensors"
+    student = build_student(tiny_model(hidden_size=48, intermediate_size=80), quant, BERT)
+    file.write(file.to_bytes(student, experiment, layout=layout), path)
+    table = json.loads(metadata_of(path)["matrices"])
+    assert table["bert.embeddings.word_embeddings"][1:] == [48, 2, 32]
+    assert table["bert.encoder.layer.0.output.dense"] == [48, 80, 2, 64]
+    assert metadata_of(path)["version"] == "3"
+    with torch.no_grad():
+        assert torch.equal(file.read(path).model(TOKENS).logits, student(TOKENS).logits)
+
+
+@pytest.mark.parametrize("told", [[32, 32, 2, 0], [32, 32, 2, True], [32, 32, 2, 16], [32, 32]])
+def test_a_table_that_does_not_fit_its_groups_is_refused(path, told):
+    table = json.loads(metadata_of(path)["matrices"])
+    table["bert.pooler.dense"] = told
+    rewrite(path, {"matrices": json.dumps(table)})
+    assert "damaged" in refusal(path)
 
 
 def test_the_same_student_gives_the_same_bytes(whole):

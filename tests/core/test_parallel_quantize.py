@@ -24,9 +24,9 @@ def student(lab):
     """Makes a student in training whose loss-aware rules know a second moment."""
 
     def make(method: str):
-        made = build_student(
-            tiny_model(), replace(lab.experiment.quant, method=method), BERT
-        ).train()
+        bits = rules()[method].bits[0]
+        quant = replace(lab.experiment.quant, method=method, weight_bits=bits, embedding_bits=bits)
+        made = build_student(tiny_model(), quant, BERT).train()
         generator = torch.Generator().manual_seed(0)
         for _, weight, quantizer in weight_quantizers(made):
             quantizer.second_moment = torch.rand(weight.shape, generator=generator)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.quantizers import quantize, rules
+from core.quantizers.groups import scale_shape, spread
 from core.quantizers.quantizer import levels
 
 EVERY = [(name, bits) for name, rule in rules().items() for bits in rule.bits]
-GRANULARITIES = ("layer", "row")
+GRANULARITIES = ("layer", "row", "group-32")
 
 
 def random_matrix(seed: int, rows: int = 12, cols: int = 50, tails: float = 0.0) -> torch.Tensor:
@@ -30,10 +31,14 @@ def random_importance(seed: int, rows: int = 12, cols: int = 50) -> torch.Tensor
 
 
 def objective(weight, quantized, importance=None) -> torch.Tensor:
-    """sum D (w - q)^2 of each row that has its own scale, float64."""
-    value = quantized.codes.double() * quantized.scale.double()
+    """sum D (w - q)^2 of each row or group that has its own scale, float64."""
+    cols, group = weight.shape[1], quantized.group
+    value = quantized.codes.double() * spread(quantized.scale, cols, group).double()
     error = (weight.double() - value).square()
     error = error if importance is None else error * importance.double()
+    if group:
+        parts = error.split(group, dim=1)
+        return torch.stack([part.sum(dim=1) for part in parts], dim=1).flatten()
     return error.sum(dim=1) if quantized.scale.shape[0] > 1 else error.sum().reshape(1)
 
 
@@ -62,6 +67,19 @@ def test_uniform_worked_example():
     assert q.codes.tolist() == [[-7, 2, 3, 0]]
 
 
+def test_binary_worked_example():
+    """Of mean magnitude 0.5 and mean 0.25: centred, the 0.2 that is below the mean is -1."""
+    w = torch.tensor([[1.0, 0.3, -0.5, 0.2]])
+    q = quantize(w, method="binary", bits=1, granularity="layer")
+    assert q.scale.item() == pytest.approx(0.5)
+    assert q.codes.tolist() == [[1, 1, -1, 1]]
+    centred = quantize(w, method="binary-centred", bits=1, granularity="layer")
+    assert centred.scale.item() == pytest.approx(0.5)
+    assert centred.threshold is not None
+    assert centred.threshold.item() == pytest.approx(0.25)
+    assert centred.codes.tolist() == [[1, 1, -1, -1]]
+
+
 def test_lat_follows_the_importance():
     w = torch.tensor([[1.0, 0.2, 0.2, 0.2]])
     d = torch.tensor([[1.0, 100.0, 100.0, 100.0]])
@@ -88,10 +106,14 @@ def test_codes_fit_the_bits_and_shapes_are_as_promised(method, bits, granularity
     assert q.codes.dtype == torch.int8
     assert q.codes.shape == w.shape
     assert q.codes.abs().max() <= levels(bits)
+    assert bits > 1 or (q.codes != 0).all()
     assert q.scale.dtype == torch.float32
-    assert q.scale.shape == ((12, 1) if granularity == "row" else (1, 1))
+    assert q.scale.shape == {"layer": (1, 1), "row": (12, 1), "group-32": (12, 2)}[granularity]
+    assert q.scale.shape == scale_shape(12, 50, granularity)
     assert (q.scale > 0).all()
-    assert torch.equal(q.dequantize(), q.codes.float() * q.scale)
+    assert torch.equal(q.dequantize(), q.codes.float() * spread(q.scale, 50, q.group))
+    some = torch.tensor([7, 0, 7])
+    assert torch.equal(q.rows(some).dequantize(), q.dequantize()[some])
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
@@ -101,6 +123,65 @@ def test_layer_is_the_same_rule_shown_one_row(method, bits):
     row = quantize(w.reshape(1, -1), method=method, bits=bits, granularity="row")
     assert torch.equal(layer.codes.reshape(1, -1), row.codes)
     assert torch.equal(layer.scale, row.scale)
+
+
+@pytest.mark.parametrize(("method", "bits"), EVERY)
+@pytest.mark.parametrize(("granularity", "size"), [("group-32", 32), ("group-64", 64)])
+def test_a_group_is_a_row_of_its_own(method, bits, granularity, size):
+    """A second, slow way to have groups: each cut out of the matrix and quantized by itself. Of
+    100 columns 4 or 36 are left for the last group."""
+    w, d = random_matrix(1, 5, 100), random_importance(1, 5, 100)
+    start = w.abs().amax(dim=1, keepdim=True).expand(5, -(-100 // size)) / levels(bits) * 0.7
+    given_start = start if method == "lat" else None
+    q = quantize(
+        w,
+        method=method,
+        bits=bits,
+        granularity=granularity,
+        importance=d,
+        start_scale=given_start,
+    )
+    for place, first in enumerate(range(0, 100, size)):
+        part = slice(first, first + size)
+        alone = quantize(
+            w[:, part],
+            method=method,
+            bits=bits,
+            granularity="row",
+            importance=d[:, part],
+            start_scale=None if given_start is None else given_start[:, place : place + 1],
+        )
+        assert torch.equal(q.codes[:, part], alone.codes)
+        assert torch.equal(q.scale[:, place : place + 1], alone.scale)
+        if alone.threshold is not None:
+            assert q.threshold is not None
+            assert torch.equal(q.threshold[:, place : place + 1], alone.threshold)
+
+
+def test_groups_worked_example():
+    """Two rows of 40 columns in groups of 32: the last eight weights have a scale of their own."""
+    w = torch.full((2, 40), 0.5)
+    w[1, 32:] = -0.125
+    q = quantize(w, method="twn", bits=2, granularity="group-32")
+    assert q.scale.tolist() == [[0.5, 0.5], [0.5, 0.125]]
+    assert q.codes[1, 30:34].tolist() == [1, 1, -1, -1]
+    assert torch.equal(q.dequantize(), w)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_rules_lose_less_the_smaller_the_groups(bits, seed):
+    """Whatever scale a row has, its groups may have it too: so the best of each are no worse."""
+    w, d = random_matrix(seed, 6, 300, tails=0.6), random_importance(seed, 6, 300)
+    for method, felt in (("optimal", None), ("lat-exact", d)):
+        lost = [
+            float(objective(w, found, felt).sum())
+            for granularity in ("layer", "row", "group-128", "group-64", "group-32")
+            for found in [
+                quantize(w, method=method, bits=bits, granularity=granularity, importance=felt)
+            ]
+        ]
+        assert all(less <= more * (1 + 1e-6) for more, less in itertools.pairwise(lost)), lost
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
@@ -121,7 +202,10 @@ def test_degenerate_matrices_stay_finite(method, bits, granularity, w):
     q = quantize(w, method=method, bits=bits, granularity=granularity)
     assert torch.isfinite(q.scale).all()
     assert torch.isfinite(q.dequantize()).all()
-    assert (q.codes[(w == 0).all(dim=1)] == 0).all()
+    if bits > 1:
+        assert (q.codes[(w == 0).all(dim=1)] == 0).all()
+    elif granularity == "row":  # one bit has no code for 0, but a scale of 0
+        assert (q.dequantize()[(w == 0).all(dim=1)] == 0).all()
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
@@ -194,7 +278,9 @@ def test_turning_the_sign_turns_the_codes(matrix, choice):
     w = torch.from_numpy(matrix)
     usual = quantize(w, method=method, bits=bits, granularity="row")
     turned = quantize(-w, method=method, bits=bits, granularity="row")
-    assert torch.equal(turned.codes, -usual.codes)
+    border = torch.zeros(len(w), 1) if usual.threshold is None else usual.threshold
+    at_the_border = (w == border) & (bits == 1)  # where one bit has no code between both
+    assert torch.equal(turned.codes[~at_the_border], -usual.codes[~at_the_border])
     assert torch.equal(turned.scale, usual.scale)
 
 
@@ -297,6 +383,40 @@ def test_exact_solvers_against_brute_force(seed, bits, size):
         found = objective(w, q, importance).item()
         row, weights = w[0].double().numpy(), importance[0].double().numpy()
         assert found == pytest.approx(best_by_brute_force(row, weights, levels(bits)), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_binary_against_all_signs(seed):
+    """Nothing in {-1, 1}^n with its own best scale is nearer, and what is lost is as the formula
+    says; centred is never nearer."""
+    w = random_matrix(seed, 1, 9, tails=0.5)
+    row = w[0].double().numpy()
+    best = math.inf
+    for signs in itertools.product((-1, 1), repeat=len(row)):
+        scale = max(0.0, float(np.dot(signs, row)) / len(row))
+        best = min(best, float(((row - scale * np.array(signs)) ** 2).sum()))
+    found = objective(w, quantize(w, method="binary", bits=1, granularity="row")).item()
+    assert found == pytest.approx(best, rel=1e-5)
+    assert found == pytest.approx((row**2).sum() - np.abs(row).sum() ** 2 / len(row), rel=1e-5)
+    centred = quantize(w, method="binary-centred", bits=1, granularity="row")
+    assert objective(w, centred).item() >= found * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_bit_loses_more_than_ternary_and_less_in_groups(seed):
+    w = random_matrix(seed, 6, 300, tails=0.6)
+    lost = [
+        float(objective(w, quantize(w, method=method, bits=bits, granularity=granularity)).sum())
+        for method, bits, granularity in (
+            ("binary", 1, "layer"),
+            ("binary", 1, "row"),
+            ("binary", 1, "group-64"),
+            ("binary", 1, "group-32"),
+        )
+    ]
+    assert lost == sorted(lost, reverse=True)
+    ternary = quantize(w, method="optimal", bits=2, granularity="row")
+    assert float(objective(w, ternary).sum()) < lost[1]
 
 
 def test_weights_stored_in_half_are_solved_exactly_too():

@@ -165,6 +165,18 @@ def test_a_learned_step_begins_with_the_range_and_stays_one_file(lab, tmp_path):
     assert not [name for name in kept if name.endswith(".range")]
 
 
+@pytest.mark.parametrize("calibration", CALIBRATIONS)
+def test_an_elastic_range_of_one_bit_begins_with_the_range_and_no_shift(lab, calibration):
+    quant = QuantRecipe(
+        **{"activation": "elastic", "activation_bits": 1},
+        **{"activation_scope": "static", "calibration": calibration},
+    )
+    student, _ = calibrated(lab, quant)
+    for _, quantizer in quantizers_of(student):
+        step, shift = quantizer.step.detach()[0].tolist()
+        assert (step > 0, shift) == (True, 0.0)
+
+
 @pytest.mark.parametrize("leftovers", ["float32", "float16"])
 @pytest.mark.parametrize("kind", ["minmax", "symmetric"])
 def test_the_file_carries_the_ranges(lab, tmp_path, kind, leftovers):
@@ -198,7 +210,7 @@ def test_a_range_that_is_none_is_refused(lab, wrong):
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize("kind", ["minmax", "symmetric", "lsq"])
+@pytest.mark.parametrize("kind", ["minmax", "symmetric", "lsq", "elastic"])
 def test_logits_do_not_depend_on_the_batch_mates_and_the_engine_agrees(lab, kind, bits):
     quant = replace(STATIC, activation=kind, activation_bits=bits, calibration="percentile")
     student, _ = calibrated(lab, quant)

@@ -80,8 +80,8 @@ def test_an_averaged_student_is_another_one(lab):
 
 def test_stages_share_the_steps_and_end_at_the_recipe():
     experiment = Experiment(quant=QuantRecipe(stages=(8, 4)), train=TrainRecipe(steps=9))
-    assert [bits_at(step, experiment) for step in range(1, 10)] == [8] * 3 + [4] * 3 + [2] * 3
-    assert bits_at(1, Experiment()) == 2
+    assert [bits_at(step, experiment) for step in range(1, 10)] == [8] * 3 + [4] * 3 + [1] * 3
+    assert bits_at(1, Experiment()) == 1  # and a matrix's own bits, where those are more
 
 
 @pytest.mark.parametrize("method", ["twn", "lat", "lsq"])

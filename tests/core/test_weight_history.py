@@ -24,7 +24,7 @@ def pair_of(experiment):
 
 
 @pytest.mark.parametrize("method", ["twn", "lat", "lsq", "absmean"])
-@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
 def test_a_look_against_quantizing_before_and_after_the_step(lab, method, granularity):
     experiment = with_quant(
         with_train(lab.experiment, learning_rate=0.01, steps=20),

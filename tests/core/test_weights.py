@@ -26,7 +26,7 @@ BERT, CLASSES = find_family("bert"), find_target("classes")
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
-@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
 def test_both_histograms_count_every_weight_on_the_same_bins(bits, granularity):
     w = random_matrix(0, 30, 70, tails=0.6)
     q = quantize(w, method="twn", bits=bits, granularity=granularity)

@@ -43,15 +43,17 @@ def test_a_number_in_latex(value, text):
 
 
 @pytest.mark.parametrize(("method", "bits"), EVERY)
-@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize(
+    ("granularity", "weights"), [("layer", 600), ("row", 50), ("group-32", 32)]
+)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_every_rule_can_be_followed_to_its_scale(method, bits, granularity, weighted):
+def test_every_rule_can_be_followed_to_its_scale(method, bits, granularity, weights, weighted):
     w, d = random_matrix(5, tails=0.5), random_importance(5) if weighted else None
     found = worked(w, method, bits, granularity, row=3, importance=d)
     q = quantize(w, method=method, bits=bits, granularity=granularity, importance=d)
-    scale = float(q.scale[3 if granularity == "row" else 0])
+    scale = float(q.scale[0 if granularity == "layer" else 3, 0])
     assert found.scale == scale
-    assert found.weights == (50 if granularity == "row" else 600)
+    assert found.weights == weights
     text = "".join(found.lines)
     assert latex_number(scale) in text
     assert "$" not in text + found.error_line

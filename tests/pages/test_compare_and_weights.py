@@ -126,7 +126,7 @@ def test_weights_redraws_for_each_method(lab, method):
     assert 0 <= table["zeros"][0] <= 100
     for bits in app.segmented_control(key="weight_bits").options:
         app.segmented_control(key="weight_bits").set_value(int(bits)).run()
-        assert f"{bits} bits" in whole(app).dataframe[0].value["quantized by"][0]
+        assert f", {bits} bit" in whole(app).dataframe[0].value["quantized by"][0]
 
 
 def test_weights_scores_and_ranks_the_whole_model(lab):

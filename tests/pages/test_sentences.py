@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from core import api
-from core.experiment import GRANULARITIES
 from core.runs.run_store import Run
 from pages.ui import result_panels
 from pages.ui.weights import weight_sentences
 from tests.pages.conftest import open_page, texts_of, whole
 
 BITS = (2, 3, 4, 8)
+GRANULARITIES = ("layer", "row")
 
 
 def view_of(lab, method: str, bits: int, granularity: str):
@@ -66,7 +66,29 @@ def test_the_weights_page_says_what_it_shows(lab, bits, granularity):
     per = {"layer": "one scale for the whole matrix", "row": "one scale for every row"}
     assert f"by twn in {bits} bits, {per[granularity]}; the word embedding by twn in" in said
     assert f"in {bits} bits, one scale for every row as in the paper." in said
-    assert "scales of the rows" in " ".join(e.label for e in app.expander) or granularity == "layer"
+    assert "and the scales" in " ".join(e.label for e in app.expander) or granularity == "layer"
+
+
+@pytest.mark.parametrize("method", ["binary", "binary-centred"])
+def test_one_bit_is_said_to_have_no_zero(lab, method):
+    view = view_of(lab, method, 1, "layer")
+    assert view.error.zeros == 0
+    assert len(np.unique(view.block_values)) == 2
+    assert "the two levels of the matrix" in weight_sentences.what_happens(1, view)
+    app = open_page("weights", columns="1", method=method)  # the only bits that it has are taken
+    assert f"by {method} in 1 bit, one scale for the whole matrix" in texts_of(app)
+
+
+def test_groups_are_said_to_be_groups(lab):
+    view = view_of(lab, "twn", 2, "group-32")
+    assert (view.group, len(view.scales)) == (32, view.rows * view.cols // 32)
+    words = weight_sentences.what_happens(2, view)
+    assert "the level of their group" in words
+    assert "row" not in words
+    app = open_page("weights", columns="1", weight_granularity="group-32", corner="true")
+    said = texts_of(app)
+    assert "by twn in 2 bits, one scale for every 32 columns of a row; the word embedding" in said
+    assert "Every group has its own scale" in said
 
 
 def test_choosing_the_embedding_says_that_the_knobs_are_its_own(lab):

@@ -207,7 +207,8 @@ def test_parts_of_a_formula(text, sign, parts):
 @pytest.mark.parametrize("method", rules())
 def test_a_narrow_formula_has_every_sign_of_the_wide_one(teacher, method):
     name = list(api.matrix_shapes(teacher))[1]
-    found = worked_numbers.worked_matrix(teacher, name, (method, 2, "layer"))
+    bits = rules()[method].bits[0]
+    found = worked_numbers.worked_matrix(teacher, name, (method, bits, "layer"))
     for line in (rules()[method].latex, *found.lines, found.error_line):
         narrow = "".join(formula.narrowed(line))
         for extra in (r"\begin{aligned} &", r"\end{aligned}", r" \\ &", r"\quad", " "):

@@ -10,6 +10,8 @@ from core import api
 from core.errors import InputError
 from core.events import ThreadsChanged, to_json
 from core.experiment import QuantRecipe
+from core.options import flatten
+from core.recipes.presets import options_of
 from core.serialization import canonical_json
 from pages.ui.train import live_run
 from tests.conftest import with_train
@@ -69,6 +71,22 @@ def test_parts_and_layers_reach_the_experiment_and_one_click_brings_the_paper_ba
     assert submitted[0].quant.layers == (0, 1)
     press(press(app, "Back to the paper's recipe"), "Start")
     assert submitted[1].quant == QuantRecipe()
+
+
+def test_one_bit_goes_from_the_form_into_the_run(lab, submitted):
+    """A method of one bit takes it for weights and words by itself; activations of one bit want an
+    elastic range."""
+    app = open_page("train", method="binary", activation_bits="1")
+    assert "minmax has no levels of 1 bit" in errors_of(app)
+    press(open_page("train", method="binary", activation_bits="1", activation="elastic"), "Start")
+    (job,) = submitted
+    assert (job.quant.label, job.quant.activation) == ("1-1-1", "elastic")
+
+
+def test_one_click_sets_the_recipe_of_kdlsq(lab, submitted):
+    press(press(open_page("train"), "KDLSQ-BERT's recipe"), "Start")
+    texts = flatten(submitted[0])
+    assert {name: texts[name] for name in options_of("kdlsq")} == options_of("kdlsq")
 
 
 def test_layers_that_are_no_numbers_are_refused_in_a_sentence(lab, submitted):

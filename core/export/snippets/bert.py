@@ -35,10 +35,12 @@ class Student:
         self.config = json.loads(self.told["config"])
         self.quant = json.loads(self.told["experiment"])["quant"]
         self.labels = json.loads(self.told["labels"])
-        for name, (rows, cols, bits) in json.loads(self.told["matrices"]).items():
+        for name, (rows, cols, bits, *group) in json.loads(self.told["matrices"]).items():
             codes = unpack(self.tensors.pop(f"{name}.codes"), bits, rows * cols, self.told["codes"])
             codes = codes.reshape(rows, cols).astype(np.float32)
-            self.tensors[f"{name}.weight"] = codes * self.tensors.pop(f"{name}.scale")
+            scale = self.tensors.pop(f"{name}.scale")  # (1, 1), (rows, 1) or (rows, groups)
+            scale = np.repeat(scale, group[0], axis=1)[:, :cols] if group else scale
+            self.tensors[f"{name}.weight"] = codes * scale
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.config["max_position_embeddings"])
@@ -120,6 +122,8 @@ class Student:
         bits, kind = self.quant["activation_bits"], self.quant["activation"]
         if bits == 32:
             return x
+        if kind == "elastic":
+            return self.on_learned_levels(x, name, bits)
         top = 2 ** (bits - 1) - 1
         # The range is that of all numbers of x, or of each token's.
         axis = -1 if self.quant.get("activation_scope") == "token" else None
@@ -140,6 +144,19 @@ class Student:
             scale = max(learned if learned else first, np.float32(1e-9))
         return np.clip(np.round(x / scale), -top, top) * scale
 
+    def on_learned_levels(self, x: np.ndarray, name: str, bits: int) -> np.ndarray:
+        """x on the levels of a learned step and shift; probabilities are never negative."""
+        step, shift = self.tensors[f"{name}.step"].reshape(-1)
+        lowest, highest = -max(1, 2 ** (bits - 1) - 1), max(1, 2 ** (bits - 1) - 1)
+        if name.endswith("probabilities"):
+            lowest, highest = 0, 2**bits - 1
+        if step == 0:  # training has not set it
+            step = np.abs(x).mean() * np.float32((2 if lowest else 4) / math.sqrt(highest))
+        step = max(step, np.float32(1e-9))
+        if bits == 1 and lowest:
+            return np.where(x >= shift, step, -step)
+        return np.clip(np.round((x - shift) / step), lowest, highest) * step
+
 
 def unpack(data: np.ndarray, bits: int, count: int, layout: str) -> np.ndarray:
     """`count` codes out of packed bytes: five digits a byte, or `bits` bits each, lowest first."""
@@ -148,6 +165,8 @@ def unpack(data: np.ndarray, bits: int, count: int, layout: str) -> np.ndarray:
         return (digits.reshape(-1)[:count] - 1).astype(np.int8)
     stream = np.unpackbits(data, count=count * bits, bitorder="little").reshape(count, bits)
     codes = stream.astype(np.int16) @ (1 << np.arange(bits)).astype(np.int16)
+    if bits == 1:
+        return (2 * codes - 1).astype(np.int8)
     return np.where(codes >= 1 << bits - 1, codes - (1 << bits), codes).astype(np.int8)
 
 

@@ -75,7 +75,7 @@ def ranges(settings: Settings, models: Models, words: Words) -> Revealed:
     from core.quantizers.activations import fake_quantize_activation
 
     bits = settings.whole("bits")
-    one_of("Activation bits", bits, [each for each in ACTIVATION_BITS if each < 32])
+    one_of("Activation bits", bits, [each for each in ACTIVATION_BITS if 1 < each < 32])
     x = input_of(teacher(settings, models), settings.text("matrix"), settings.text("sentence"))
     errors = {
         kind: float((fake_quantize_activation(x, bits, kind) - x).square().mean())

@@ -84,7 +84,7 @@ def arithmetic(seen: api.Inspected) -> None:
     )
     st.dataframe(styled, hide_index=True)
     st.caption(
-        "By arithmetic: one code a weight, one scale a word and a matrix, the rest in float; it "
+        "By arithmetic: one code a weight, the scales of the recipe, the rest in float; it "
         "knows neither task head nor header. For the paper's BERT-base the same arithmetic gives "
         "417.64 MiB in float32 and 28.07 MiB at 2-2-8 bits: 14.88 times smaller."
     )

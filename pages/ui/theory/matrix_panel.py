@@ -12,7 +12,7 @@ from pages.ui import browser, cached, fetch_button, formula, state, url_state
 from pages.ui.formatting import plain
 from pages.ui.weights import weight_panels
 from pages.ui.weights.weight_panels import Matrix
-from pages.ui.weights.weight_sentences import PER, Quant
+from pages.ui.weights.weight_sentences import PER, Quant, in_bits
 
 if TYPE_CHECKING:
     from core.analysis.worked import Worked
@@ -46,7 +46,7 @@ def choose() -> Chosen | None:
 
 def _row(matrix: Matrix, quant: Quant) -> int:
     """Which row is worked through, where each has a scale of its own."""
-    if quant[2] != "row":
+    if quant[2] == "layer":
         return 0
     rows = api.matrix_shapes(cached.model(matrix.source))[matrix.name][0]
     return int(st.number_input("Row", 0, rows - 1, min(rows - 1, 100), **url_state.bound("row")))
@@ -69,10 +69,11 @@ def panel(chosen: Chosen) -> None:
         "on this computer.",
     )
     found = _worked(matrix.source, matrix.name, chosen.quant, chosen.row, weighted)
-    which = f", row {chosen.row:d}" if granularity == "row" else ""
+    which = "" if granularity == "layer" else f", row {chosen.row:d}"
+    which += ", its first group" if granularity.startswith("group") else ""
     st.markdown(
         f"**{plain(matrix.title)}**{which}: {found.weights:,} weights by {plain(rule.title)} in "
-        f"{bits:d} bits, {PER[granularity]}."
+        f"{in_bits(bits)}, {PER[granularity]}."
     )
     formula.draw(rule.latex)
     st.caption(f"The rule, from {plain(rule.source)}. Below, with these weights:")
@@ -111,7 +112,7 @@ def sizes(chosen: Chosen) -> None:
     opened, (_, bits, granularity) = cached.model(chosen.matrix.source), chosen.quant
     for line in worked_numbers.matrix_bytes(opened, chosen.matrix.name, bits, granularity).lines:
         formula.draw(line)
-    st.caption("m bits a code, n weights, s scales: one, or one for each row.")
+    st.caption("m bits a code, n weights, s scales: one, or one for each row or group.")
     rows = worked_numbers.size_arithmetic(opened, weight_panels.recipe(chosen.quant))
     before, after = (
         sum(row.size_bytes_float32 for row in rows),

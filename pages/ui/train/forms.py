@@ -24,6 +24,15 @@ PAPER = {
     for option in options()
     if option.group == "quant"
 }
+
+
+def of_preset(preset: api.Preset) -> dict[str, Any]:
+    """The values of the widgets for a paper's recipe; what it does not name stays as it is."""
+    made = build(preset.options)
+    values = {option.name: option.value_of(made) for option in options()}
+    return {name: values[name] for name in preset.options}
+
+
 # Of task and model, and what is drawn with the method.
 ELSEWHERE = ("task", "model")
 AUGMENT = "Data augmentation"
@@ -82,6 +91,10 @@ def experiment(subject: task_and_model.Subject) -> Experiment | None:
         help="TWN, two bits for weights and words, eight for activations, weights per layer, "
         "words per row, min-max, everything.",
     )
+    for preset in api.PRESETS.values():
+        st.button(
+            preset.title, on_click=state.set_all, args=(of_preset(preset),), help=preset.about
+        )
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
         values |= _box("Distillation", usual)

@@ -40,10 +40,13 @@ def draw(
 ) -> Any:
     """The option's widget; its value. `choices` are what it may be here, where that is less than
     what the option says, or where only the engine knows."""
+    choices = choices or option.about.choices
+    if option.widget == "segments" and usual not in choices:  # a method of one bit has no two
+        usual = choices[0]
     knob = _Knob(
         option=option,
         usual=usual,
-        choices=choices or option.about.choices,
+        choices=choices,
         label=label or option.about.label,
         name=name or option.name,
     )

@@ -74,7 +74,7 @@ def _lines(
         )
     st.caption(
         "Each point is one step. Of the word embedding only the rows of that step's batch count. "
-        "Where a rule has a scale for each row, scale and threshold are means over the rows."
+        "Where there is more than one scale, scale and threshold are means over all."
     )
 
 

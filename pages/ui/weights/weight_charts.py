@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from pages.ui.fast_charts import tips
 from pages.ui.palette import BLUE, GREY, ORANGE, VERMILION, Layered, ink, student_blue
+from pages.ui.weights import weight_sentences
 
 if TYPE_CHECKING:
     from core.analysis.matrix_view import Histogram, WeightView
@@ -80,18 +81,21 @@ def weight_histogram(histogram: "Histogram", dark: bool) -> Layered:
 
 
 def scales(view: "WeightView", dark: bool) -> alt.Chart:
-    """How the scales of the rows are spread."""
+    """How the scales of the rows or groups are spread."""
     counts, edges = np.histogram(view.scales, bins=40)
-    table = pd.DataFrame({"scale": edges[:-1], "to": edges[1:], "rows": counts})
+    owner = weight_sentences.owner(view)
+    table = pd.DataFrame({"scale": edges[:-1], "to": edges[1:], f"{owner}s": counts})
     return (
         alt.Chart(table)
         .mark_bar(color=student_blue(dark))
         .encode(
-            x=alt.X("scale:Q", title="scale of a row", scale=alt.Scale(nice=False, zero=False)),
+            x=alt.X(
+                "scale:Q", title=f"scale of a {owner}", scale=alt.Scale(nice=False, zero=False)
+            ),
             x2=alt.X2("to:Q"),
-            y=alt.Y("rows:Q", title="rows"),
+            y=alt.Y(f"{owner}s:Q", title=f"{owner}s"),
             y2=alt.Y2Datum(0),
-            tooltip=tips(alt.Tooltip("scale:Q", format=".4f"), "rows:Q"),
+            tooltip=tips(alt.Tooltip("scale:Q", format=".4f"), f"{owner}s:Q"),
         )
         .properties(height=180)
     )

@@ -42,7 +42,7 @@ class Shown:
     def name(self) -> str:
         """What the page calls the column."""
         method, bits, granularity = self.quant
-        return f"{method}, {bits} bits, {granularity}"
+        return f"{method}, {weight_sentences.in_bits(bits)}, {granularity}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +171,13 @@ def numbers(shown: list[Shown]) -> None:
 
 
 def closer(shown: list[Shown]) -> None:
-    """One column in detail: a corner number by number, and the scales of its rows.
+    """One column in detail: a corner number by number, and its scales.
 
     Drawn only while it is open: its 12,288 numbers would double the time of every knob.
     """
-    rows = weight_sentences.any_rows(column.view for column in shown)
+    own = weight_sentences.any_own(column.view for column in shown)
     corner = st.expander(
-        "A corner, number by number" + ", and the scales of the rows" * rows,
+        "A corner, number by number" + ", and the scales" * own,
         on_change="rerun",
         **url_state.bound("corner"),
     )
@@ -206,13 +206,14 @@ def _corner(shown: list[Shown]) -> None:
             config={"displayModeBar": False},
         )
     if len(view.scales) > 1:
+        owner = weight_sentences.owner(view)
         st.markdown(
-            "**Every row has its own scale.** The wider the hill, the less one scale would suit "
-            "all of them."
+            f"**Every {owner} has its own scale.** The wider the hill, the less one scale would "
+            "suit all of them."
         )
         st.altair_chart(
             fast_charts.unchecked(weight_charts.scales(view, state.is_dark())),
-            alt="Histogram of the scales of all rows.",
+            alt=f"Histogram of the scales of all {owner}s.",
             key="weight-scales",
         )
 
@@ -230,7 +231,7 @@ def explain(matrix: Matrix, shown: Shown) -> None:
     with st.expander("How this is computed"):
         rule, view = api.rules()[shown.quant[0]], shown.view
         formula.draw(rule.latex)
-        first = " (its first row)" if len(view.scales) > 1 else ""
+        first = f" (its first {weight_sentences.owner(view)})" if len(view.scales) > 1 else ""
         st.markdown(f"With the numbers of **{plain(matrix.title)}**{first}:")
         formula.draw(rule.with_numbers(view.numbers))
         st.caption(rule.source)

@@ -10,22 +10,38 @@ if TYPE_CHECKING:
 
 Quant = tuple[str, int, str]  # method, bits, granularity
 TERNARY_LEVELS = 3
-PER = {"layer": "one scale for the whole matrix", "row": "one scale for every row"}
+PER = {
+    "layer": "one scale for the whole matrix",
+    "row": "one scale for every row",
+    **{f"group-{size}": f"one scale for every {size} columns of a row" for size in (128, 64, 32)},
+}
 
 
 def levels_of(bits: int) -> int:
-    """How many levels a weight can have: 3, 7, 15 or 255."""
-    return 2**bits - 1
+    """How many levels a weight can have: 2, 3, 7, 15 or 255."""
+    return 2 if bits == 1 else 2**bits - 1
+
+
+def in_bits(bits: int) -> str:
+    """1 bit, 2 bits."""
+    return f"{bits} bit" if bits == 1 else f"{bits} bits"
 
 
 def what_happens(bits: int, view: "WeightView") -> str:
     """What became of the weights of one column."""
     levels, own = levels_of(bits), len(view.scales) > 1
+    if bits == 1:
+        whose = f"its {owner(view)}" if own else "the matrix"
+        return (
+            f"Every weight moves to one of the two levels of {whose}, also the smallest: nothing "
+            "becomes zero."
+        )
     if levels == TERNARY_LEVELS:
         if own:
             return (
                 "Between the thresholds weights become zero; beyond them they move to the level of "
-                f"their row, and the {len(view.scales):,} rows have a level each."
+                f"their {owner(view)}, and the {len(view.scales):,} {owner(view)}s have a level "
+                "each."
             )
         return (
             "Between the thresholds weights become zero; beyond them they all move to the same "
@@ -33,8 +49,8 @@ def what_happens(bits: int, view: "WeightView") -> str:
         )
     if own:
         return (
-            f"Every row has {levels} levels of its own, and each weight moves to the nearest of "
-            "them."
+            f"Every {owner(view)} has {levels} levels of its own, and each weight moves to the "
+            "nearest of them."
         )
     return f"Each weight moves to the nearest of {levels} levels, the same for the whole matrix."
 
@@ -48,7 +64,7 @@ def how_drawn(title: str, shown: Sequence[tuple[int, "WeightView"]]) -> str:
     )
     own = [bool(each.histogram.levels) for _, each in shown if len(each.scales) > 1]
     if own:
-        text += " Where every row has its own scale, the "
+        text += " Where there is more than one scale, the "
         text += "lines and the scale are those of the mean scale." if any(own) else "scale is the "
         text += "" if any(own) else "mean."
     without = [bits for bits, each in shown if not each.histogram.levels]
@@ -69,10 +85,11 @@ def whole_model(recipe: QuantRecipe) -> str:
     """How the whole model is quantized below the columns."""
     embedding = PER[recipe.embedding_granularity]
     return (
-        f"Every matrix of the encoder and the pooler by {recipe.method} in {recipe.weight_bits} "
-        f"bits, {PER[recipe.weight_granularity]}; the word embedding by {recipe.method} in "
-        f"{recipe.embedding_bits} bits, {embedding}{_if_papers(recipe)}. The score is with "
-        f"activations in {recipe.activation_bits} bits, the ranking without rounding them."
+        f"Every matrix of the encoder and the pooler by {recipe.method} in "
+        f"{in_bits(recipe.weight_bits)}, {PER[recipe.weight_granularity]}; the word embedding by "
+        f"{recipe.method} in {in_bits(recipe.embedding_bits)}, {embedding}{_if_papers(recipe)}. "
+        f"The score is with activations in {recipe.activation_bits} bits, the ranking without "
+        "rounding them."
     )
 
 
@@ -80,6 +97,11 @@ def _if_papers(recipe: QuantRecipe) -> str:
     return " as in the paper" if recipe.embedding_granularity == "row" else ""
 
 
-def any_rows(views: Iterable["WeightView"]) -> bool:
-    """Whether a column has a scale for each row."""
+def any_own(views: Iterable["WeightView"]) -> bool:
+    """Whether a column has a scale for each row or group."""
     return any(len(view.scales) > 1 for view in views)
+
+
+def owner(view: "WeightView") -> str:
+    """What has a scale of its own, where there is more than one."""
+    return "group" if view.group else "row"
