@@ -9,7 +9,6 @@ wait for it.
 
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.bit_plans import (
-    PLAN_WIDTHS,
     Kept,
     SizeAndLoss,
     cost_of_keeping,

@@ -14,6 +14,7 @@ from core import api
 from core.experiment import Experiment, Job
 from core.options import Option, as_text, build, find_option, options
 from pages.ui import state, url_state
+from pages.ui.formatting import plain
 from pages.ui.glossary import TERMS
 from pages.ui.train import option_widgets, task_and_model
 
@@ -92,9 +93,9 @@ def experiment(subject: task_and_model.Subject) -> Experiment | None:
         "words per row, min-max, everything.",
     )
     for preset in api.PRESETS.values():
-        st.button(
-            preset.title, on_click=state.set_all, args=(of_preset(preset),), help=preset.about
-        )
+        about = plain(preset.about)
+        chosen = (of_preset(preset),)
+        st.button(plain(preset.title), on_click=state.set_all, args=chosen, help=about)
     with st.expander("Distillation"):
         st.caption(TERMS["distillation"])
         values |= _box("Distillation", usual)
