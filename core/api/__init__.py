@@ -9,7 +9,6 @@ wait for it.
 
 from core.api.answering import Prediction, Span, check_text, predict
 from core.api.bit_plans import (
-    PLAN_WIDTHS,
     Kept,
     SizeAndLoss,
     cost_of_keeping,
@@ -22,6 +21,7 @@ from core.api.bit_plans import (
     spelled_bits,
     widths_of,
 )
+from core.api.claims import Claim, claim
 from core.api.comparisons import (
     Comparison,
     Grid,

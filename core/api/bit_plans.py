@@ -12,7 +12,7 @@ from core.api.runs import default_experiment
 from core.api.weight_views import RANKING_SENTENCES, sentences
 from core.errors import InputError, one_of
 from core.events import Preparing
-from core.experiment import Experiment, QuantRecipe
+from core.experiment import WEIGHT_BITS, Experiment, QuantRecipe
 from core.packed.choices import FLOAT32, TWO_BIT
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from core.plan.allocation import Plan, Planner
     from core.plan.matrix_losses import MatrixLosses
 
-PLAN_WIDTHS = (2, 3, 4, 8, 32)
 FRONTIER_POINTS = 60
 LEFT_ALONE = 32
 
@@ -37,7 +36,7 @@ def widths_of(method: str) -> tuple[int, ...]:
     """The bits that a plan by this method can choose from."""
     from core.quantizers import rules
 
-    return tuple(bits for bits in PLAN_WIDTHS if bits in (*rules()[method].bits, LEFT_ALONE))
+    return tuple(bits for bits in WEIGHT_BITS if bits in (*rules()[method].bits, LEFT_ALONE))
 
 
 def plan_start(task: str, model: str, method: str, widths: Sequence[int]) -> Experiment:

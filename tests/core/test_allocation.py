@@ -128,6 +128,7 @@ def test_a_plan_is_never_worse_than_uniform_bits_of_as_many_bytes(planning):
     for width in WIDTHS:
         alike = planning.uniform(width)
         assert planning.of_budget(alike.size_bytes).loss <= alike.loss
+    alike = planning.uniform(8)
     assert alike.size_bytes < planning.of_bits(dict.fromkeys(planning.costs, 8)).size_bytes
     assert real_size(alike) == alike.size_bytes
 

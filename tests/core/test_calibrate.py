@@ -82,7 +82,7 @@ def column_by_column(weight: Tensor, start: Quantized, gram: Tensor, damping: fl
 @pytest.mark.parametrize("bits", [1, *BITS])
 @pytest.mark.parametrize("granularity", ["layer", "row", "group-32"])
 def test_the_cholesky_factor_says_what_all_inverses_say(bits, granularity):
-    weight, gram = problem(5, 17, bits)
+    weight, gram = problem(5, 40, bits)
     start = rounded(weight, bits, granularity)
     found = compensated(weight, start, gram, 0.01)
     assert torch.equal(found.codes, column_by_column(weight, start, gram, 0.01))
@@ -336,6 +336,18 @@ def hidden(model: nn.Module, batches) -> Tensor:
     with torch.no_grad():
         traces = [BERT.forward(model, batch, {"hidden"}).traces["hidden"][-1] for batch in batches]
     return torch.cat([trace.value[trace.mask[:, :, 0].bool()] for trace in traces])
+
+
+@pytest.mark.parametrize("way", ["gptq", "adaround"])
+def test_groups_keep_their_scales(batches, way):
+    student = made(WAYS[way], batches, weight_granularity="group-32")
+    name = "bert.encoder.layer.0.output.dense"
+    usual = student.get_submodule(name).weight_quantizer
+    found = quantized_weights(student)[name]
+    assert found.scale.shape == (32, 2)  # 64 columns
+    usual.train()  # it is the rule's again
+    usual.eval()
+    assert torch.equal(usual.quantize(student.get_parameter(f"{name}.weight")).scale, found.scale)
 
 
 def test_training_quantizes_anew(batches):

@@ -78,7 +78,8 @@ def test_a_student_that_starts_from_another_model(lab, tmp_path, left_out):
     told = {k: v for k, v in json.loads(place.read_text()).items() if k not in left_out}
     place.write_text(json.dumps(told))
     run = compute(replace(lab.experiment, student_model=str(tmp_path / "small")))
-    assert run.experiment is not None
+    assert run.experiment
+    assert run.result
     assert foresee(run.experiment).size_bytes() == run.result.size_bytes_packed
 
 
@@ -100,6 +101,8 @@ def test_the_files_that_ship(path):
     """They were written by earlier versions, whose headers name fewer fields; their data are as
     foreseen to the byte, and so is the whole file where it is written today."""
     run = read_folder(path.parent)
+    assert run.experiment
+    assert run.result
     foreseen, contents = foresee(run.experiment), file.read_contents(path)
     expected = foreseen.contents(run.experiment)
     data = sum(each.end - each.begin for each in read_container(path).entries)

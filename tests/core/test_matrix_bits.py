@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.api import nearest_run
 from core.errors import InputError
 from core.experiment import GRANULARITIES, WEIGHT_BITS, Experiment, QuantRecipe
 from core.export.card import Facts, model_card
@@ -20,6 +21,7 @@ from core.packed.contents import contents_of
 from core.quantizers import quantize
 from core.recipes.matrix_bits import exceptions
 from core.tasks.registry import find_task
+from pages.ui.formatting import shortened
 from tests.conftest import tiny_model
 
 BERT = find_family("bert")
@@ -106,6 +108,22 @@ def test_a_recipe_without_own_bits_has_the_name_it_had():
     assert "twn 2-2-8 (1 own) layer" in Experiment(quant=with_own("a=4")).title
 
 
+def test_a_step_that_one_matrix_learns_has_a_learning_rate_that_matters():
+    """What has no effect does not tell runs apart; a method of one matrix's own has."""
+    usual = nearest_run._settings(Experiment(quant=with_own("a=4")))
+    learned = nearest_run._settings(Experiment(quant=with_own("a=4//lsq")))
+    assert "step_learning_rate" not in usual
+    assert "step_learning_rate" in learned
+    alone = with_own("a=4", weight_bits=32, embedding_bits=32)
+    assert "weight_granularity" in nearest_run._settings(Experiment(quant=alone))
+
+
+def test_a_long_list_is_told_by_its_beginning_and_its_length():
+    text = ",".join(f"encoder.{layer}.key=4" for layer in range(12))
+    assert shortened(text) == f"{text[:60]}... (12 in all)"
+    assert shortened("8,4") == "8,4"
+
+
 # The student
 
 
@@ -133,6 +151,8 @@ def test_it_is_quantized_whatever_parts_and_layers_say():
 
 def test_what_is_said_of_all_holds_where_nothing_is_said():
     table, query = BERT.matrix_of(f"{WORDS}.weight"), BERT.matrix_of(f"{QUERY}.weight")
+    assert table
+    assert query
     recipe = with_own(f"{WORDS}=4", embedding_granularity="row", method="lat", weight_bits=3)
     assert choice_of(table, recipe) == Choice(method="lat", bits=4, granularity="row")
     assert choice_of(query, recipe) == Choice(method="lat", bits=3, granularity="layer")

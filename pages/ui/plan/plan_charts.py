@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 PLANNED, ALIKE, CHOSEN = "planned by matrix", "all matrices alike", "this plan"
 # From few bits to many, each with the colour of the number on it.
-SHADES = {2: "#E8F1F8", 3: "#B5D8EE", 4: "#56B4E9", 8: "#0072B2", 32: "#3A3A44"}
+SHADES = {1: "#FFFFFF", 2: "#E8F1F8", 3: "#B5D8EE", 4: "#56B4E9", 8: "#0072B2", 32: "#3A3A44"}
 WHITE_ON = (8, 32)
 NO_LAYER = "outside"
 
@@ -77,15 +77,18 @@ def frontier(table: pd.DataFrame, budget_mib: float, how: str, dark: bool) -> La
     names = alt.Chart(table[table["what"] == ALIKE]).mark_text(
         align="left", dx=10, dy=-6, fontSize=13, color=ORANGE
     )
-    rule = alt.Chart(pd.DataFrame({"MiB": [budget_mib]})).mark_rule(
-        color=GREY, strokeDash=[6, 4], strokeWidth=2
-    )
     return alt.layer(
-        rule.encode(x=x, tooltip=tips(alt.Tooltip("MiB:Q", title="budget (MiB)", format="g"))),
+        _budget_rule(budget_mib).encode(x=x),
         line.encode(x=x, y=y, color=colour, tooltip=told),
         marks.encode(x=x, y=y, color=colour, shape=shape, fill=fill, tooltip=told),
         names.encode(x=x, y=y, text=alt.Text("bits:N")),
     ).properties(height=340)
+
+
+def _budget_rule(budget_mib: float) -> alt.Chart:
+    told = tips(alt.Tooltip("MiB:Q", title="budget (MiB)", format="g"))
+    rule = alt.Chart(pd.DataFrame({"MiB": [budget_mib]})).encode(tooltip=told)
+    return rule.mark_rule(color=GREY, strokeDash=[6, 4], strokeWidth=2)
 
 
 def matrix_table(

@@ -102,9 +102,9 @@ def pictures(one: Shown) -> None:
         key="plan-frontier",
     )
     st.caption(
-        "All matrices at the fewest bits are 100 %. By the losses that it was made from, no choice "
-        "of bits by matrix lies below the line. They are added up as if one error did not know of "
-        "another; the score decides."
+        "All matrices at the fewest bits are 100 %. The line goes through plans that no choice of "
+        "bits by matrix beats in both bytes and loss. Losses are added up as if one error did not "
+        "know of another; the score decides."
     )
     with st.expander("As a table"):
         st.dataframe(_table(one, table), hide_index=True)

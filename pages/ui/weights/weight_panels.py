@@ -79,7 +79,16 @@ def choose_matrix() -> Matrix:
         **url_state.by_id("matrix", names, usual=names[1]),
     )
     title = api.matrix_title(name, card.family)
+    if chosen and (experiment := latent[chosen].experiment):
+        _bits_of_its_own(experiment.quant, name)
     return Matrix(source=source, family=card.family, name=name, title=title)
+
+
+def _bits_of_its_own(quant: QuantRecipe, name: str) -> None:
+    """Say so where a run has trained this matrix with other bits than the rest."""
+    own = quant.own.get(name)
+    if own is not None:
+        st.caption(f"This run trained this matrix at {int(own.bits)} bits of its own.")
 
 
 def knobs(column: int, matrix: Matrix) -> Quant:
