@@ -37,7 +37,9 @@ class ActivationQuantizer(nn.Module):
     ) -> None:
         super().__init__()
         self.bits, self.kind, self.scope = bits, kind, scope
-        self.learning = replace(learning, straight=False)  # which is of weights alone
+        # Straight is of weights alone, a clip of lsq alone.
+        as_clip = learning.as_clip and kind == "lsq"
+        self.learning = replace(learning, straight=False, as_clip=as_clip)
         self.prepared: Tensor | None = None  # the next forward's rounded input
         self.is_signed = True
         self.range: Tensor | None  # (2,) of a static range: its ends; NaN: not found yet
@@ -79,7 +81,9 @@ class ActivationQuantizer(nn.Module):
             self.range.copy_(torch.tensor([low, high]))
         elif self.bits != 32:
             with torch.no_grad():
-                self.step[0, 0] = max(max(-low, high) / levels(self.bits), STEP_FLOOR)
+                is_signed = self.is_signed or self.kind == "lsq"
+                top = levels(self.bits) if is_signed else 2**self.bits - 1
+                self.step[0, 0] = max(max(-low, high) / top, STEP_FLOOR)
 
     @property
     def ends(self) -> tuple[float, float] | None:

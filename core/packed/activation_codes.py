@@ -42,8 +42,8 @@ class Codes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TokenSteps:
-    """A tensor as whole multiples of each token's scale, in float32, and the zero point of each
-    token; "" where the codes lie around MIDDLE."""
+    """A tensor as whole multiples of each token's scale, in float32 (the uppermost may be one too
+    many), and the zero point of each token; "" where the codes lie around MIDDLE."""
 
     steps: str
     scale: str
@@ -65,8 +65,7 @@ class ActivationCodes:
         if self._bits == 32:
             return x
         if self._scope == "token":
-            found = self._steps_of_tokens(x)
-            return self.graph.op("Mul", found.steps, found.scale)
+            return self._token_levels(self._steps_of_tokens(x))
         codes = self.codes(x, quantizer)
         return self.graph.op("DequantizeLinear", codes.values, codes.scale, codes.zero)
 
@@ -140,33 +139,38 @@ class ActivationCodes:
         low = graph.op("Min", graph.over_last_axis("ReduceMin", x), zero)
         high = graph.op("Max", graph.over_last_axis("ReduceMax", x), zero)
         scale = self._positive(graph.op("Div", graph.op("Sub", high, low), graph.number(top)))
-        place = self._place(low, scale, top)
-        lowest, highest = graph.op("Neg", place), graph.op("Sub", graph.number(top), place)
         steps = graph.op("Round", graph.op("Div", x, scale))
-        steps = graph.op("Min", graph.op("Max", steps, lowest), highest)
-        return _TokenSteps(steps=steps, scale=scale, place=place)
+        return _TokenSteps(steps=steps, scale=scale, place=self._place(low, scale, top))
 
     def _symmetric_of_tokens(self, x: str, top: int) -> _TokenSteps:
         graph = self.graph
         largest = graph.over_last_axis("ReduceMax", graph.op("Abs", x))
         scale = self._positive(graph.op("Div", largest, graph.number(top)))
-        steps = graph.op("Round", graph.op("Div", x, scale))
-        steps = graph.op("Clip", steps, graph.number(-top), graph.number(top))
-        return _TokenSteps(steps=steps, scale=scale)
+        return _TokenSteps(steps=graph.op("Round", graph.op("Div", x, scale)), scale=scale)
+
+    def _token_levels(self, found: _TokenSteps) -> str:
+        """The range is the token's own, so no step lies outside; but where both of its ends are
+        rounded up, the uppermost is one too many."""
+        graph, steps = self.graph, found.steps
+        if found.place:
+            highest = graph.op("Sub", graph.number(self._top), found.place)
+            steps = graph.op("Min", steps, highest)
+        return graph.op("Mul", steps, found.scale)
 
     def _token_codes(self, found: _TokenSteps) -> Codes:
-        graph, (uint8, int32) = self.graph, (self._kinds.UINT8, self._kinds.INT32)
-        moved = graph.op("Add", found.steps, found.place or graph.number(MIDDLE))
-        values = graph.op("Cast", moved, to=uint8)
+        graph, one = self.graph, self.graph.number(1.0)
         if not found.place:
             zero = self._middle()
+            values = graph.op("QuantizeLinear", found.steps, one, zero)
             return Codes(values=values, scale=found.scale, zero=zero, is_by_token=True)
+        moved = graph.op("Add", found.steps, found.place)
+        codes = self._codes(moved, one, self._code(0), 0, self._top)
         return Codes(
-            values=values,
+            values=codes.values,
             scale=found.scale,
             zero="",
             is_by_token=True,
-            token_zero=graph.op("Cast", found.place, to=int32),
+            token_zero=graph.op("Cast", found.place, to=self._kinds.INT32),
         )
 
     def _step(self, x: str, kind: str, learned: float, top: int) -> str:

@@ -200,3 +200,13 @@ def test_a_clip_starts_in_every_group_as_in_a_matrix_of_its_own():
         first_clip(part.contiguous(), 4, "percentile") for part in weight.split([32, 8], dim=1)
     ]
     assert torch.equal(step, torch.cat(alone, dim=1) / 7)
+
+
+def test_an_elastic_range_has_no_clip_and_begins_where_it_was_calibrated():
+    quantizer = ActivationQuantizer(4, "elastic", "static", KDLSQ)
+    assert not quantizer.learning.as_clip
+    quantizer.set_range(-3.5, 2.0)
+    assert quantizer.step.tolist() == [[0.5, 0.0]]  # 3.5 / 7
+    quantizer.is_signed = False
+    quantizer.set_range(0.0, 1.5)
+    assert quantizer.step[0, 0].item() == pytest.approx(0.1)  # 1.5 / 15
