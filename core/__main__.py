@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from core import api, settings
 from core.commands import (
+    claim_command,
     class_command,
     gate_command,
     import_command,
@@ -48,6 +49,11 @@ on Linux, commands that train are some percent faster with large pages, which ru
   GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python -m core run ...
 """
 
+COMMANDS = (
+    *(teach_command, sweep_command, ship_command, sample_command, gate_command, claim_command),
+    *(ladder_command, lessons_command, class_command, results_command, import_command),
+    plan_command,
+)
 TENTHS = 10  # of a download: so often its progress is a line
 
 
@@ -90,17 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         _add(commands, "predict", predict_command.run, "answer texts with a run, or with a teacher")
     )
     _add(commands, "tasks", _tasks, "list the tasks")
-    teach_command.add(commands)
-    sweep_command.add(commands)
-    ship_command.add(commands)
-    sample_command.add(commands)
-    gate_command.add(commands)
-    ladder_command.add(commands)
-    lessons_command.add(commands)
-    class_command.add(commands)
-    results_command.add(commands)
-    import_command.add(commands)
-    plan_command.add(commands)
+    for each in COMMANDS:
+        each.add(commands)
     prefetch = _add(commands, "prefetch", _prefetch, "bring a task's text (and a backbone) here")
     prefetch.add_argument("task")
     prefetch.add_argument("model", nargs="?", default="")

@@ -21,6 +21,7 @@ from core.api.bit_plans import (
     spelled_bits,
     widths_of,
 )
+from core.api.claims import Claim, claim
 from core.api.comparisons import (
     Comparison,
     Grid,

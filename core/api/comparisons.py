@@ -138,12 +138,15 @@ def _over_teacher(runs: Sequence[Run]) -> SeedDifference | None:
         return None
 
 
-def difference_of_cases(reference: Sequence[Run], case: Sequence[Run]) -> SeedDifference:
-    """The students of a case minus those of another, on the seeds that both have. Raises InputError
-    where there are no pairs."""
+def difference_of_cases(
+    reference: Sequence[Run], case: Sequence[Run], split: str = "test"
+) -> SeedDifference:
+    """The students of a case minus those of another on a split, on the seeds that both have. Raises
+    InputError where there are no pairs."""
     by_seed = {_seed(run): run for run in reference}
     pairs = [(by_seed[_seed(run)], run) for run in case if _seed(run) in by_seed]
-    return _over_seeds([(Tested(one), Tested(two)) for one, two in pairs], "student")
+    tested = [(Tested(one, split), Tested(two, split)) for one, two in pairs]
+    return _over_seeds(tested, "student")
 
 
 def _over_seeds(pairs: Sequence[tuple[Tested, Tested]], who: str) -> SeedDifference:

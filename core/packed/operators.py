@@ -17,7 +17,7 @@ from core.experiment import QuantRecipe
 from core.packed.activation_codes import MIDDLE, ActivationCodes, Codes
 from core.packed.codes import pack
 from core.packed.graph import Graph, onnx
-from core.packed.group_product import added_up, code_sums, grouped_codes, in_groups, of_tokens
+from core.packed.group_product import groups_of
 from core.quantizers.quantizer import Quantized
 
 INT8, INT2 = "int8", "int2"
@@ -54,55 +54,46 @@ class Operators:
         if matrix is None or self.recipe.activation_bits == 32:
             product = graph.op("MatMul", self.imitate(x, quantizer), self._float_weight(name))
         else:
-            product = self._product(self._activations.codes(x, quantizer), name, x)
+            product = self._product(self._activations.codes(x, quantizer), name, matrix)
         return graph.op("Add", product, self.parameter(f"{name}.bias"))
 
-    def _product(self, codes: Codes, name: str, x: str) -> str:
-        """x by its codes times the matrix, (..., in) to (..., out), without the bias."""
-        graph, matrix = self.graph, self._weights[name]
-        values = in_groups(graph, codes.values, matrix) if matrix.group else codes.values
-        summed = graph.op("MatMulInteger", values, *self._weight(name, codes.zero))
-        if codes.token_zero:
-            sums = graph.constant(f"{name}.code_sums", code_sums(matrix))
-            zero = of_tokens(graph, codes.token_zero) if matrix.group else codes.token_zero
-            summed = graph.op("Sub", summed, graph.op("Mul", zero, sums))
-        if matrix.group:
-            return graph.op("Mul", added_up(graph, summed, name, matrix, x), codes.scale)
-        return self._scaled(summed, codes, name)
-
-    def _scaled(self, summed: str, codes: Codes, name: str) -> str:
-        """The sum in float32, times the scales of activation and weight."""
+    def _product(self, codes: Codes, name: str, matrix: Quantized) -> str:
+        """A tensor by its codes times the matrix, (..., in) to (..., out), without the bias."""
         graph = self.graph
-        scale = graph.constant(f"{name}.scale", _flat(self._weights[name].scale))
+        if matrix.group:
+            groups = groups_of(graph, codes, name, matrix)
+            return graph.op("Sum", *(self._product(*group) for group in groups))
+        summed = graph.op("MatMulInteger", codes.values, *self._weight(name, matrix, codes.zero))
+        if codes.token_zero:
+            sums = matrix.codes.numpy().sum(axis=1, dtype=np.int32)
+            added = graph.op("Mul", codes.token_zero, graph.constant(f"{name}.code_sums", sums))
+            summed = graph.op("Sub", summed, added)
+        scale = graph.constant(f"{name}.scale", _flat(matrix.scale))
         number = graph.op("Cast", summed, to=self._kinds.FLOAT)
         if codes.is_by_token:
             # One after the other: the runtime takes the product of two scales for one number.
             return graph.op("Mul", graph.op("Mul", number, codes.scale), scale)
         return graph.op("Mul", number, graph.op("Mul", codes.scale, scale))
 
-    def _weight(self, name: str, zero: str) -> tuple[str, ...]:
-        """Codes (in, out), or (groups, group, out), and zero points, as MatMulInteger takes
-        them."""
-        matrix = self._weights[name]
-        codes = grouped_codes(matrix) if matrix.group else matrix.codes.numpy().T
+    def _weight(self, name: str, matrix: Quantized, zero: str) -> tuple[str, ...]:
+        """Codes (in, out) and zero points, as MatMulInteger takes them."""
         if matrix.bits == 8:
             # Processors without VNNI add pairs of uint8 x int8 in 16 bits, which 8-bit codes
             # overflow. uint8 x uint8 has no such shortcut, so these weights move up by 128.
-            moved = (codes.astype(np.int16) + MIDDLE).astype(np.uint8)
+            moved = (matrix.codes.numpy().T.astype(np.int16) + MIDDLE).astype(np.uint8)
             middle = self.graph.constant("middle", np.asarray(MIDDLE, dtype=np.uint8))
             return self.graph.constant(f"{name}.codes", moved), zero, middle
         if self._is_packed(matrix):
-            unpacked = self.graph.op("Cast", self._packed(name), to=self._kinds.INT8)
+            unpacked = self.graph.op("Cast", self._packed(name, matrix), to=self._kinds.INT8)
             return self.graph.op("Transpose", unpacked, perm=[1, 0]), zero
-        return self.graph.constant(f"{name}.codes", codes), zero
+        return self.graph.constant(f"{name}.codes", matrix.codes.numpy().T), zero
 
     def _is_packed(self, matrix: Quantized) -> bool:
-        """In groups codes lie in another order than in two bits a code: they stay int8. Codes of
-        one bit are kept in two: ONNX has no type of one."""
+        """Codes of one bit are kept in two: ONNX has no type of one. A table in groups is not
+        kept in two bits: the operator that reads one has one scale a row."""
         return self.storage == INT2 and matrix.bits <= 2 and not matrix.group
 
-    def _packed(self, name: str) -> str:
-        matrix = self._weights[name]
+    def _packed(self, name: str, matrix: Quantized) -> str:
         shape = (matrix.codes.shape[0], matrix.codes.shape[1])
         return self.graph.packed_constant(f"{name}.codes", pack(matrix.codes, 2).numpy(), shape)
 
@@ -119,7 +110,7 @@ class Operators:
             return graph.op("Gather", self.parameter(f"{name}.weight"), ids)
         if self._is_packed(matrix):
             scale = graph.constant(f"{name}.scale", _flat(matrix.scale))
-            table = graph.op("DequantizeLinear", self._packed(name), scale, axis=0)
+            table = graph.op("DequantizeLinear", self._packed(name, matrix), scale, axis=0)
             return graph.op("Gather", table, ids)
         table = graph.constant(f"{name}.codes", matrix.codes.numpy())
         found = graph.op("Cast", graph.op("Gather", table, ids), to=self._kinds.FLOAT)

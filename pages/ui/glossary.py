@@ -29,7 +29,7 @@ alternation | alternation | Hou and Kwok (arXiv 1802.08635), section 3 | The bes
 optimal | exact optimum | the exact solution of TWN's problem (arXiv 1605.04711, equation 3) | The scale and codes with the smallest squared error that there is, found by sorting: the yardstick for all rules.
 lsq | LSQ | Esser et al. (arXiv 1902.08153) | Learned step size: the scale is a parameter with a gradient of its own.
 kdlsq | KDLSQ-BERT | Jin et al. (arXiv 2101.05938) | LSQ for BERT under distillation: clips are learned for weights and activations, each with a learning rate of its own, and labels are learned from too.
-outermost_level | clip | KDLSQ-BERT (arXiv 2101.05938) | The outermost level: what lies beyond it is moved there. It is the step times the largest code.
+learned_clip | learned clip | KDLSQ-BERT (arXiv 2101.05938) | The outermost level: what lies beyond it is moved there. It is the step times the largest code.
 absmean | absmean | BitNet b1.58 (arXiv 2402.17764) | The scale is the mean magnitude, the codes are the nearest levels.
 binary | binary | Rastegari et al., XNOR-Net (arXiv 1603.05279) | One bit: every weight becomes -1 or +1 times the mean magnitude, and none can become zero.
 uniform | uniform, max-abs | TernaryBERT (Zhang et al. 2020), section 3.1 | The largest magnitude is the outermost level. One outlier decides it.

@@ -81,6 +81,8 @@ KNOWN = {
     "about.label": "an option's own words",
     "about.help": "the same",
     "switch.help": "the same",
+    "preset.title": "a preset's own words, from core/recipes",
+    "preset.about": "the same",
 }
 
 Sources = Mapping[str, str]

@@ -27,7 +27,7 @@ NOTES = {
 # Not a text of ours but numbers, or what a function hands on.
 HANDED_ON = {"help", "help_text", "about", "TERMS.get(key)"}
 # An option's own words, which the glossary reads too.
-OPTIONS = {"about.help", "knob.option.help"}
+OPTIONS = {"about.help", "knob.option.help", "preset.about"}
 BITS = re.compile(r"(?<![\d-])(2|3|4|8|32)-(2|3|4|8|32)-(2|3|4|8|32)(?![\d-])")
 
 
