@@ -89,6 +89,13 @@ def test_one_click_sets_the_recipe_of_kdlsq(lab, submitted):
     assert {name: texts[name] for name in options_of("kdlsq")} == options_of("kdlsq")
 
 
+def test_one_click_takes_all_of_it_back(lab, submitted):
+    press(open_page("train"), "Start")
+    app = press(press(open_page("train"), "KDLSQ-BERT's recipe"), "Back to the paper's recipe")
+    press(app, "Start")
+    assert submitted[0] == submitted[1]
+
+
 def test_layers_that_are_no_numbers_are_refused_in_a_sentence(lab, submitted):
     app = open_page("train")
     app.text_input(key="layers").set_value("first")

@@ -27,6 +27,17 @@ PAPER = {
 }
 
 
+def papers(usual: Experiment) -> dict[str, Any]:
+    """Back to the usual recipe: all of quantization, and whatever a preset may have set."""
+    set_by_presets = {name for preset in api.PRESETS.values() for name in preset.options}
+    others = {
+        option.name: option.value_of(usual)
+        for option in options()
+        if option.name in set_by_presets - PAPER.keys()
+    }
+    return PAPER | others
+
+
 def of_preset(preset: api.Preset) -> dict[str, Any]:
     """The values of the widgets for a paper's recipe; what it does not name stays as it is."""
     made = build(preset.options)
@@ -88,7 +99,7 @@ def experiment(subject: task_and_model.Subject) -> Experiment | None:
     st.button(
         "Back to the paper's recipe",
         on_click=state.set_all,
-        args=(PAPER,),
+        args=(papers(usual),),
         help="TWN, two bits for weights and words, eight for activations, weights per layer, "
         "words per row, min-max, everything.",
     )
