@@ -11,6 +11,7 @@ A number's range stands in its type: `Share = Annotated[float, Range(0.0, 1.0)]`
 
 import functools
 import json
+import textwrap
 import types
 import typing
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Annotated, Any, TypeVar
 
 from core.errors import InputError, one_of, shown, within
 
+MOST_LISTED = 180  # characters of the names of fields in a sentence
 LATER_FIELD = "later"  # in a field's metadata: added after records were first named
 Record = TypeVar("Record")
 Convert = Callable[[Any, str, str], Any]  # a value, the record that it is in, the field
@@ -124,7 +126,8 @@ def from_plain(kind: type[Record], plain: object, where: str = "") -> Record:
     known = _known(kind)
     if not plain.keys() <= known.keys():
         unknown = sorted(set(plain) - set(known))
-        raise InputError(f"{where} has no field {shown(unknown[0])}. It has: {', '.join(known)}.")
+        listed = textwrap.shorten(", ".join(known), MOST_LISTED, placeholder=" and more")
+        raise InputError(f"{where} has no field {shown(unknown[0])}. It has: {listed}.")
     values = {}
     for name, (convert, needed) in known.items():
         if name in plain:

@@ -78,6 +78,8 @@ def _clipped(x: Tensor, kind: str) -> Tensor:
 
 
 class _Activation(nn.Module):
+    scope = "tensor"
+
     def forward(self, x: Tensor) -> Tensor:
         return _clipped(x, "activation")
 
