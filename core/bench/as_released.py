@@ -78,7 +78,7 @@ def _clipped(x: Tensor, kind: str) -> Tensor:
 
 
 class _Activation(nn.Module):
-    scope = "tensor"
+    scope, keeps_texts_apart = "tensor", False
 
     def forward(self, x: Tensor) -> Tensor:
         return _clipped(x, "activation")
