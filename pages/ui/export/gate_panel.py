@@ -7,7 +7,7 @@ import streamlit as st
 from core import api
 from core.runs.run_store import Run
 from pages.ui import cached, state, url_state
-from pages.ui.formatting import code, metric_name, plain, scored
+from pages.ui.formatting import metric_name, plain, scored
 from pages.ui.glossary import TERMS
 
 LOOKS: dict[str, tuple[str, Literal["green", "red", "gray"], str]] = {
@@ -43,6 +43,7 @@ def panel(run: Run) -> None:
     )
     command = f"python -m core gate {run.run_id} --may-lose {limit:g}"
     st.caption(
-        f"Judged by its answers after training, with leftovers in float32. The same for a script: "
-        f"{code(command)} ends with 0 (passed), 1 (failed) or 2 (not shown)."
+        "Judged by its answers after training, with leftovers in float32. The same for a script, "
+        "which ends with 0 (passed), 1 (failed) or 2 (not shown):"
     )
+    st.code(command, language=None, wrap_lines=True)

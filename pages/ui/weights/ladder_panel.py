@@ -11,7 +11,7 @@ import streamlit as st
 from core import api
 from pages.ui import cached, fetch_button, state, url_state
 from pages.ui.fast_charts import tips, unchecked
-from pages.ui.formatting import code, duration, metric_name, metric_title
+from pages.ui.formatting import duration, metric_name, metric_title
 from pages.ui.glossary import TERMS
 from pages.ui.palette import ORANGE, Layered, ink, student_blue
 
@@ -56,8 +56,9 @@ def _computed(source: api.Source, bits: int) -> bool:
     command = f"python -m core ladder --task {source.task} --model {source.model} --bits {bits}"
     st.caption(
         "It takes about a minute for a model of 3 layers, several for larger ones. The same in a "
-        f"terminal, with all cores: {code(command)}"
+        "terminal, with all cores:"
     )
+    st.code(command, language=None, wrap_lines=True)
     if not asked:
         return False
     cached.shown(api.compute_ladder(_question(source, bits)))
