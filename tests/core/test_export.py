@@ -330,7 +330,7 @@ def agreement(run_id):
         return {row.compared: row for row in end.value}
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.network
 @pytest.mark.parametrize("run_id", [MINILM_L3, MINILM_L6])
 def test_the_shipped_students_answer_as_in_training(run_id):

@@ -336,7 +336,7 @@ def test_what_float16_cannot_hold_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("count", "seed"), [(60, 0), pytest.param(10_000, 1, marks=pytest.mark.slow)]
+    ("count", "seed"), [(60, 0), pytest.param(10_000, 1, marks=pytest.mark.many)]
 )
 def test_mutated_files_neither_crash_nor_hang_nor_take_memory(count, seed):
     command = [sys.executable, "-m", "tests.fuzz_packed", str(count), str(seed)]

@@ -123,7 +123,7 @@ def killed_at(seconds, job) -> None:
     wait_for(lambda: not is_alive(run.folder))
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_five_moments_a_run_ends_as_if_it_had_not_been(lab, workers, seed):
     job = with_train(lab.experiment, steps=600, evaluate_every=150)

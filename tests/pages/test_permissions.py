@@ -172,7 +172,7 @@ def test_without_the_pin_no_button_harms_what_belongs_to_others(world, monkeypat
     assert not labels & (HARMFUL - {"Start"})
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_where_there_is_no_pin_the_same_walk_does_harm(world, monkeypatch):
     monkeypatch.delenv("TERNARY_LAB_PIN", raising=False)
     assert {label for _, label, harm, _ in press_all(world) if harm} == HARMFUL
