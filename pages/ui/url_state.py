@@ -6,6 +6,7 @@ address, and a refresh loses nothing. `bound` lets Streamlit keep what a widget 
 Streamlit drops what it cannot use without a word; `checked` says it.
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
+from streamlit.runtime.state.session_state_proxy import get_session_state
 
 from pages.ui.formatting import plain
 
@@ -26,6 +28,20 @@ def bound(name: str) -> dict[str, Any]:
     """Widget arguments that keep its value in the URL under `name`, on every page."""
     _drawn().add(name)
     return {"key": name, "bind": "query-params"}
+
+
+def bound_number(name: str) -> dict[str, Any]:
+    """As `bound`, for a number. What the URL says without end ("inf", "1e400") is taken out of it:
+    a box of whole numbers cannot hold it."""
+    try:
+        endless = any(not math.isfinite(float(text)) for text in st.query_params.get_all(name))
+    except ValueError:
+        endless = False
+    if endless:
+        del st.query_params[name]
+        with get_session_state().query_params() as params:  # what widgets begin with, too
+            params.set_initial_query_params_from_current()
+    return bound(name)
 
 
 def bound_text(name: str) -> dict[str, Any]:

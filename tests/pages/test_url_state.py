@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import api
+from core.options import options
 from tests.conftest import compute, with_quant
 from tests.pages.conftest import ADDRESS_NAMES, go_to, open_page, texts_of, whole
 
@@ -188,3 +189,18 @@ def test_no_number_of_wrong_values_buries_the_page(lab):
     app = open_page("train", **dict.fromkeys({*ADDRESS_NAMES} - {"model"}, "x" * 3000))
     assert len(app.warning) == 5
     assert all(len(warning.value) < 300 for warning in app.warning)
+
+
+WHOLE = [option.name for option in options() if option.widget == "number"]
+
+
+@pytest.mark.parametrize("text", ["inf", "1e400"])
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [*(("train", name) for name in WHOLE if name != "augment_copies"), ("theory", "row")],
+)
+def test_a_number_without_end_is_said_and_not_used(finished_run, page, name, text):
+    app = open_page(page, **{name: text})
+    assert not app.exception
+    said = " ".join(each.value for each in [*app.warning, *app.caption])
+    assert name in said.replace("\\", "")

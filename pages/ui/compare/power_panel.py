@@ -19,7 +19,7 @@ def panel(spread: api.PairSpread) -> None:
         format="%.1f",
         help=TERMS["power"],
         width=260,
-        **url_state.bound("wished"),
+        **url_state.bound_number("wished"),
     )
     needed = api.examples_to_show(spread, wished / 100)
     smallest = api.smallest_to_show(spread)

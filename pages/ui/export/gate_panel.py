@@ -28,7 +28,7 @@ def panel(run: Run) -> None:
         format="%.1f",
         help=TERMS["gate"],
         width=220,
-        **url_state.bound("may_lose"),
+        **url_state.bound_number("may_lose"),
     )
     spread = state.attempt(cached.pair_spread, run, "teacher", run)
     if spread is None:

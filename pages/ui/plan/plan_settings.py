@@ -94,5 +94,5 @@ def _budget(start: Experiment, layout: str, leftovers: str) -> float:
         step=0.1 if least > 1 else 0.001,
         format="%g",
         help=TERMS["budget"],
-        **url_state.bound("budget_mib"),
+        **url_state.bound_number("budget_mib"),
     )

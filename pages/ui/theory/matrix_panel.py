@@ -49,7 +49,8 @@ def _row(matrix: Matrix, quant: Quant) -> int:
     if quant[2] == "layer":
         return 0
     rows = api.matrix_shapes(cached.model(matrix.source))[matrix.name][0]
-    return int(st.number_input("Row", 0, rows - 1, min(rows - 1, 100), **url_state.bound("row")))
+    bound = url_state.bound_number("row")
+    return int(st.number_input("Row", 0, rows - 1, min(rows - 1, 100), **bound))
 
 
 @st.cache_resource(max_entries=200, show_spinner="Working it through ...")

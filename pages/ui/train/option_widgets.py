@@ -28,7 +28,9 @@ class _Knob:
     @property
     def always(self) -> dict[str, Any]:
         """The arguments that all widgets have."""
-        return {"help": self.option.help, **url_state.bound(self.name)}
+        is_number = isinstance(self.usual, int | float) and not isinstance(self.usual, bool)
+        bound = url_state.bound_number if is_number else url_state.bound
+        return {"help": self.option.help, **bound(self.name)}
 
     def of_kind(self, value: float) -> Any:
         """A bound or a step, whole where the option is."""

@@ -105,7 +105,7 @@ def _steps(usual: int) -> int:
         usual,
         10,
         help="The default is about three epochs; more where there are few examples.",
-        **url_state.bound("teacher_steps"),
+        **url_state.bound_number("teacher_steps"),
     )
 
 
