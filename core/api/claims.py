@@ -8,7 +8,8 @@ from core.analysis.pooled import Pooled, pooled
 from core.analysis.seeds import SeedDifference
 from core.api.comparisons import difference_of_cases
 from core.errors import InputError, one_of
-from core.options import flatten
+from core.options import build, flatten, options
+from core.runs.run_files import PREDICTIONS_FILE
 from core.runs.run_store import Run, list_runs
 from core.tasks.registry import tasks
 
@@ -47,13 +48,14 @@ def claim(
     runs: Sequence[Run] | None = None,
 ) -> Claim:
     """Second minus first over all tasks, from pairs of runs (default: all of this computer) that
-    differ in nothing else; `where` narrows them by other options. Of a task's pairs those of the
-    settings with the most seeds count. Raises InputError for an unknown option, or without any
-    pair."""
-    where = where or {}
-    known = flatten_names()
-    for name in (option, *where):
+    differ in nothing else and kept their answers; `where` narrows them by other options. Of a
+    task's pairs those of the settings with the most seeds count. Raises InputError for an unknown
+    option or value, or without any pair."""
+    known = [each.name for each in options()]
+    for name in (option, *(where or {})):
         one_of("Option", name, known)
+    first, second = (_spelled(option, value) for value in (first, second))
+    where = {name: _spelled(name, value) for name, value in (where or {}).items()}
     if option in (OF_THE_PAIR, "task") or first == second:
         raise InputError("Compare two different values of an option that is not the seed or task.")
     groups = _groups(list_runs() if runs is None else runs, option, (first, second), where)
@@ -76,11 +78,10 @@ def claim(
     return Claim(option=option, first=first, second=second, parts=parts, together=together)
 
 
-def flatten_names() -> tuple[str, ...]:
-    """The names of all options."""
-    from core.experiment import Experiment
-
-    return tuple(flatten(Experiment()))
+def _spelled(option: str, value: str) -> str:
+    """The value as all runs spell it: "1" as "1.0" where that is what the option holds. Raises
+    InputError where the option cannot be this."""
+    return flatten(build({option: value}))[option]
 
 
 Group = dict[str, dict[int, Run]]  # value of the option, then seed
@@ -93,6 +94,8 @@ def _groups(
     groups: dict[Settings, Group] = defaultdict(lambda: defaultdict(dict))
     for run in runs:
         if run.result is None or run.experiment is None or run.experiment.task not in tasks():
+            continue
+        if not (run.folder / PREDICTIONS_FILE).exists():  # it shipped without its answers
             continue
         texts = flatten(run.experiment)
         value = texts.pop(option)

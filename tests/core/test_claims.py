@@ -62,6 +62,7 @@ def test_shipped_runs_of_three_tasks_make_one_claim():
         assert second
         assert (first.distill.labels, second.distill.labels) == (0.0, 1.0)
         assert (first.seed, first.quant, first.train) == (second.seed, second.quant, second.train)
+    assert api.claim("labels", "0", "1") == found  # however a number is typed
     back = api.claim("labels", "1.0", "0.0")
     assert back.together.difference == pytest.approx(-found.together.difference)
 
@@ -69,6 +70,8 @@ def test_shipped_runs_of_three_tasks_make_one_claim():
 def test_what_cannot_be_compared_is_a_sentence(capsys):
     with pytest.raises(InputError, match="Option 'colour' is not known"):
         api.claim("colour", "red", "blue")
+    with pytest.raises(InputError, match="Weight bits 5"):
+        api.claim("weight_bits", "2", "5")
     with pytest.raises(InputError, match="two different values"):
         api.claim("method", "twn", "twn")
     with pytest.raises(InputError, match="no two finished runs"):

@@ -100,3 +100,12 @@ def test_without_a_run_bm25_and_the_teachers_search(ranking_lab, lab):
     assert "<strong>BM25" in bm25
     assert f"<strong>teacher on {ranking_lab.experiment.model}" in teacher
     assert "▲" in teacher
+
+
+def test_a_teacher_whose_data_were_deleted_searches_nothing(ranking_lab, lab, monkeypatch):
+    compute(lab.experiment)
+    known = {name: task for name, task in api.tasks().items() if task.kind != "ranking"}
+    monkeypatch.setattr(api, "tasks", lambda: known)
+    app = whole(open_page("predict"))
+    app = whole(app.toggle(key="search").set_value(True).run())
+    assert len(lists_of(app)) == 1  # BM25

@@ -69,7 +69,8 @@ def without_a_run() -> None:
     if not wanted:
         return
     tasks = api.tasks()
-    cards = [card for card in api.teachers() if is_ranking(tasks[card.task])]
+    known = (card for card in api.teachers() if card.task in tasks)  # data may be deleted
+    cards = [card for card in known if is_ranking(tasks[card.task])]
     models = [
         (f"teacher on {card.model}", api.source_of_teacher(card.task, card.model))
         for card in cards[:MOST_TEACHERS]
@@ -167,7 +168,7 @@ def where_they_part(models: Sequence[Model]) -> None:
     """Shipped questions of which two models put different passages on top, computed on demand."""
     sample = api.sample()
     names = [name for name, _ in models]
-    count = url_state.segments("Questions to look at", PARTS, PARTS[0], "parts")
+    count = url_state.segments("Questions to look at", PARTS, PARTS[0], "questions")
     if not st.button(
         f"Rank the first {count:d} questions with {plain(names[0])} and {plain(names[-1])}"
     ):

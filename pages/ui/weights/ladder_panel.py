@@ -55,8 +55,8 @@ def _computed(source: api.Source, bits: int) -> bool:
     asked = st.button(f"Compute the ladder at {bits} bits", icon=":material/stairs:")
     command = f"python -m core ladder --task {source.task} --model {source.model} --bits {bits}"
     st.caption(
-        "It takes about a minute for a model of 3 layers, several for larger ones. The same in a "
-        "terminal, with all cores:"
+        "Every rung is a student of its own, scored on the whole test: that takes minutes. The "
+        "same in a terminal, with all cores:"
     )
     st.code(command, language=None, wrap_lines=True)
     if not asked:
