@@ -12,7 +12,7 @@ from pathlib import Path
 from core.analysis.paired import Comparison, compare
 from core.analysis.published import Published, published
 from core.analysis.seeds import SeedDifference, difference_over_seeds
-from core.api.tested import Tested
+from core.api.tested import Tested, both_tested
 from core.errors import InputError
 from core.runs.grid_results import CaseResult, case_results
 from core.runs.grids import Grid, grid_files, read_grid
@@ -55,9 +55,7 @@ def compare_runs(first: Run, second: Run, who: tuple[str, str]) -> Comparison:
 
     Raises InputError where the runs have no pairs, or a file that is needed is missing.
     """
-    one, two = Tested(first), Tested(second)
-    if not one.matches(two):
-        raise InputError("The two runs were not tested on the same examples.")
+    one, two = both_tested(first, second)
     return compare(one.metric, one.answers(who[0]), two.answers(who[1]), one.references)
 
 

@@ -3,8 +3,7 @@
 from core.analysis.gate import Gate, fraction_of, judge
 from core.analysis.pair_spread import PairSpread, pair_spread
 from core.analysis.power import examples_to_show, smallest_to_show
-from core.api.tested import Tested
-from core.errors import InputError
+from core.api.tested import both_tested
 from core.runs.run_store import Run
 
 __all__ = [
@@ -28,12 +27,5 @@ def gate(run: Run, may_lose: float, split: str = "test") -> Gate:
 def spread_of(first: Run, second: Run, who: tuple[str, str], split: str = "test") -> PairSpread:
     """How two models of finished runs differ from example to example of a split. Raises InputError
     where they have no pairs, or a file that is needed is missing."""
-    for run in (first, second):
-        if run.result is None:
-            raise InputError(
-                f"Run {run.run_id} has no finished student to compare: it is {run.state}."
-            )
-    one, two = Tested(first, split), Tested(second, split)
-    if not one.matches(two):
-        raise InputError("The two runs were not tested on the same examples.")
+    one, two = both_tested(first, second, split)
     return pair_spread(one.metric, one.answers(who[0]), two.answers(who[1]), one.references)

@@ -9,6 +9,20 @@ from core.errors import InputError, one_of
 from core.runs.run_store import Run
 
 
+def both_tested(first: Run, second: Run, split: str = "test") -> "tuple[Tested, Tested]":
+    """Two runs on the same examples of a split. Raises InputError where they have no pairs: one is
+    not finished or kept no answers, or they were tested on other examples."""
+    for run in (first, second):
+        if run.result is None:
+            raise InputError(
+                f"Run {run.run_id} has no finished student to compare: it is {run.state}."
+            )
+    one, two = Tested(first, split), Tested(second, split)
+    if not one.matches(two):
+        raise InputError("The two runs were not tested on the same examples.")
+    return one, two
+
+
 class Tested:
     """A finished run's answers on a split, usually test. Raises InputError where it kept none, or
     where answers are spans and the passages are not on this computer."""
